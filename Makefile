@@ -1,0 +1,87 @@
+# Works without an activated environment: every target uses .venv, which it makes on demand.
+#
+#   make run CONFIG=config/jetnet.yaml ARGS="-n" CORES=8
+#   make setup TORCH=cuda PYTHON=/path/to/python3.12 TORCH_INDEX=https://download.pytorch.org/whl/cu126
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# Chosen once, then kept in the environment: `make run` after `make setup TORCH=cuda` does not go back to the CPU build.
+TORCH := $(or $(TORCH),$(word 1,$(shell cat $(VENV)/.installed 2>/dev/null)),cpu)
+TORCH_INDEX :=
+PYTHON :=
+CONFIG :=
+ARGS :=
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+
+# Programs that rules call by name (python, hypervae, snakemake in a cluster job) are those of .venv.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# One thread for a process of numpy and the like unless a rule asks for more: Snakemake fills the cores with jobs.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export NUMEXPR_NUM_THREADS ?= 1
+
+STAMP := $(VENV)/.installed
+LOCKS := requirements/cpu.lock requirements/cuda.lock pyproject.toml
+# A stamp for another build of torch counts as none.
+ifneq ($(TORCH),$(word 1,$(shell cat $(STAMP) 2>/dev/null)))
+FORCE_SETUP := force
+endif
+
+$(STAMP): $(LOCKS) $(FORCE_SETUP)
+	@python=$$(requirements/find_python.sh "$(PYTHON)") && \
+	"$$python" requirements/install.py $(VENV) --torch "$(TORCH)" $(if $(TORCH_INDEX),--torch-index "$(TORCH_INDEX)")
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+.PHONY: setup
+setup: $(STAMP) ## create or mend .venv (TORCH=cpu|cuda, TORCH_INDEX=URL|none, PYTHON=...)
+	@$(PY) -c 'import sys; print("Python %d.%d.%d in $(VENV), torch for: $(TORCH)" % sys.version_info[:3])'
+
+.PHONY: check
+check: $(STAMP) ## import every dependency, print versions, run the self-test
+	$(PY) requirements/check.py
+	$(PY) -m hypervae doctor --self-test
+
+.PHONY: run
+run: $(STAMP) ## run the workflow (CONFIG=FILE, CORES=N, ARGS="more snakemake options")
+	$(VENV)/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
+
+.PHONY: test
+test: $(STAMP) ## unit and workflow tests (ARGS="-k name")
+	$(PY) -m pytest tests/unit tests/workflow -n 2 $(ARGS)
+
+.PHONY: test-slurm
+test-slurm: $(STAMP) ## the workflow on a throwaway Slurm cluster (root and Slurm's daemons needed)
+	$(PY) -m pytest tests/slurm -rs $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, snakefmt, snakemake --lint
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/snakefmt --check workflow
+	$(VENV)/bin/snakemake --lint
+
+.PHONY: format
+format: $(STAMP) ## let ruff and snakefmt rewrite the sources
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+	$(VENV)/bin/snakefmt workflow
+
+.PHONY: lock
+lock: $(STAMP) ## resolve requirements/*.in anew into cpu.lock and cuda.lock
+	$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install --quiet uv
+	$(PY) requirements/lock.py $(VENV)/bin/uv
+
+.PHONY: clean
+clean: ## remove what runs and tools leave behind, but neither .venv nor resources/ (the shards)
+	rm -rf results logs slurm_logs checkpoints .snakemake build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+.PHONY: force
+force:

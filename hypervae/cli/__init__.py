@@ -1,0 +1,62 @@
+"""The command line: ``hypervae SUBCOMMAND`` or ``python -m hypervae SUBCOMMAND``.
+
+Subcommands are loaded on use, so that ``hypervae correlators`` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from hypervae import __version__
+from hypervae.digest import command_module
+from hypervae.errors import HyperVAEError
+
+SUBCOMMANDS = {
+    "simulate": "Simulate one shard of jets with Pythia 8 and FastJet.",
+    "download": "Download one JetNet file, or take a pre-staged one, and check it.",
+    "split": "Cut one shard out of a JetNet file.",
+    "import": "Turn your own HDF5 or PyG graphs into a shard.",
+    "correlators": "Compute energy correlators and pair bins of one shard.",
+    "normalize": "Merge correlators into a model's normalization.",
+    "train": "Train one model.",
+    "generate": "Generate jets with a trained model.",
+    "evaluate": "Compare generated with held-out jets.",
+    "plot": "Draw the figures.",
+    "export": "Export jets to PyG graphs.",
+    "validate": "Check files and say what is in them.",
+    "doctor": "Show versions, hardware and what fits; test the installation.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose subcommands are imported when called; their summaries are known without."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        return import_module(f"hypervae.cli.commands.{command_module(cmd_name)}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUBCOMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hypervae")
+def cli() -> None:
+    """From particle jets to a Lorentz-equivariant hypergraph VAE, step by step."""
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is one message and exit status 1."""
+    try:
+        cli(standalone_mode=True)
+    except HyperVAEError as error:
+        click.echo(f"hypervae: error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,119 @@
+"""Options shared by subcommands: ``--config`` and one option for each key of a section."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from hypervae.config import resolve_section
+from hypervae.config.schema import _follow, load_schema, stage_schema
+from hypervae.errors import ConfigError
+
+#: An existing file, and a file that will be written.
+INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
+OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+DIRECTORY = click.Path(file_okay=False, path_type=Path)
+
+
+def section_options(stage: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command ``--config`` and an option per key; it is called with ``config``, a dict.
+
+    Parameters
+    ----------
+    stage : str
+        The subcommand, as in `hypervae.config.stages`.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        keys = list(_leaves(stage_schema(stage)))
+
+        @functools.wraps(function)
+        def command(config: str | None, **options: Any) -> None:
+            section = read_section(config)
+            for path, _ in keys:
+                value = options.pop(_parameter(path))
+                if value is not None:
+                    _put(section, path, _parse(value))
+            function(config=resolve_section(stage, section), **options)
+
+        for path, schema in reversed(keys):
+            command = click.option(
+                "--" + ".".join(path).replace("_", "-"),
+                _parameter(path),
+                metavar=_metavar(schema),
+                help=_help(schema),
+            )(command)
+        return click.option(
+            "--config",
+            metavar="JSON|YAML|FILE",
+            help="The section as a JSON or YAML text or file; single options below win.",
+        )(command)
+
+    return decorate
+
+
+def read_section(config: str | None) -> dict[str, Any]:
+    """Read what was given with ``--config``: a text in JSON or YAML, or the path of such a file."""
+    if config is None:
+        return {}
+    text = config
+    # A mapping on the command line starts with a brace or holds a colon; a path has neither.
+    if not config.lstrip().startswith("{") and ": " not in config:
+        path = Path(config)
+        if not path.is_file():
+            raise ConfigError(f"--config: found {config!r}, expected a mapping or an existing file")
+        text = path.read_text(encoding="utf-8")
+    try:
+        section = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--config: not valid YAML or JSON: {error}") from error
+    if section is None:
+        return {}
+    if not isinstance(section, dict):
+        raise ConfigError(f"--config: found {type(section).__name__}, expected keys with values")
+    return section
+
+
+def _leaves(
+    schema: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The keys below a section that hold values, with their schemas."""
+    for name, inner in schema.get("properties", {}).items():
+        inner = _follow(inner, load_schema())
+        if inner.get("type") == "object":
+            yield from _leaves(inner, (*path, name))
+        else:
+            yield (*path, name), inner
+
+
+def _parameter(path: tuple[str, ...]) -> str:
+    return "key_" + "__".join(path)
+
+
+def _parse(value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+def _put(section: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for name in path[:-1]:
+        section = section.setdefault(name, {})
+    section[path[-1]] = value
+
+
+def _metavar(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return "|".join(str(value) for value in schema["enum"])
+    return {"integer": "N", "number": "X", "array": "[...]"}.get(schema.get("type", ""), "TEXT")
+
+
+def _help(schema: Mapping[str, Any]) -> str:
+    default = f"  [{schema['default']}]" if "default" in schema else ""
+    return str(schema.get("description", "")) + default

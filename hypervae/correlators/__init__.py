@@ -1,0 +1,1 @@
+"""Projected N-point energy correlators and the N-point hypergraph of jets."""

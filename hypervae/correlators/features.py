@@ -1,0 +1,83 @@
+"""Features of pairs (edges) and of jets, un-normalized."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.correlators.geometry import pair_count
+from hypervae.data.jets import Jets
+
+#: Features of an edge. The first is looked up in the merged E2C table at the pair's R_L bin.
+EDGE_FEATURES = ("ln_e2c", "ln_delta", "ln_kt", "ln_z", "ln_m2")
+#: Those of them that the pair itself decides.
+PAIR_FEATURES = EDGE_FEATURES[1:]
+#: Features of a jet.
+JET_TARGETS = ("ln_pt", "eta", "ln_mass")
+
+# Logarithms need floors, for coincident particles and for jets of one massless particle. They lie
+# below what a calorimeter or a float32 coordinate resolves.
+DELTA_FLOOR = 1e-5
+MASS_SQUARED_FLOOR = 1e-8  # GeV^2
+MASS_FLOOR = 1.0  # GeV
+
+_TWO_PI = 2 * math.pi
+
+
+def hyperedge_features(orders: list[int]) -> tuple[str, ...]:
+    """Names of the features of a hyperedge: ln(ENC/E2C) at its R_L for each order, then ln w."""
+    return (*(f"ln_e{order}c_over_e2c" for order in orders), "ln_w")
+
+
+@numba.njit(cache=True, nogil=True)
+def _pair_features(pt, eta, phi, counts, out):  # pragma: no cover - compiled
+    log_pt = np.zeros(pt.shape[1])
+    for jet in range(pt.shape[0]):
+        for k in range(counts[jet]):
+            log_pt[k] = math.log(pt[jet, k])
+        pair = 0
+        for j in range(1, counts[jet]):
+            for i in range(j):
+                d_eta = eta[jet, i] - eta[jet, j]
+                d_phi = abs(phi[jet, i] - phi[jet, j])
+                if d_phi > math.pi:
+                    d_phi = abs(d_phi - _TWO_PI * round(d_phi / _TWO_PI))
+                delta = max(math.sqrt(d_eta * d_eta + d_phi * d_phi), DELTA_FLOOR)
+                log_delta = math.log(delta)
+                log_min = min(log_pt[i], log_pt[j])
+                # cosh a - cos b = 2 sinh^2(a/2) + 2 sin^2(b/2): no cancellation at small angles
+                angle = math.sinh(d_eta / 2) ** 2 + math.sin(d_phi / 2) ** 2
+                m2 = max(4 * pt[jet, i] * pt[jet, j] * angle, MASS_SQUARED_FLOOR)
+                out[jet, pair, 0] = log_delta
+                out[jet, pair, 1] = log_min + log_delta
+                out[jet, pair, 2] = log_min - math.log(pt[jet, i] + pt[jet, j])
+                out[jet, pair, 3] = math.log(m2)
+                pair += 1
+
+
+def pair_features(jets: Jets, dtype: type[np.floating] = np.float64) -> NDArray[np.floating]:
+    """ln Delta, ln kT, ln z and ln m^2 of every pair.
+
+    kT = min(pt) Delta [GeV], z = min(pt) / (pt_i + pt_j), m^2 = 2 pt_i pt_j (cosh d eta - cos d phi)
+    [GeV^2]; Delta and m^2 are floored.
+
+    Returns
+    -------
+    [n, P (P - 1) / 2, 4]
+        In the order of `geometry.pair_indices`; zero for pairs with an absent particle.
+    """
+    particles = jets.particle_features.astype(np.float64)
+    out = np.zeros((len(jets), pair_count(particles.shape[1]), len(PAIR_FEATURES)), dtype=dtype)
+    pt = particles[..., 2] * jets.jet_features[:, None, 0]
+    _pair_features(pt, particles[..., 0], particles[..., 1], jets.multiplicity, out)
+    return out
+
+
+def jet_targets(jets: Jets) -> NDArray[np.float64]:
+    """[n, 3] (ln pt, eta, ln mass) of the jets, with the mass floored."""
+    features = jets.jet_features.astype(np.float64)
+    log_mass = np.log(np.maximum(features[:, 2], MASS_FLOOR))
+    return np.stack([np.log(features[:, 0]), features[:, 1], log_mass], axis=1)

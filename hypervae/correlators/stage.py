@@ -1,0 +1,226 @@
+"""From a shard to its correlator file: everything about a shard that the later stages need.
+
+The file holds the R_L bin of every pair (which gives that of every set: the largest of its pairs'),
+and sums over jets that merge by addition: correlators and their squares, counts of pairs and of sets
+per bin, and moments of the features, for the training split and for all jets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.correlators import features, geometry, kernel, sets
+from hypervae.correlators.binning import Binning
+from hypervae.correlators.moments import Moments
+from hypervae.data.jets import Jets
+from hypervae.data.shard import SCHEMA_VERSION, ShardReader
+from hypervae.data.split import TRAIN, split_of
+from hypervae.io import atomic_h5, software_versions
+
+# Rough means, which the moments are taken about.
+_SHIFTS = {
+    "ln_delta": -2.5,
+    "ln_kt": 0.5,
+    "ln_z": -1.5,
+    "ln_m2": 1.0,
+    "ln_pt": 6.9,
+    "eta": 0.0,
+    "ln_mass": 4.4,
+    "etarel": 0.0,
+    "phirel": 0.0,
+    "ln_ptrel": -4.5,
+    "pt": 0.0,
+}
+_LN_WEIGHT_SHIFT = -4.5  # for each member of a set
+_PAIRS_AT_ONCE = 2_000_000  # bounds the memory: 64 MB of features
+
+
+def binning_of(config: Mapping[str, Any]) -> Binning:
+    """The R_L bins of a correlators section."""
+    return Binning(config["bins"], *config["range"])
+
+
+@dataclass
+class Sums:
+    """Sums over jets of one split of one shard (or of many, merged).
+
+    ``enc`` and ``enc_squares`` are [orders, size], ``pairs`` [size], ``sets`` [set orders, size],
+    ``multiplicity`` [P + 1], with size = bins + 2.
+    """
+
+    n_jets: int
+    enc: NDArray[np.float64]
+    enc_squares: NDArray[np.float64]
+    pairs: NDArray[np.float64]
+    sets: NDArray[np.float64]
+    multiplicity: NDArray[np.int64]
+    moments: dict[str, Moments] = field(default_factory=dict)
+
+    @classmethod
+    def merge(cls, parts: Iterable[Sums]) -> Sums:
+        """The sums over the union of jets."""
+        parts = list(parts)
+        first, rest = parts[0], parts[1:]
+        merged = cls(
+            first.n_jets,
+            *(getattr(first, name).copy() for name in _ARRAYS),
+        )
+        for part in rest:
+            merged.n_jets += part.n_jets
+            for name in _ARRAYS:
+                getattr(merged, name).__iadd__(getattr(part, name))
+        merged.moments = {
+            name: Moments.merge(part.moments[name] for part in parts) for name in first.moments
+        }
+        return merged
+
+    def write(self, group: h5py.Group) -> None:
+        """Store in a group of an HDF5 file."""
+        group.attrs["n_jets"] = self.n_jets
+        for name in _ARRAYS:
+            group[name] = getattr(self, name)
+        for name, moments in self.moments.items():
+            group[f"moments/{name}"] = moments.to_array()
+
+    @classmethod
+    def read(cls, group: h5py.Group) -> Sums:
+        """The inverse of `write`."""
+        moments = {name: Moments.from_array(group[f"moments/{name}"][()]) for name in group["moments"]}
+        return cls(int(group.attrs["n_jets"]), *(group[name][()] for name in _ARRAYS), moments)
+
+
+_ARRAYS = ("enc", "enc_squares", "pairs", "sets", "multiplicity")
+
+
+def jet_sums(
+    jets: Jets, codes: NDArray[np.unsignedinteger], config: Mapping[str, Any]
+) -> Sums:
+    """Sums over a batch of jets.
+
+    Parameters
+    ----------
+    jets : Jets
+    codes : [n, pairs]
+        As `geometry.pair_bins`.
+    config : mapping
+        The correlators section with ``hyperedges``.
+    """
+    binning = binning_of(config)
+    counts = jets.multiplicity
+    weight = geometry.weights(jets, config["weight"], config["exponent"])
+    enc, squares = kernel.correlate(weight, counts, codes, config["orders"], binning.size)
+
+    slots = jets.particle_features.shape[1]
+    i, j = geometry.pair_indices(slots)
+    present = j < counts[:, None]
+    pair_values = features.pair_features(jets)
+    moments = {
+        name: Moments.of(pair_values[..., column][present], _SHIFTS[name])
+        for column, name in enumerate(features.PAIR_FEATURES)
+    }
+
+    orders = config["hyperedges"]["orders"]
+    hardest = np.minimum(counts, config["hyperedges"]["max_particles"])
+    log_weight = np.log(np.where(jets.mask, weight, 1.0))
+    set_counts, _ = sets.set_histograms(log_weight, hardest, codes, orders, binning.size)
+    for order in orders:
+        shift = _LN_WEIGHT_SHIFT * order
+        values = sets.log_weight_sums(log_weight, hardest, order, shift)
+        moments[f"ln_w{order}"] = Moments(shift, *values)
+
+    for column, name in enumerate(features.JET_TARGETS):
+        moments[name] = Moments.of(features.jet_targets(jets)[:, column], _SHIFTS[name])
+    particles = jets.particle_features[jets.mask].astype(np.float64)
+    pt = (jets.particle_features[..., 2] * jets.jet_features[:, None, 0])[jets.mask]
+    for name, values in (
+        ("etarel", particles[:, 0]),
+        ("phirel", particles[:, 1]),
+        ("ln_ptrel", np.log(particles[:, 2])),
+        ("pt", pt),
+    ):
+        moments[name] = Moments.of(values, _SHIFTS[name])
+    return Sums(
+        len(jets),
+        enc[0],
+        squares[0],
+        np.bincount(codes[present], minlength=binning.size).astype(np.float64),
+        set_counts.sum(axis=0, dtype=np.float64),
+        np.bincount(counts, minlength=slots + 1),
+        moments,
+    )
+
+
+def compute_correlators(
+    shard: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    *,
+    jet_type: str | None = None,
+    progress: Callable[[int], None] = lambda jets: None,
+) -> None:
+    """Compute the correlator file of a shard.
+
+    Parameters
+    ----------
+    shard, output : path-like
+    config : mapping
+        The resolved ``correlators`` section with ``hyperedges`` and ``split``.
+    jet_type : str, optional
+        For shards that do not name theirs.
+    progress : callable
+        Called with the number of jets of each finished batch.
+
+    Raises
+    ------
+    InputError
+        As `ShardReader`; nothing is written then.
+    """
+    binning = binning_of(config)
+    parts: dict[str, list[Sums]] = {"train": [], "rest": []}
+    content = hashlib.sha256()
+    with ShardReader(shard, jet_type) as reader, atomic_h5(output) as file:
+        pairs = geometry.pair_count(reader.max_particles)
+        batch = int(np.clip(_PAIRS_AT_ONCE // pairs, 1, 10_000))
+        stored = file.create_dataset(
+            "pair_bins",
+            shape=(reader.n_jets, pairs),
+            dtype=binning.dtype,
+            chunks=(min(reader.n_jets, max(1, 500_000 // pairs)), pairs),
+        )
+        row = 0
+        for jets in reader.chunks(batch):
+            content.update(jets.particle_features.tobytes())
+            content.update(jets.jet_features.tobytes())
+            codes = geometry.pair_bins(jets, binning)
+            stored[row : row + len(jets)] = codes
+            train = split_of(jets, **config["split"], first_row=row) == TRAIN
+            for name, chosen in (("train", train), ("rest", ~train)):
+                if chosen.any():
+                    parts[name].append(jet_sums(jets[chosen], codes[chosen], config))
+            row += len(jets)
+            progress(len(jets))
+        if parts["train"]:
+            Sums.merge(parts["train"]).write(file.create_group("train"))
+        Sums.merge(parts["train"] + parts["rest"]).write(file.create_group("all"))
+        file["edges"] = binning.edges
+        file.attrs.update(
+            {
+                "kind": "correlators",
+                "schema_version": SCHEMA_VERSION,
+                "jet_type": reader.jet_type or "",
+                "n_jets": reader.n_jets,
+                "max_particles": reader.max_particles,
+                "content": content.hexdigest(),
+                "settings": json.dumps(dict(config), sort_keys=True),
+                "versions": json.dumps(software_versions(("numpy", "numba")), sort_keys=True),
+            }
+        )

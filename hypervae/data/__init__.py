@@ -1,0 +1,1 @@
+"""Jets: the shard layout, where shards come from, and how jets are split."""

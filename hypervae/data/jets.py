@@ -1,0 +1,160 @@
+"""Jets in memory, and the checks that every jet passes on its way in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.errors import InputError
+
+#: Jet types and their indices, as JetNet numbers them.
+JET_TYPES = {"g": 0, "q": 1, "t": 2, "w": 3, "z": 4}
+PARTICLE_FEATURES = ("etarel", "phirel", "ptrel", "mask")
+JET_FEATURES = ("pt", "eta", "mass", "num_particles")
+
+# A massless jet's m^2 rounds to a small negative number, which clustering codes report as a mass of
+# -sqrt(-m^2): up to about 0.1 GeV at float32 and 1 TeV.
+LOWEST_MASS = -1.0
+
+
+@dataclass
+class Jets:
+    """A batch of jets in JetNet's layout.
+
+    Parameters
+    ----------
+    particle_features : [n, P, 4] float32
+        (etarel, phirel [rad], ptrel, mask), sorted by falling ptrel, zero where the mask is.
+    jet_features : [n, 4] float32
+        (pt [GeV], eta, mass [GeV], num_particles) of the full jet.
+    event_id : [n] int64, optional
+        The event that a jet comes from.
+    split : [n] uint8, optional
+        0 train, 1 validation, 2 test.
+    jet_type : str, optional
+        One of `JET_TYPES`.
+    """
+
+    particle_features: NDArray[np.float32]
+    jet_features: NDArray[np.float32]
+    event_id: NDArray[np.int64] | None = None
+    split: NDArray[np.uint8] | None = None
+    jet_type: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.particle_features)
+
+    def __getitem__(self, rows: slice | NDArray) -> Jets:
+        return Jets(
+            self.particle_features[rows],
+            self.jet_features[rows],
+            None if self.event_id is None else self.event_id[rows],
+            None if self.split is None else self.split[rows],
+            self.jet_type,
+        )
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """[n, P] where particles are."""
+        return self.particle_features[..., 3] > 0.5
+
+    @property
+    def multiplicity(self) -> NDArray[np.int64]:
+        """[n] number of kept particles."""
+        return self.mask.sum(axis=1)
+
+
+def concatenate(batches: Sequence[Jets]) -> Jets:
+    """Join batches of jets; an optional column survives where every batch has it."""
+
+    def joined(name: str) -> NDArray | None:
+        columns = [getattr(batch, name) for batch in batches]
+        return None if any(column is None for column in columns) else np.concatenate(columns)
+
+    types = {batch.jet_type for batch in batches}
+    return Jets(
+        np.concatenate([batch.particle_features for batch in batches]),
+        np.concatenate([batch.jet_features for batch in batches]),
+        joined("event_id"),
+        joined("split"),
+        types.pop() if len(types) == 1 else None,
+    )
+
+
+def sort_particles(jets: Jets) -> Jets:
+    """Sort the particles of each jet by falling ptrel, absent ones last; ties keep their order."""
+    ptrel = jets.particle_features[..., 2] * jets.particle_features[..., 3]
+    if np.all(ptrel[:, 1:] <= ptrel[:, :-1]):
+        return jets
+    order = np.argsort(-ptrel, axis=1, kind="stable")
+    particles = np.take_along_axis(jets.particle_features, order[..., None], axis=1)
+    return Jets(particles, jets.jet_features, jets.event_id, jets.split, jets.jet_type)
+
+
+def check_jet_type(jet_type: str, file: str | os.PathLike[str] = "config") -> str:
+    """Return the jet type if it is one.
+
+    Raises
+    ------
+    InputError
+        If it is not one of `JET_TYPES`.
+    """
+    if jet_type not in JET_TYPES:
+        raise InputError(
+            file, "jet type", found=repr(jet_type), expected="one of " + ", ".join(JET_TYPES)
+        )
+    return jet_type
+
+
+def check_jets(jets: Jets, file: str | os.PathLike[str], first_row: int = 0) -> None:
+    """Check every value of a batch.
+
+    Parameters
+    ----------
+    jets : Jets
+    file : path-like
+        Where they come from, for the message.
+    first_row : int
+        The file's row of the first jet, for the message.
+
+    Raises
+    ------
+    InputError
+        Naming the file, the column, the row and the value, on: NaN or infinity; a jet pt that is
+        not positive; a negative mass; a mask that is not 0 or 1; ptrel <= 0 where the mask is 1 or
+        other than 0 where it is 0; a jet without particles; a split other than 0, 1, 2.
+    """
+
+    def refuse(field: str, wrong: NDArray, value: NDArray, expected: str) -> None:
+        if not wrong.any():
+            return
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        row = f"row {first_row + place[0]}"
+        where = row if len(place) == 1 else f"{row}, particle {place[1]}"
+        count = int(wrong.sum())
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        raise InputError(file, field, found=f"{value[place]} at {where}{more}", expected=expected)
+
+    for index, name in enumerate(PARTICLE_FEATURES):
+        column = jets.particle_features[..., index]
+        refuse(f"particle_features {name}", ~np.isfinite(column), column, "finite numbers")
+    for index, name in enumerate(JET_FEATURES):
+        column = jets.jet_features[:, index]
+        refuse(f"jet_features {name}", ~np.isfinite(column), column, "finite numbers")
+
+    mask, ptrel = jets.particle_features[..., 3], jets.particle_features[..., 2]
+    refuse("particle_features mask", (mask != 0) & (mask != 1), mask, "0 or 1")
+    refuse("particle_features ptrel", ptrel < 0, ptrel, "ptrel >= 0")
+    refuse("particle_features mask", (mask == 1) & (ptrel == 0), ptrel, "ptrel > 0 where mask is 1")
+    refuse("particle_features mask", (mask == 0) & (ptrel != 0), ptrel, "ptrel = 0 where mask is 0")
+    count = mask.sum(axis=1)
+    refuse("particle_features mask", count == 0, count, "at least one particle in each jet")
+    pt, mass = jets.jet_features[:, 0], jets.jet_features[:, 2]
+    refuse("jet_features pt", pt <= 0, pt, "pt > 0 GeV")
+    refuse("jet_features mass", mass < LOWEST_MASS, mass, "mass >= 0 GeV up to rounding")
+    if jets.split is not None:
+        refuse("split", jets.split > 2, jets.split, "0 (train), 1 (validation) or 2 (test)")

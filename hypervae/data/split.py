@@ -1,0 +1,57 @@
+"""Which jets train, which validate and which test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.data.jets import Jets
+from hypervae.seeds import derive_seed
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finalizer of SplitMix64 (Steele, Lea, Flood 2014): a bijection that scatters its input."""
+    with np.errstate(over="ignore"):
+        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def split_of(
+    jets: Jets, *, seed: int, fractions: Sequence[float], first_row: int = 0
+) -> NDArray[np.uint8]:
+    """The split of each jet.
+
+    The file's own ``split`` wins. Otherwise a seeded hash of the event (or, without events, of the
+    row) decides: it depends on nothing else, so jets of one event share a split, and adding shards
+    moves no jet.
+
+    Parameters
+    ----------
+    jets : Jets
+    seed : int
+    fractions : (train, validation, test)
+        They sum to 1.
+    first_row : int
+        The file's row of the first jet.
+
+    Returns
+    -------
+    [n] uint8
+        0 train, 1 validation, 2 test.
+    """
+    if jets.split is not None:
+        return jets.split
+    key = jets.event_id
+    if key is None:
+        key = np.arange(first_row, first_row + len(jets), dtype=np.int64)
+    with np.errstate(over="ignore"):
+        mixed = _mix(_mix(key.astype(np.uint64)) + np.uint64(derive_seed(seed, "split")))
+    uniform = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    train, validation, _ = fractions
+    return ((uniform >= train).astype(np.uint8) + (uniform >= train + validation)).astype(np.uint8)

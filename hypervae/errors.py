@@ -1,0 +1,31 @@
+"""Errors that are the user's to mend: the command line prints their message and exits with 1."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+
+class HyperVAEError(Exception):
+    """Base of every error that a change of input, config or machine can mend."""
+
+
+class ConfigError(HyperVAEError):
+    """A config key is unknown, of the wrong type or out of range."""
+
+
+class InputError(HyperVAEError):
+    """A file does not hold what it should.
+
+    Parameters
+    ----------
+    file : path-like
+        The file.
+    field : str
+        The dataset, attribute or column that is wrong.
+    found, expected : str
+        What the file holds there, and what it should hold.
+    """
+
+    def __init__(self, file: str | PathLike[str], field: str, *, found: str, expected: str):
+        self.file, self.field, self.found, self.expected = str(file), field, found, expected
+        super().__init__(f"{self.file}: {field}: found {found}, expected {expected}")

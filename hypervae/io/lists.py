@@ -1,0 +1,42 @@
+"""List files: one path a line.
+
+A step that reads thousands of shards takes a list file, since a command line ends at about 128 kB.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from hypervae.errors import InputError
+from hypervae.io.atomic import write_text
+
+
+def read_list(path: str | os.PathLike[str]) -> list[Path]:
+    """Read a list file.
+
+    Relative paths are taken from the working directory, as on a command line. Empty lines and lines
+    that start with ``#`` are skipped.
+
+    Raises
+    ------
+    InputError
+        If the list is missing, names no file, or names one that does not exist.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "list file", found="no such file", expected="one path a line")
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    files = [Path(line) for line in lines if line and not line.startswith("#")]
+    if not files:
+        raise InputError(path, "list file", found="no paths", expected="one path a line")
+    for file in files:
+        if not file.is_file():
+            raise InputError(path, "list file", found=f"{file}, which is missing", expected="files")
+    return files
+
+
+def write_list(path: str | os.PathLike[str], files: Iterable[str | os.PathLike[str]]) -> None:
+    """Write a list file, in the order given."""
+    write_text(path, "".join(f"{os.fspath(file)}\n" for file in files))

@@ -1,0 +1,164 @@
+"""Merge the correlator files of a model's shards into its normalization."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS, hyperedge_features
+from hypervae.correlators.file import CorrelatorReader
+from hypervae.correlators.stage import Sums
+from hypervae.data.shard import SCHEMA_VERSION
+from hypervae.errors import InputError
+from hypervae.io import atomic_h5
+from hypervae.normalization.tables import correlator_tables
+
+PARTICLE_COORDINATES = ("etarel", "phirel", "ln_ptrel")
+
+
+def _tabled(counts: NDArray[np.float64], table: NDArray[np.float64]) -> list[float]:
+    """Mean, width, low and high of a looked-up feature, exactly from the counts per bin."""
+    total = counts.sum()
+    if not total:
+        return [0.0, 0.0, 0.0, 0.0]
+    mean = float((counts * table).sum() / total)
+    width = float(np.sqrt((counts * (table - mean) ** 2).sum() / total))
+    met = table[counts > 0]
+    return [mean, width, float(met.min()), float(met.max())]
+
+
+def _of_moments(moments: Iterable[Any]) -> list[float]:
+    """Mean, width, low and high of the union of features with different shifts."""
+    parts = [part for part in moments if part.count]
+    if not parts:
+        return [0.0, 0.0, 0.0, 0.0]
+    total = sum(part.count for part in parts)
+    mean = sum(part.count * part.mean for part in parts) / total
+    variance = sum(part.count * (part.width**2 + (part.mean - mean) ** 2) for part in parts) / total
+    low, high = min(part.low for part in parts), max(part.high for part in parts)
+    return [mean, float(np.sqrt(variance)), low, high]
+
+
+def merge_normalization(
+    inputs: Iterable[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    config: Mapping[str, Any],
+) -> None:
+    """Merge correlator files; one shard or a thousand give the same numbers to rounding.
+
+    Parameters
+    ----------
+    inputs : paths
+        Correlator files; merged in the order of the digests of their jets, so that neither names nor
+        the order of the list matter.
+    output : path-like
+    config : mapping
+        The ``normalization`` section.
+
+    Raises
+    ------
+    InputError
+        If a file is unreadable, was computed with other settings or another number of particles than
+        the first, holds the same jets as another, or if no jet is in the training split.
+    """
+    found: dict[str, tuple[str, str, Path, Sums | None]] = {}
+    reference: CorrelatorReader | None = None
+    for path in map(Path, inputs):
+        with CorrelatorReader(path) as reader:
+            if reference is None:
+                reference, edges = reader, reader.edges
+            for name in ("settings", "max_particles"):
+                here, there = getattr(reader, name), getattr(reference, name)
+                if here != there:
+                    raise InputError(
+                        path, name, found=str(here), expected=f"{there} as in {reference.path}"
+                    )
+            if reader.content in found:
+                raise InputError(
+                    path,
+                    "jets",
+                    found=f"the same jets as {found[reader.content][2]}",
+                    expected="each shard once",
+                )
+            found[reader.content] = (reader.content, reader.jet_type, path, reader.sums("train"))
+    if reference is None:
+        raise InputError(output, "inputs", found="no correlator files", expected="at least one")
+    sources = [found[content] for content in sorted(found)]
+    sums = [source[3] for source in sources if source[3] is not None]
+    if not sums:
+        raise InputError(
+            reference.path, "split", found="no training jet in any shard", expected="some"
+        )
+    _write(output, config, reference, edges, sources, Sums.merge(sums))
+
+
+def _write(
+    output: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    reference: CorrelatorReader,
+    edges: NDArray[np.float64],
+    sources: list[Any],
+    total: Sums,
+) -> None:
+    settings = reference.settings
+    enc = dict(zip(settings["orders"], total.enc, strict=True))
+    squares = dict(zip(settings["orders"], total.enc_squares, strict=True))
+    orders = settings["hyperedges"]["orders"]
+    ln_e2c, ln_ratio = correlator_tables(enc, total.n_jets, orders)
+
+    all_sets = total.sets.sum(axis=0)
+    groups = {
+        "edge": (
+            EDGE_FEATURES,
+            [_tabled(total.pairs, ln_e2c)]
+            + [_of_moments([total.moments[name]]) for name in EDGE_FEATURES[1:]],
+        ),
+        "hyperedge": (
+            hyperedge_features(orders),
+            [_tabled(all_sets, row) for row in ln_ratio]
+            + [_of_moments(total.moments[f"ln_w{order}"] for order in orders)],
+        ),
+        "jet": (JET_TARGETS, [_of_moments([total.moments[name]]) for name in JET_TARGETS]),
+        "particle": (
+            PARTICLE_COORDINATES,
+            [_of_moments([total.moments[name]]) for name in PARTICLE_COORDINATES],
+        ),
+    }
+    pt = total.moments["pt"]
+    digest = hashlib.sha256("\n".join(source[0] for source in sources).encode()).hexdigest()
+    with atomic_h5(output) as file:
+        file["edges"] = edges
+        file["multiplicity"] = total.multiplicity
+        file["tables/ln_e2c"] = ln_e2c
+        file["tables/ln_ratio"] = ln_ratio
+        file["pairs"] = total.pairs
+        file["sets"] = total.sets
+        for order in settings["orders"]:
+            file[f"enc/{order}/sum"] = enc[order]
+            file[f"enc/{order}/sum2"] = squares[order]
+        for name, (names, stats) in groups.items():
+            file[f"stats/{name}"] = np.array(stats)
+            file[f"stats/{name}"].attrs["features"] = json.dumps(names)
+            file[f"stats/{name}"].attrs["columns"] = json.dumps(["mean", "width", "low", "high"])
+        file["contents"] = [source[0] for source in sources]
+        file.attrs.update(
+            {
+                "kind": "normalization",
+                "schema_version": SCHEMA_VERSION,
+                "method": config["method"],
+                "n_jets": total.n_jets,
+                "max_particles": reference.max_particles,
+                "jet_types": json.dumps(sorted({source[1] for source in sources})),
+                # the one scale of all four-momenta: the root mean square pT of a particle
+                "momentum_scale": float(np.sqrt(pt.squares / pt.count)),
+                "settings": json.dumps(settings, sort_keys=True),
+                "digest": digest,
+            }
+        )

@@ -1,0 +1,111 @@
+"""A model's normalization: scales of all features and the correlator tables."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.correlators.binning import Binning
+from hypervae.data.shard import open_h5
+from hypervae.errors import InputError
+from hypervae.normalization.scaler import Scaler
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """What turns features into network inputs and back.
+
+    Attributes
+    ----------
+    edge, hyperedge, jet, particle : Scaler
+        Of the features `EDGE_FEATURES`, `hyperedge_features`, `JET_TARGETS` and of the coordinates
+        (etarel, phirel, ln ptrel), which only losses use.
+    momentum_scale : float
+        [GeV] The one scale of all components of all four-momenta: a scale per component would break
+        Lorentz symmetry.
+    ln_e2c : [bins + 2]
+    ln_ratio : [hyperedge orders, bins + 2]
+    multiplicity : [P + 1]
+        Training jets per number of particles.
+    settings : dict
+        The correlators config of the shards.
+    digest : str
+        Identifies the jets that went in.
+    contents : frozenset of str
+        Digests of the shards' jets.
+    """
+
+    edge: Scaler
+    hyperedge: Scaler
+    jet: Scaler
+    particle: Scaler
+    momentum_scale: float
+    ln_e2c: NDArray[np.float64]
+    ln_ratio: NDArray[np.float64]
+    multiplicity: NDArray[np.int64]
+    max_particles: int
+    jet_types: tuple[str, ...]
+    n_jets: int
+    method: str
+    settings: dict[str, Any]
+    digest: str
+    contents: frozenset[str]
+
+    @property
+    def binning(self) -> Binning:
+        """The R_L bins."""
+        return Binning(self.settings["bins"], *self.settings["range"])
+
+    @property
+    def hyperedge_orders(self) -> list[int]:
+        """Sizes of the sets."""
+        return list(self.settings["hyperedges"]["orders"])
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Normalization:
+        """Read a normalization file.
+
+        Raises
+        ------
+        InputError
+            If it is unreadable, is no normalization file or lacks an entry.
+        """
+        path = Path(path)
+        with open_h5(path) as file:
+            kind = file.attrs.get("kind")
+            if kind != "normalization":
+                raise InputError(path, "attribute kind", found=repr(kind), expected="'normalization'")
+            try:
+                method = str(file.attrs["method"])
+                scalers = {
+                    name: Scaler.of(
+                        tuple(json.loads(file[f"stats/{name}"].attrs["features"])),
+                        file[f"stats/{name}"][()],
+                        method,
+                    )
+                    for name in ("edge", "hyperedge", "jet", "particle")
+                }
+                return cls(
+                    **scalers,
+                    momentum_scale=float(file.attrs["momentum_scale"]),
+                    ln_e2c=file["tables/ln_e2c"][()],
+                    ln_ratio=file["tables/ln_ratio"][()],
+                    multiplicity=file["multiplicity"][()],
+                    max_particles=int(file.attrs["max_particles"]),
+                    jet_types=tuple(json.loads(file.attrs["jet_types"])),
+                    n_jets=int(file.attrs["n_jets"]),
+                    method=method,
+                    settings=json.loads(file.attrs["settings"]),
+                    digest=str(file.attrs["digest"]),
+                    contents=frozenset(text.decode() for text in file["contents"][()]),
+                )
+            except KeyError as error:
+                raise InputError(
+                    path, str(error), found="no such entry", expected="a whole normalization file"
+                ) from error
