@@ -1,0 +1,59 @@
+"""``hypervae train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hypervae.cli.options import DIRECTORY, INPUT_FILE, section_options
+
+
+@click.command("train")
+@click.option("--shards", type=INPUT_FILE, required=True, help="List of shards.")
+@click.option(
+    "--correlators", type=INPUT_FILE, required=True, help="List of their correlator files."
+)
+@click.option("--normalization", type=INPUT_FILE, required=True, help="Merged from these files.")
+@click.option("--output-dir", type=DIRECTORY, required=True, help="Gets the trained model.")
+@click.option(
+    "--checkpoint-dir",
+    type=DIRECTORY,
+    default=Path("checkpoints"),
+    show_default=True,
+    help="Checkpoints; a stopped run goes on by itself.",
+)
+@click.option("--jet-types", help="Order of the model's types, e.g. q,g,t.  [sorted]")
+@click.option("--resume", type=INPUT_FILE, help="Go on from this checkpoint, whatever its run.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
+@section_options("train")
+def command(
+    shards: Path,
+    correlators: Path,
+    normalization: Path,
+    output_dir: Path,
+    checkpoint_dir: Path,
+    jet_types: str | None,
+    resume: Path | None,
+    threads: int | None,
+    config: dict[str, Any],
+) -> None:
+    """Train one model, or go on with a run that was stopped."""
+    import torch
+
+    from hypervae.io import read_list
+    from hypervae.training.run import train
+
+    if threads:
+        torch.set_num_threads(threads)
+    train(
+        read_list(shards),
+        read_list(correlators),
+        normalization,
+        output_dir,
+        checkpoint_dir,
+        config,
+        jet_types=jet_types.split(",") if jet_types else None,
+        resume=resume,
+    )

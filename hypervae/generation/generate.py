@@ -1,0 +1,63 @@
+"""Generate jets with a trained model, streamed to a shard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hypervae.data.shard import ShardWriter
+from hypervae.device import choose_device
+from hypervae.model import HyperVAE
+
+
+def generate_jets(
+    model_dir: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    *,
+    jet_type: str | None = None,
+    progress: Callable[[int], None] = lambda jets: None,
+) -> None:
+    """Generate jets into a shard.
+
+    Parameters
+    ----------
+    model_dir : path-like
+        A trained model.
+    output : path-like
+    config : mapping
+        The resolved ``generate`` section.
+    jet_type : str, optional
+        May be left out if the model knows one type.
+    progress : callable
+        Called with the number of jets of each batch.
+
+    Raises
+    ------
+    InputError
+        If the model is missing or damaged.
+    HyperVAEError
+        If the model does not know the type.
+    """
+    model = HyperVAE.load(model_dir, choose_device(config["device"]))
+    kind = jet_type if jet_type is not None else model.jet_types[0]
+    settings = {key: config[key] for key in ("jets", "seed", "batch_size", "temperature")}
+    with ShardWriter(
+        output,
+        model.normalization.max_particles,
+        jet_type=kind,
+        source="hypervae",
+        seed=config["seed"],
+        settings=settings,
+        packages=("torch", "lgatr"),
+    ) as writer:
+        for jets in model.generate_batches(
+            config["jets"],
+            seed=config["seed"],
+            jet_type=jet_type,
+            temperature=config["temperature"],
+            batch_size=config["batch_size"],
+        ):
+            writer.append(jets)
+            progress(len(jets))

@@ -1,0 +1,1 @@
+"""Training: streamed batches, the loop, checkpoints."""

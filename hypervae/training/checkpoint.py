@@ -1,0 +1,101 @@
+"""Checkpoints: written atomically, the one before kept, loaded without unpickling code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hypervae.digest import code_digest
+from hypervae.errors import InputError
+from hypervae.io import atomic_path
+from hypervae.normalization import Normalization
+
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+
+
+def fingerprint(
+    config: Mapping[str, Any], normalization: Normalization, jet_types: Sequence[str]
+) -> str:
+    """Names a training run by all that decides its result: config, code and inputs.
+
+    How the job runs (``execution``) is left out, so that it may change between attempts.
+    """
+    decisive = {key: value for key, value in config.items() if key != "execution"}
+    content = json.dumps(
+        {
+            "config": decisive,
+            "code": code_digest("train"),
+            "normalization": [normalization.digest, normalization.method],
+            "settings": normalization.settings,
+            "jet_types": list(jet_types),
+        },
+        sort_keys=True,
+    )
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+class Checkpoints:
+    """The checkpoints of one run, in a folder named after its fingerprint.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder that holds the folders of all runs.
+    name : str
+        The fingerprint.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], name: str):
+        self.fingerprint = name
+        self.directory = Path(directory) / name
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Write the last checkpoint; the one before stays as a fallback."""
+        last, previous = self.directory / LAST, self.directory / PREVIOUS
+        with atomic_path(last) as temporary:
+            torch.save({**state, "fingerprint": self.fingerprint}, temporary)
+            if last.exists():
+                os.replace(last, previous)
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest readable checkpoint of this run, or None."""
+        for name in (LAST, PREVIOUS):
+            path = self.directory / name
+            if path.is_file():
+                try:
+                    return read_checkpoint(path, self.fingerprint)
+                except InputError as error:
+                    print(f"hypervae: warning: {error}; trying the one before", flush=True)
+        return None
+
+
+def read_checkpoint(path: str | os.PathLike[str], name: str | None = None) -> dict[str, Any]:
+    """Read a checkpoint; only tensors and plain values are loaded, never code.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or belongs to a run with another fingerprint than `name`.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            path, "checkpoint", found=f"unreadable content ({first})", expected="a whole checkpoint"
+        ) from error
+    if not isinstance(state, dict) or "fingerprint" not in state:
+        raise InputError(
+            path, "checkpoint", found="other content", expected="a checkpoint of hypervae train"
+        )
+    if name is not None and state["fingerprint"] != name:
+        raise InputError(path, "fingerprint", found=state["fingerprint"], expected=name)
+    return state

@@ -1,0 +1,37 @@
+"""Signals that ask a job to stop are remembered, and obeyed where nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+
+from hypervae.errors import HyperVAEError
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+class Interrupted(HyperVAEError):
+    """Training stopped on a signal after saving a checkpoint; the next attempt goes on from it."""
+
+
+class SignalWatch:
+    """While open, SIGTERM, SIGINT and SIGUSR1 only set `received`."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.received = signal.Signals(number)
+
+    def __enter__(self) -> SignalWatch:
+        self._before = {number: signal.signal(number, self._remember) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,23 @@
+"""What changes during training, as functions of progress in [0, 1]."""
+
+from __future__ import annotations
+
+import math
+
+
+def learning_rate_factor(progress: float, warmup: float) -> float:
+    """Linear rise over `warmup`, then half a cosine down to a hundredth (arXiv:1608.03983)."""
+    if progress < warmup:
+        return max(progress / warmup, 1e-3)
+    rest = (progress - warmup) / max(1 - warmup, 1e-9)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(rest, 1.0)))
+
+
+def kl_factor(progress: float, warmup: float) -> float:
+    """Linear rise of the KL weight to 1 over `warmup` (Bowman et al., arXiv:1511.06349)."""
+    return 1.0 if warmup <= 0 else min(progress / warmup, 1.0)
+
+
+def temperature(progress: float, first: float, last: float) -> float:
+    """Geometric descent of the Gumbel-softmax temperature (Jang et al., arXiv:1611.01144)."""
+    return first * (last / first) ** min(progress, 1.0)
