@@ -1,0 +1,141 @@
+"""What the Snakefile knows of a config: types, models, shards, and what each stage is given.
+
+Light imports only: Snakemake parses the workflow again in every cluster job.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hypervae.config import resolve_config, stages
+from hypervae.digest import code_digest
+from hypervae.errors import ConfigError
+
+# A constraint that no name fulfils, for rules whose source no jet type uses.
+_NOTHING = "(?!)"
+
+
+class Plan:
+    """A resolved config, as the rules ask for it.
+
+    Parameters
+    ----------
+    config : mapping
+        The workflow's config, as loaded.
+
+    Raises
+    ------
+    ConfigError
+        If it is wrong; see `hypervae.config.resolve_config`.
+    """
+
+    def __init__(self, config: Mapping[str, Any]):
+        self.config = resolve_config(config)
+        self.data = self.config["data"]
+        self.jet_types = list(self.data["jet_types"])
+        self.models = list(self.config["models"])
+        self.max_particles = self.data["max_particles"]
+        self.jetnet_suffix = "150" if self.data["jetnet"]["particles"] == 150 else ""
+        for jet_type in self.jet_types:
+            self.shards(jet_type)
+
+    @property
+    def resolved(self) -> str:
+        """The config with all defaults, as YAML."""
+        return yaml.safe_dump(self.config, sort_keys=False)
+
+    @property
+    def evaluations(self) -> list[tuple[str, str]]:
+        """Each model with each of its jet types."""
+        return [(model, kind) for model in self.models for kind in self.types_of(model)]
+
+    def types_of(self, model: str) -> list[str]:
+        """Jet types of a model."""
+        return self.config["models"][model]["jet_types"]
+
+    def source(self, jet_type: str) -> dict[str, Any]:
+        """Where the jets of a type come from."""
+        return self.data["jet_types"][jet_type]
+
+    def types_from(self, source: str) -> str:
+        """Regular expression for the jet types that come from a source."""
+        names = [name for name in self.jet_types if self.source(name)["source"] == source]
+        return "|".join(names) or _NOTHING
+
+    def shards(self, jet_type: str) -> list[str]:
+        """Names of the shards of a jet type, sorted.
+
+        A JetNet shard's name holds the number of shards too, since its content depends on it.
+        """
+        source = self.source(jet_type)
+        count = source["shards"]
+        if source["source"] == "pythia":
+            return [f"{index:05d}" for index in range(count)]
+        if source["source"] == "jetnet":
+            return [f"{index:05d}-of-{count:05d}" for index in range(count)]
+        return sorted(self._user_files(jet_type))
+
+    @staticmethod
+    def shard_index(shard: str) -> int:
+        """Index of a simulated or split shard."""
+        return int(shard.partition("-of-")[0])
+
+    def user_file(self, jet_type: str, shard: str) -> str:
+        """The user's own file behind a shard."""
+        return self._user_files(jet_type)[shard]
+
+    def _user_files(self, jet_type: str) -> dict[str, str]:
+        files: dict[str, str] = {}
+        for path in self.source(jet_type)["paths"]:
+            name = re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem)
+            if name in files:
+                raise ConfigError(
+                    f"config: data.jet_types.{jet_type}.paths: found {path} and {files[name]}, "
+                    "expected files whose names differ"
+                )
+            files[name] = path
+        return files
+
+    def section(self, subcommand: str) -> str:
+        """What a subcommand gets with ``--config``: one JSON text with sorted keys.
+
+        Snakemake compares it as it stands, so that a job is stale if and only if a key changed that
+        its stage reads.
+        """
+        stage = stages()[subcommand]
+        section = copy.deepcopy(self._section(stage.section))
+        section.pop("execution", None)
+        for name in stage.attached:
+            section[name] = self._section(name)
+        return json.dumps(section, sort_keys=True)
+
+    def simulation(self, jet_type: str) -> str:
+        """As `section`, with the settings of one jet type alone."""
+        section = json.loads(self.section("simulate"))
+        section["pt_hat"] = {jet_type: section["pt_hat"][jet_type]}
+        return json.dumps(section, sort_keys=True)
+
+    def execution_options(self) -> str:
+        """How training runs, as command-line options; not part of its section."""
+        execution = self.config["train"]["execution"]
+        return " ".join(
+            f"--execution.{name.replace('_', '-')} {value}" for name, value in execution.items()
+        )
+
+    def _section(self, name: str) -> dict[str, Any]:
+        inside = {"simulation", "jetnet", "split"}
+        return self.data[name] if name in inside else self.config[name]
+
+    @staticmethod
+    @functools.cache
+    def code(subcommand: str) -> str:
+        """Digest of the code behind a subcommand."""
+        return code_digest(subcommand)

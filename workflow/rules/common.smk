@@ -1,0 +1,102 @@
+# Config, wildcards and helpers that all rules share. What can be tested without Snakemake lives in
+# hypervae.workflow.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+REPOSITORY = Path(workflow.basedir).resolve().parent
+# The library beside this workflow, not another version that may be installed. Jobs in a conda
+# environment get it too: Snakemake drops PYTHONPATH for those.
+sys.path.insert(0, str(REPOSITORY))
+shell.prefix(f"set -euo pipefail; export PYTHONPATH='{REPOSITORY}'; ")
+
+from hypervae.errors import ConfigError
+from hypervae.io import write_list, write_text
+from hypervae.workflow import Plan
+
+try:
+    PLAN = Plan(config)
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    jet_type="|".join(PLAN.jet_types),
+    model="|".join(PLAN.models),
+    shard=r"[A-Za-z0-9_-]+",
+
+
+def shard_files(jet_types, folder):
+    """Files of all shards of some jet types below a folder, sorted."""
+    return [
+        f"{folder}/{jet_type}/{shard}.h5"
+        for jet_type in jet_types
+        for shard in PLAN.shards(jet_type)
+    ]
+
+
+def model_shards(wildcards):
+    return shard_files(PLAN.types_of(wildcards.model), "resources/shards")
+
+
+def model_correlators(wildcards):
+    return shard_files(PLAN.types_of(wildcards.model), "results/correlators")
+
+
+def type_shards(wildcards):
+    return shard_files([wildcards.jet_type], "resources/shards")
+
+
+def growing(first, per_file=0):
+    """Memory in MB: a base, more for each input file, doubled at each new attempt."""
+
+    def mem_mb(wildcards, input, attempt):
+        return int((first + per_file * len(input)) * 2 ** (attempt - 1))
+
+    return mem_mb
+
+
+def evaluation_results(wildcards=None):
+    return expand(
+        "results/evaluation/{pair}.json",
+        pair=[f"{model}/{jet_type}" for model, jet_type in PLAN.evaluations],
+    )
+
+
+def all_results():
+    figures = [
+        f"observables/{model}/{jet_type}" for model, jet_type in PLAN.evaluations
+    ]
+    figures += [
+        f"{kind}/{model}"
+        for kind in ("history", "correlators")
+        for model in PLAN.models
+    ]
+    return [
+        *evaluation_results(),
+        *expand("results/plots/{figure}.png", figure=[*figures, "summary"]),
+        "results/config.yaml",
+    ]
+
+
+def write_report():
+    """Write Snakemake's report after a complete run; runs of single targets leave it alone."""
+    import subprocess
+
+    if not all(Path(file).is_file() for file in all_results()):
+        return
+    # A process of its own: --report in a profile would make `snakemake -n` write a report too.
+    command = [sys.executable, "-m", "snakemake", "--report", "results/report.html"]
+    command += [
+        "--snakefile",
+        workflow.main_snakefile,
+        "--configfile",
+        "results/config.yaml",
+    ]
+    command += ["--workflow-profile", "none", "--nolock", "--quiet", "all"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
+        raise WorkflowError("the report could not be written; see above")
+    print("The report is at results/report.html", file=sys.stderr)

@@ -1,0 +1,25 @@
+# Energy correlators and pair bins, one job a shard.
+
+
+rule compute_correlators:
+    """Compute energy correlators, pair bins and feature moments of one shard."""
+    input:
+        "resources/shards/{jet_type}/{shard}.h5",
+    output:
+        "results/correlators/{jet_type}/{shard}.h5",
+    log:
+        "logs/correlators/{jet_type}/{shard}.log",
+    benchmark:
+        "results/timings/correlators/{jet_type}/{shard}.tsv"
+    conda:
+        "../../envs/correlators.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=60,
+    params:
+        config=PLAN.section("correlators"),
+        code=PLAN.code("correlators"),
+    shell:
+        "python -m hypervae correlators --input {input:q} --jet-type {wildcards.jet_type}"
+        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,137 @@
+# Jets from one of three sources, chosen per jet type, in one layout: resources/shards/{jet_type}/{shard}.h5
+
+
+rule simulate_shard:
+    """Simulate one shard of jets with Pythia 8 and FastJet."""
+    output:
+        "resources/shards/{jet_type}/{shard}.h5",
+    log:
+        "logs/simulate/{jet_type}/{shard}.log",
+    benchmark:
+        "results/timings/simulate/{jet_type}/{shard}.tsv"
+    wildcard_constraints:
+        jet_type=PLAN.types_from("pythia"),
+    conda:
+        "../../envs/simulation.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(600),
+        runtime=120,
+    params:
+        index=lambda wildcards: PLAN.shard_index(wildcards.shard),
+        jets=lambda wildcards: PLAN.source(wildcards.jet_type)["jets_per_shard"],
+        max_particles=PLAN.max_particles,
+        config=lambda wildcards: PLAN.simulation(wildcards.jet_type),
+        code=PLAN.code("simulate"),
+    shell:
+        "python -m hypervae simulate --jet-type {wildcards.jet_type} --shard {params.index}"
+        " --jets {params.jets} --max-particles {params.max_particles}"
+        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule download_jetnet:
+    """Download one JetNet file, or take a pre-staged one, and check it."""
+    output:
+        f"resources/jetnet/{{jet_type}}{PLAN.jetnet_suffix}.hdf5",
+    log:
+        "logs/download/{jet_type}.log",
+    benchmark:
+        "results/timings/download/{jet_type}.tsv"
+    wildcard_constraints:
+        jet_type=PLAN.types_from("jetnet"),
+    conda:
+        "../../envs/correlators.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(600),
+        runtime=240,
+    params:
+        config=PLAN.section("download"),
+        code=PLAN.code("download"),
+    shell:
+        "python -m hypervae download --jet-type {wildcards.jet_type}"
+        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule split_shard:
+    """Cut one shard out of a JetNet file."""
+    input:
+        rules.download_jetnet.output,
+    output:
+        "resources/shards/{jet_type}/{shard}.h5",
+    log:
+        "logs/split/{jet_type}/{shard}.log",
+    benchmark:
+        "results/timings/split/{jet_type}/{shard}.tsv"
+    wildcard_constraints:
+        jet_type=PLAN.types_from("jetnet"),
+    conda:
+        "../../envs/correlators.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(600),
+        runtime=30,
+    params:
+        index=lambda wildcards: PLAN.shard_index(wildcards.shard),
+        shards=lambda wildcards: PLAN.source(wildcards.jet_type)["shards"],
+        max_particles=PLAN.max_particles,
+        code=PLAN.code("split"),
+    shell:
+        "python -m hypervae split --input {input:q} --jet-type {wildcards.jet_type}"
+        " --shard {params.index} --shards {params.shards}"
+        " --max-particles {params.max_particles} --output {output:q} > {log:q} 2>&1"
+
+
+rule import_shard:
+    """Turn one of the user's own files into a shard."""
+    input:
+        lambda wildcards: PLAN.user_file(wildcards.jet_type, wildcards.shard),
+    output:
+        "resources/shards/{jet_type}/{shard}.h5",
+    log:
+        "logs/import/{jet_type}/{shard}.log",
+    benchmark:
+        "results/timings/import/{jet_type}/{shard}.tsv"
+    wildcard_constraints:
+        jet_type=PLAN.types_from("files"),
+    conda:
+        "../../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=60,
+    params:
+        max_particles=PLAN.max_particles,
+        code=PLAN.code("import"),
+    shell:
+        "python -m hypervae import {input:q} --jet-type {wildcards.jet_type}"
+        " --max-particles {params.max_particles} --output {output:q} > {log:q} 2>&1"
+
+
+rule list_shards:
+    """List the shards of a jet type, for steps that read them all."""
+    output:
+        "results/lists/shards/{jet_type}.txt",
+    log:
+        "logs/lists/{jet_type}.log",
+    localrule: True
+    params:
+        files=type_shards,
+    run:
+        write_list(output[0], params.files)
+
+
+rule list_model_files:
+    """List the shards and correlator files of a model."""
+    output:
+        shards="results/lists/models/{model}.shards.txt",
+        correlators="results/lists/models/{model}.correlators.txt",
+    log:
+        "logs/lists/{model}.log",
+    localrule: True
+    params:
+        shards=model_shards,
+        correlators=model_correlators,
+    run:
+        write_list(output.shards, params.shards)
+        write_list(output.correlators, params.correlators)

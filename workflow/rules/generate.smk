@@ -1,0 +1,26 @@
+# Jets from a trained model, in the layout of a shard.
+
+
+rule generate_jets:
+    """Generate jets of one type."""
+    input:
+        model=rules.train_model.output,
+    output:
+        "results/generated/{model}/{jet_type}.h5",
+    log:
+        "logs/generate/{model}/{jet_type}.log",
+    benchmark:
+        "results/timings/generate/{model}/{jet_type}.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=120,
+    params:
+        config=PLAN.section("generate"),
+        code=PLAN.code("generate"),
+        folder=lambda wildcards, input: str(Path(input.model[0]).parent),
+    shell:
+        "python -m hypervae generate --model {params.folder:q} --jet-type {wildcards.jet_type}"
+        " --threads {threads} --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,26 @@
+# All correlator files of a model, merged into tables and feature scales.
+
+
+rule merge_normalization:
+    """Merge the correlator files of a model (training split only)."""
+    input:
+        list=rules.list_model_files.output.correlators,
+        files=model_correlators,
+    output:
+        "results/normalization/{model}.h5",
+    log:
+        "logs/normalization/{model}.log",
+    benchmark:
+        "results/timings/normalization/{model}.tsv"
+    conda:
+        "../../envs/correlators.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000, per_file=0.2),
+        runtime=60,
+    params:
+        config=PLAN.section("normalize"),
+        code=PLAN.code("normalize"),
+    shell:
+        "python -m hypervae normalize --inputs {input.list:q}"
+        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
