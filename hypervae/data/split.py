@@ -15,7 +15,7 @@ SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finalizer of SplitMix64 (Steele, Lea, Flood 2014): a bijection that scatters its input."""
+    """The finalizer of SplitMix64 (Steele, Lea, Flood 2014): a bijection that scatters bits."""
     with np.errstate(over="ignore"):
         values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,0 +1,26 @@
+"""``hypervae download``: one JetNet file, downloaded or pre-staged, checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hypervae.cli.options import OUTPUT_FILE, section_options
+from hypervae.data.jets import JET_TYPES
+
+
+@click.command("download")
+@click.option("--jet-type", type=click.Choice(list(JET_TYPES)), required=True, help="Jet type.")
+@click.option("--output", type=OUTPUT_FILE, required=True, help="File to write (HDF5).")
+@section_options("download")
+def command(jet_type: str, output: Path, config: dict[str, Any]) -> None:
+    """Download one JetNet file from Zenodo, or take a pre-staged one, and check it.
+
+    A broken download goes on where it broke, also in a later run. What could not be checked is
+    said.
+    """
+    from hypervae.data.jetnet import get_file
+
+    click.echo(get_file(output, jet_type, config))

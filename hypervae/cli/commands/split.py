@@ -1,0 +1,33 @@
+"""``hypervae split``: one shard of a JetNet file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE
+from hypervae.data.jets import JET_TYPES
+
+
+@click.command("split")
+@click.option("--input", "source", type=INPUT_FILE, required=True, help="JetNet file (HDF5).")
+@click.option("--jet-type", type=click.Choice(list(JET_TYPES)), required=True, help="Jet type.")
+@click.option("--shard", type=click.IntRange(min=0), required=True, help="Index of the shard.")
+@click.option("--shards", type=click.IntRange(min=1), required=True, help="Number of shards.")
+@click.option(
+    "--max-particles",
+    type=click.IntRange(2, 255),
+    default=30,
+    show_default=True,
+    help="Particle slots of a jet; the hardest are kept.",
+)
+@click.option("--output", type=OUTPUT_FILE, required=True, help="Shard to write (HDF5).")
+def command(
+    source: Path, jet_type: str, shard: int, shards: int, max_particles: int, output: Path
+) -> None:
+    """Cut one shard out of a JetNet file; the shards together hold every jet once."""
+    from hypervae.data.jetnet import split_file
+
+    jets = split_file(source, output, jet_type, shard, shards, max_particles)
+    click.echo(f"{output}: {jets} {jet_type} jets")

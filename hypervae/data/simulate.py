@@ -1,0 +1,290 @@
+"""Simulate jets with Pythia 8 and FastJet, so that they agree with JetNet (arXiv:2106.11535).
+
+One jet an event: the leading anti-kT jet of the visible final-state particles. The second jet is
+not taken, although it costs nothing: it is the one that lost more to radiation and neutrinos (a
+mean pT of 930 GeV for g, where the leading jet has 1,123 and JetNet 1,133).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import fastjet
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.data.jets import Jets, check_jet_type
+from hypervae.data.progress import Progress
+from hypervae.data.shard import ShardWriter
+from hypervae.errors import HyperVAEError
+from hypervae.kinematics import wrap_phi
+from hypervae.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from pythia8mc import Pythia
+
+_HADRONIC_W = ("24:onMode = off", "24:onIfAny = 1 2 3 4 5")
+_HADRONIC_Z = ("23:onMode = off", "23:onIfAny = 1 2 3 4 5")
+#: The hard processes of each jet type, as Pythia's settings.
+PROCESSES = {
+    "g": ("HardQCD:gg2gg = on", "HardQCD:qqbar2gg = on"),
+    "q": ("HardQCD:qq2qq = on", "HardQCD:gg2qqbar = on", "HardQCD:qqbar2qqbarNew = on"),
+    "t": ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", *_HADRONIC_W),
+    "w": ("WeakDoubleBoson:ffbar2WW = on", *_HADRONIC_W),
+    # gmZmode 2: the Z alone, without the photon and their interference.
+    "z": ("WeakDoubleBoson:ffbar2gmZgmZ = on", "WeakZ0:gmZmode = 2", *_HADRONIC_Z),
+}
+NEUTRINOS = (12, 14, 16)
+
+# Events at once: about 2,000 particles each, so some 20 MB; larger batches are not faster.
+BATCH = 100
+# Pythia takes seeds from 1 to this; 0 would mean the clock.
+LARGEST_SEED = 900_000_000
+# With fewer than one jet kept in so many events, the settings are taken to be wrong.
+FRUITLESS = 1000
+
+
+def pythia_settings(jet_type: str, shard: int, config: Mapping[str, Any]) -> list[str]:
+    """Pythia's settings for one shard.
+
+    Parameters
+    ----------
+    jet_type : str
+    shard : int
+    config : mapping
+        The section ``simulation``: seed, energy [GeV], tune, pt_hat [GeV].
+
+    Returns
+    -------
+    list of str
+        Lines for ``Pythia.readString``.
+    """
+    low, high = config["pt_hat"][check_jet_type(jet_type)]
+    return [
+        "Print:quiet = on",
+        f"Beams:eCM = {config['energy']!r}",
+        f"Tune:pp = {config['tune']}",
+        "Random:setSeed = on",
+        f"Random:seed = {pythia_seed(config['seed'], jet_type, shard)}",
+        *PROCESSES[jet_type],
+        f"PhaseSpace:pTHatMin = {low!r}",
+        f"PhaseSpace:pTHatMax = {high!r}",
+    ]
+
+
+def pythia_seed(seed: int, jet_type: str, shard: int) -> int:
+    """Pythia's seed for one shard, in [1, 900,000,000].
+
+    The shard is added to a hash of the rest, not hashed with it: so no two shards of a type can get
+    one seed, as hashes in so small a range do (5 % for 10,000 shards), and hold equal events.
+    """
+    return (derive_seed(seed, "simulate", jet_type) + shard) % LARGEST_SEED + 1
+
+
+def leading_jets(
+    events: ak.Array, *, radius: float, jet_pt: tuple[float, float], max_particles: int
+) -> tuple[Jets, NDArray[np.int64]]:
+    """Find the leading jet of each event and lay it out as JetNet does.
+
+    Parameters
+    ----------
+    events : awkward array of [events][particles]
+        Records with id (PDG), status (> 0: final state) and p (px, py, pz, e in GeV).
+    radius : float
+        Of anti-kT.
+    jet_pt : (low, high)
+        Kept range of the jet pT [GeV].
+    max_particles : int
+        The hardest constituents kept, P.
+
+    Returns
+    -------
+    jets : Jets
+        particle_features [k, P, 4], relative to the axis and pT of the full jet; jet_features of
+        the full jet but for num_particles, which counts the kept ones (as in JetNet).
+    kept : [k] int64
+        The events that they come from; events without a jet in the range of pT are left out.
+    """
+    kind = abs(events.id)
+    visible = events.status > 0
+    for neutrino in NEUTRINOS:
+        visible = visible & (kind != neutrino)
+    momenta = events.p[visible]
+    momenta = ak.zip({"px": momenta.px, "py": momenta.py, "pz": momenta.pz, "E": momenta.e})
+
+    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
+    clusters = fastjet.ClusterSequence(momenta, definition)
+    jets = clusters.inclusive_jets(min_pt=jet_pt[0])
+    indices = clusters.constituent_index(min_pt=jet_pt[0])
+    leading = ak.argmax(np.hypot(jets.px, jets.py), axis=1, keepdims=True)
+    found = ~ak.is_none(leading[:, 0])
+    jet = jets[found][leading[found]][:, 0]
+    px, py, pz, energy = (
+        ak.to_numpy(jet[name], allow_missing=False) for name in ("px", "py", "pz", "E")
+    )
+    pt = np.hypot(px, py)
+    in_range = pt < jet_pt[1]
+    indices = indices[found][leading[found]][:, 0][in_range]
+    constituents = momenta[found][in_range][indices]
+    px, py, pz, energy, pt = (x[in_range] for x in (px, py, pz, energy, pt))
+
+    constituent_pt = np.hypot(constituents.px, constituents.py)
+    order = ak.argsort(constituent_pt, axis=1, ascending=False, stable=True)[:, :max_particles]
+    constituents, constituent_pt = constituents[order], constituent_pt[order]
+
+    def slots(values: ak.Array) -> NDArray[np.float64]:
+        padded = ak.pad_none(values, max_particles, axis=1, clip=True)
+        return ak.to_numpy(ak.fill_none(padded, 0.0)).astype(np.float64)
+
+    count = ak.to_numpy(ak.num(constituent_pt, axis=1))
+    mask = np.arange(max_particles) < count[:, None]
+    kept_pt = slots(constituent_pt)
+    eta = np.arcsinh(pz / pt)
+    etas = np.arcsinh(slots(constituents.pz) / np.where(mask, kept_pt, 1.0))
+    phis = np.arctan2(slots(constituents.py), slots(constituents.px))
+    particles = np.stack(
+        [
+            np.where(mask, etas - eta[:, None], 0.0),
+            np.where(mask, wrap_phi(phis - np.arctan2(py, px)[:, None]), 0.0),
+            kept_pt / pt[:, None],
+            mask,
+        ],
+        axis=-1,
+    )
+    # A light jet's m^2 can round to below zero.
+    mass = np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0.0))
+    features = np.stack([pt, eta, mass, count], axis=-1)
+    rows = np.flatnonzero(ak.to_numpy(found))[in_range]
+    return Jets(particles.astype(np.float32), features.astype(np.float32)), rows
+
+
+def simulate_shard(
+    path: str | os.PathLike[str],
+    jet_type: str,
+    shard: int,
+    jets: int,
+    max_particles: int,
+    config: Mapping[str, Any],
+) -> None:
+    """Simulate jets and write them as one shard; the same arguments give the same bytes.
+
+    Memory does not grow with the number of jets.
+
+    Parameters
+    ----------
+    path : path-like
+        The shard to write.
+    jet_type : str
+        One of `hypervae.data.jets.JET_TYPES`.
+    shard : int
+        Its index; each has its own random stream. ``event_id`` is shard << 32 | event number.
+    jets : int
+        How many.
+    max_particles : int
+        The hardest constituents kept.
+    config : mapping
+        The section ``simulation`` of the config, complete.
+
+    Raises
+    ------
+    HyperVAEError
+        If Pythia refuses its settings, or next to no event has a jet in the range of pT.
+    """
+    settings = pythia_settings(jet_type, shard, config)
+    pythia = _start(settings, jet_type)
+    silence_fastjet()
+    with (
+        ShardWriter(
+            path,
+            max_particles,
+            jet_type=jet_type,
+            source="pythia",
+            seed=config["seed"],
+            settings={
+                "pythia": settings,
+                "algorithm": "anti-kt",
+                "radius": config["radius"],
+                "jet_pt": list(config["jet_pt"]),
+                "shard": shard,
+            },
+            packages=("pythia8mc", "fastjet", "awkward", "numpy"),
+        ) as writer,
+        Progress(jets, f"simulate {jet_type}, shard {shard}", "jets") as progress,
+    ):
+        events = 0
+        while writer.n_jets < jets:
+            wanted = jets - writer.n_jets
+            size = min(BATCH, wanted)
+            with captured_stdout():
+                batch = pythia.nextBatch(size)
+            found, rows = leading_jets(
+                batch.prt,
+                radius=config["radius"],
+                jet_pt=tuple(config["jet_pt"]),
+                max_particles=max_particles,
+            )
+            found.event_id = np.int64(shard) << np.int64(32) | (rows + events)
+            events += size
+            writer.append(found)
+            progress.update(len(found))
+            if events >= FRUITLESS and writer.n_jets < events / FRUITLESS:
+                raise HyperVAEError(
+                    f"simulation of {jet_type}: found {writer.n_jets} jets with a pT of "
+                    f"{config['jet_pt']} GeV in {events} events, expected at least one in "
+                    f"{FRUITLESS}; jet_pt does not fit pt_hat {config['pt_hat'][jet_type]} GeV"
+                )
+
+
+def silence_fastjet() -> None:
+    """Keep FastJet's banner, printed at the first clustering, off standard output.
+
+    Its authors ask for citations in it: they stand in docs/data.md.
+    """
+    fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
+
+
+@contextmanager
+def captured_stdout() -> Iterator[list[str]]:
+    """Keep what compiled code writes to standard output; the list holds its lines afterwards."""
+    lines: list[str] = []
+    sys.stdout.flush()
+    saved = os.dup(1)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 1)
+        try:
+            yield lines
+        finally:
+            os.dup2(saved, 1)
+            os.close(saved)
+            kept.seek(0)
+            lines += kept.read().decode(errors="replace").splitlines()
+
+
+def _start(settings: list[str], jet_type: str) -> Pythia:
+    from pythia8mc import Pythia
+
+    with captured_stdout():
+        pythia = Pythia("", False)
+        refused = [line for line in settings if not pythia.readString(line)]
+        ready = not refused and pythia.init()
+    if ready:
+        return pythia
+    with captured_stdout() as output:
+        # Once more, with its voice on, to hear why.
+        pythia = Pythia("", False)
+        for line in settings[1:]:
+            pythia.readString(line)
+        if not refused:
+            pythia.init()
+    reasons = [line.strip() for line in output if "Error" in line or "Abort" in line]
+    raise HyperVAEError(
+        f"Pythia refuses the simulation of {jet_type} jets: "
+        + "; ".join([*refused, *dict.fromkeys(reasons)])
+        + f" (settings: {', '.join(settings[1:])})"
+    )
