@@ -18,7 +18,8 @@ CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
 # Programs that rules call by name (python, hypervae, snakemake in a cluster job) are those of .venv.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# One thread for a process of numpy and the like unless a rule asks for more: Snakemake fills the cores with jobs.
+# One thread for each process of numpy and the like, so that pytest's workers do not fight for cores. For the jobs of a
+# workflow Snakemake sets these itself, to the threads of the rule.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1

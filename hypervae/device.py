@@ -18,7 +18,9 @@ def choose_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise HyperVAEError("device: found no CUDA device, expected one for 'cuda'; use auto or cpu")
+        raise HyperVAEError(
+            "device: found no CUDA device, expected one for 'cuda'; use auto or cpu"
+        )
     return device
 
 

@@ -26,6 +26,7 @@ _NOT_COUNTED = (
     "hypervae.config.schema",
     "hypervae.digest",
     "hypervae.errors",
+    "hypervae.progress",
 )
 
 

@@ -5,8 +5,11 @@
 found=
 for name in "$1" python3.12 python3.11 python3.13 python3 python; do
     [ -n "$name" ] || continue
-    # A name on PATH may be a version manager's shim that does not run: ask the interpreter itself.
-    answer=$("$name" -c 'import sys; print("%d.%d" % sys.version_info[:2], sys.executable)' 2>/dev/null) || answer=
+    # A name on PATH may be a version manager's shim that does not run, or belong to an environment (even to the one
+    # that is to be repaired): ask the interpreter itself where its installation is.
+    answer=$("$name" -c 'import sys
+print("%d.%d %s" % (sys.version_info[0], sys.version_info[1], getattr(sys, "_base_executable", sys.executable)))' \
+        2>/dev/null) || answer=
     if [ -z "$answer" ]; then
         [ "$name" = "$1" ] && { echo "error: PYTHON=$1 does not run" >&2; exit 1; }
         continue

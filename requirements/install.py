@@ -126,9 +126,16 @@ class Environment:
         except OSError:
             return False
 
+    def version(self) -> str:
+        """Return the version of the environment's Python."""
+        probe = "import platform; print(platform.python_version())"
+        return self.run("-c", probe, capture=True).stdout.strip()
+
     def create(self) -> None:
         """Make the environment, in place of an unusable one."""
         if self.usable():
+            if self.version() != platform.python_version():
+                say(f"{self.path.name} keeps its Python {self.version()}; remove it to change that")
             return
         if self.path.exists():
             if not (self.path / "pyvenv.cfg").exists() and any(self.path.iterdir()):
@@ -142,11 +149,18 @@ class Environment:
 
     def pip_install(self, *arguments: str) -> None:
         """Run ``pip install``."""
-        self.run("-m", "pip", "install", "--quiet", *arguments)
+        self.run("-m", "pip", "install", "-qq", "--no-compile", *arguments)
 
     def broken(self, lock: Path) -> list[str]:
         """Return the lines of a lock whose package is absent, incomplete or of another version."""
         return self.run("-c", FIND_BROKEN, str(lock), capture=True).stdout.splitlines()
+
+    def sweep(self) -> None:
+        """Remove the traces of killed installations that pip itself stumbles over."""
+        for packages in self.path.glob("lib/python3*/site-packages"):
+            half_done = [d for d in packages.glob("*.dist-info") if not (d / "RECORD").exists()]
+            for directory in [*half_done, *packages.glob("~*")]:
+                shutil.rmtree(directory, ignore_errors=True)
 
     def install_lock(self, lock: Path, *options: str) -> None:
         """Install what a lock names and the environment lacks, then check that every file is there.
@@ -160,8 +174,10 @@ class Environment:
             missing = self.broken(lock)
             if not missing:
                 return
-            say(f"installing {len(missing)} packages of requirements/{lock.name}")
+            about = " (about two minutes)" if len(missing) > 50 else ""
+            say(f"installing {len(missing)} packages of requirements/{lock.name}{about}")
             todo = self.path / "to-install.txt"
+            self.sweep()
             todo.write_text("\n".join(missing) + "\n")
             self.pip_install("--no-deps", "--force-reinstall", *options, "-r", str(todo))
             todo.unlink()
@@ -190,8 +206,13 @@ def install(environment: Environment, torch: str, wanted_index: str | None) -> N
         environment.run("-m", "pip", "uninstall", "--quiet", "--yes", "torch")
     environment.install_lock(HERE / "cpu.lock", *options)
     state, detail = environment.torch_state()
+    if torch == "cuda" and state == "cpu":
+        raise SetupError(
+            f"TORCH=cuda was asked for, but the package index serves the CPU build ({detail}); "
+            "name an index that has the CUDA build: make setup TORCH=cuda TORCH_INDEX=URL"
+        )
     if torch == "cuda" and index:
-        # Another CUDA version than the plain index's: its libraries stand in that build's metadata only.
+        # Not the plain index's CUDA version: only that build's metadata names its libraries.
         environment.pip_install(*options, locked("torch"))
     elif torch == "cuda" or state == "broken":
         if torch == "cpu":
@@ -201,11 +222,6 @@ def install(environment: Environment, torch: str, wanted_index: str | None) -> N
     state, detail = environment.torch_state()
     if state == "broken":
         raise SetupError(f"import torch fails: {detail}")
-    if torch == "cuda" and state == "cpu":
-        raise SetupError(
-            f"TORCH=cuda was asked for, but the package index serves the CPU build ({detail}); "
-            "name an index that has the CUDA build: make setup TORCH=cuda TORCH_INDEX=URL"
-        )
     say(f"torch {detail} ({state.upper()} build)")
     environment.pip_install("--no-deps", "--no-build-isolation", "--editable", str(PROJECT))
 

@@ -47,7 +47,9 @@ class CorrelatorReader:
         attributes = dict(self._file.attrs)
         kind = attributes.get("kind")
         if kind != "correlators":
-            raise InputError(self.path, "attribute kind", found=repr(kind), expected="'correlators'")
+            raise InputError(
+                self.path, "attribute kind", found=repr(kind), expected="'correlators'"
+            )
         for name in ("pair_bins", "edges", "all"):
             if name not in self._file:
                 present = ", ".join(sorted(self._file)) or "nothing"
@@ -57,7 +59,10 @@ class CorrelatorReader:
                 raise InputError(
                     self.path, f"attribute {name}", found="no such attribute", expected="one"
                 )
-        self.n_jets, self.max_particles = int(attributes["n_jets"]), int(attributes["max_particles"])
+        self.n_jets, self.max_particles = (
+            int(attributes["n_jets"]),
+            int(attributes["max_particles"]),
+        )
         self.jet_type, self.content = str(attributes["jet_type"]), str(attributes["content"])
         self.settings: dict[str, Any] = json.loads(attributes["settings"])
         shape = self._file["pair_bins"].shape

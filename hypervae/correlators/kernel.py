@@ -152,9 +152,7 @@ def _correlate(w, counts, codes, orders, group, total, squares):  # pragma: no c
                     for m in range(n):
                         members[neighbours] = m
                         neighbours += common[m] != 0.0
-                _clique_sums(
-                    graph, common, weight, members, neighbours, width, highest - 2, clique
-                )
+                _clique_sums(graph, common, weight, members, neighbours, width, highest - 2, clique)
             for order in range(2, highest + 1):
                 value = 0.0
                 for degree in range(order - 1):

@@ -71,9 +71,7 @@ class Moments:
 
     def to_array(self) -> NDArray[np.float64]:
         """[6] (shift, count, total, squares, low, high), as stored."""
-        return np.array(
-            [self.shift, self.count, self.total, self.squares, self.low, self.high]
-        )
+        return np.array([self.shift, self.count, self.total, self.squares, self.low, self.high])
 
     @classmethod
     def from_array(cls, values: NDArray[np.float64]) -> Moments:

@@ -137,9 +137,7 @@ def _histograms(logs_in, counts, codes, orders, count_out, log_out):  # pragma: 
             for m in range(n):
                 members[size] = m
                 size += common[m] != 0.0
-            _clique_counts(
-                graph, common, logs, members, size, width, highest - 2, count, log_sum
-            )
+            _clique_counts(graph, common, logs, members, size, width, highest - 2, count, log_sum)
             for row in range(orders.size):
                 degree = orders[row] - 2
                 count_out[jet, row, code] += count[degree]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from hypervae.data.jets import Jets
 from hypervae.data.shard import SCHEMA_VERSION, ShardReader
 from hypervae.data.split import TRAIN, split_of
 from hypervae.io import atomic_h5, software_versions
+from hypervae.progress import Progress
 
 # Rough means, which the moments are taken about.
 _SHIFTS = {
@@ -94,16 +95,16 @@ class Sums:
     @classmethod
     def read(cls, group: h5py.Group) -> Sums:
         """The inverse of `write`."""
-        moments = {name: Moments.from_array(group[f"moments/{name}"][()]) for name in group["moments"]}
+        moments = {
+            name: Moments.from_array(group[f"moments/{name}"][()]) for name in group["moments"]
+        }
         return cls(int(group.attrs["n_jets"]), *(group[name][()] for name in _ARRAYS), moments)
 
 
 _ARRAYS = ("enc", "enc_squares", "pairs", "sets", "multiplicity")
 
 
-def jet_sums(
-    jets: Jets, codes: NDArray[np.unsignedinteger], config: Mapping[str, Any]
-) -> Sums:
+def jet_sums(jets: Jets, codes: NDArray[np.unsignedinteger], config: Mapping[str, Any]) -> Sums:
     """Sums over a batch of jets.
 
     Parameters
@@ -165,7 +166,6 @@ def compute_correlators(
     config: Mapping[str, Any],
     *,
     jet_type: str | None = None,
-    progress: Callable[[int], None] = lambda jets: None,
 ) -> None:
     """Compute the correlator file of a shard.
 
@@ -176,8 +176,6 @@ def compute_correlators(
         The resolved ``correlators`` section with ``hyperedges`` and ``split``.
     jet_type : str, optional
         For shards that do not name theirs.
-    progress : callable
-        Called with the number of jets of each finished batch.
 
     Raises
     ------
@@ -187,7 +185,11 @@ def compute_correlators(
     binning = binning_of(config)
     parts: dict[str, list[Sums]] = {"train": [], "rest": []}
     content = hashlib.sha256()
-    with ShardReader(shard, jet_type) as reader, atomic_h5(output) as file:
+    with (
+        ShardReader(shard, jet_type) as reader,
+        Progress(reader.n_jets, f"correlators of {reader.path.name}", "jets") as progress,
+        atomic_h5(output) as file,
+    ):
         pairs = geometry.pair_count(reader.max_particles)
         batch = int(np.clip(_PAIRS_AT_ONCE // pairs, 1, 10_000))
         stored = file.create_dataset(
@@ -207,7 +209,7 @@ def compute_correlators(
                 if chosen.any():
                     parts[name].append(jet_sums(jets[chosen], codes[chosen], config))
             row += len(jets)
-            progress(len(jets))
+            progress.update(len(jets))
         if parts["train"]:
             Sums.merge(parts["train"]).write(file.create_group("train"))
         Sums.merge(parts["train"] + parts["rest"]).write(file.create_group("all"))

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hypervae import __version__
-from hypervae.data.progress import Progress
+from hypervae.progress import Progress
 from hypervae.errors import HyperVAEError, InputError
 
 _T = TypeVar("_T")

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import JET_TYPES, Jets, check_jet_type, check_jets
-from hypervae.data.progress import Progress
+from hypervae.progress import Progress
 from hypervae.data.shard import ShardReader, ShardWriter
 from hypervae.data.slots import fit_slots
 from hypervae.errors import InputError

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hypervae.data.shard import ShardWriter
 from hypervae.device import choose_device
 from hypervae.model import HyperVAE
+from hypervae.progress import Progress
 
 
 def generate_jets(
@@ -17,7 +18,6 @@ def generate_jets(
     config: Mapping[str, Any],
     *,
     jet_type: str | None = None,
-    progress: Callable[[int], None] = lambda jets: None,
 ) -> None:
     """Generate jets into a shard.
 
@@ -30,8 +30,6 @@ def generate_jets(
         The resolved ``generate`` section.
     jet_type : str, optional
         May be left out if the model knows one type.
-    progress : callable
-        Called with the number of jets of each batch.
 
     Raises
     ------
@@ -43,7 +41,7 @@ def generate_jets(
     model = HyperVAE.load(model_dir, choose_device(config["device"]))
     kind = jet_type if jet_type is not None else model.jet_types[0]
     settings = {key: config[key] for key in ("jets", "seed", "batch_size", "temperature")}
-    with ShardWriter(
+    writer = ShardWriter(
         output,
         model.normalization.max_particles,
         jet_type=kind,
@@ -51,7 +49,8 @@ def generate_jets(
         seed=config["seed"],
         settings=settings,
         packages=("torch", "lgatr"),
-    ) as writer:
+    )
+    with Progress(config["jets"], f"generate {kind}", "jets") as progress, writer:
         for jets in model.generate_batches(
             config["jets"],
             seed=config["seed"],
@@ -60,4 +59,4 @@ def generate_jets(
             batch_size=config["batch_size"],
         ):
             writer.append(jets)
-            progress(len(jets))
+            progress.update(len(jets))

@@ -27,7 +27,11 @@ def read_list(path: str | os.PathLike[str]) -> list[Path]:
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "list file", found="no such file", expected="one path a line")
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(path, "list file", found="no text", expected="one path a line") from error
+    lines = [line.strip() for line in text.splitlines()]
     files = [Path(line) for line in lines if line and not line.startswith("#")]
     if not files:
         raise InputError(path, "list file", found="no paths", expected="one path a line")

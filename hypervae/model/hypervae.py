@@ -161,9 +161,7 @@ class HyperVAE(nn.Module):
             self.train(was_training)
 
     @torch.no_grad()
-    def _generate(
-        self, latent: np.ndarray, uniform: np.ndarray, index: int, jet_type: str
-    ) -> Jets:
+    def _generate(self, latent: np.ndarray, uniform: np.ndarray, index: int, jet_type: str) -> Jets:
         dtype = next(self.parameters()).dtype
 
         def to_device(values: np.ndarray) -> Tensor:
@@ -181,9 +179,7 @@ class HyperVAE(nn.Module):
         )
         particles *= mask[..., None]
         features = np.stack([np.exp(jet[:, 0]), jet[:, 1], np.exp(jet[:, 2]), mask.sum(1)], axis=1)
-        jets = Jets(
-            particles.astype(np.float32), features.astype(np.float32), jet_type=jet_type
-        )
+        jets = Jets(particles.astype(np.float32), features.astype(np.float32), jet_type=jet_type)
         return sort_particles(jets)
 
     def generate(
@@ -236,7 +232,9 @@ class HyperVAE(nn.Module):
             "training": training or {},
         }
         write_json(directory / CONFIG, content)
-        state = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+        state = {
+            name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()
+        }
         with atomic_path(directory / WEIGHTS) as temporary:
             save_file(state, temporary)
 
@@ -261,7 +259,10 @@ class HyperVAE(nn.Module):
             digest = content["normalization_digest"]
         except (ValueError, KeyError) as error:
             raise InputError(
-                directory / CONFIG, "model", found=f"unusable content ({error})", expected="a config"
+                directory / CONFIG,
+                "model",
+                found=f"unusable content ({error})",
+                expected="a config",
             ) from error
         normalization = Normalization.read(directory / NORMALIZATION)
         if normalization.digest != digest:

@@ -63,7 +63,9 @@ class JetBatch:
 
     def to(self, device: torch.device | str) -> JetBatch:
         """On a device."""
-        return JetBatch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+        return JetBatch(
+            *(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self))
+        )
 
 
 def make_batch(

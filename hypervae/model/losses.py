@@ -19,9 +19,7 @@ _ABSENT = 100.0
 _SUM_WIDTHS = (0.1, 0.02, 0.02, 0.05)
 
 
-def chamfer(
-    predicted: Tensor, presence: Tensor, target: Tensor, mask: Tensor
-) -> Tensor:
+def chamfer(predicted: Tensor, presence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Squared Chamfer distance between two sets of points, per jet.
 
     sum_i p_i min_j |x_i - y_j|^2 / sum_i p_i + mean_j min_i (|x_i - y_j|^2 + A (1 - p_i)),

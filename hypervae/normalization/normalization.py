@@ -80,7 +80,9 @@ class Normalization:
         with open_h5(path) as file:
             kind = file.attrs.get("kind")
             if kind != "normalization":
-                raise InputError(path, "attribute kind", found=repr(kind), expected="'normalization'")
+                raise InputError(
+                    path, "attribute kind", found=repr(kind), expected="'normalization'"
+                )
             try:
                 method = str(file.attrs["method"])
                 scalers = {

@@ -18,7 +18,10 @@ def write_history(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]
     writer.writeheader()
     for row in rows:
         writer.writerow(
-            {key: f"{value:.7g}" if isinstance(value, float) else value for key, value in row.items()}
+            {
+                key: f"{value:.7g}" if isinstance(value, float) else value
+                for key, value in row.items()
+            }
         )
     write_text(path, text.getvalue())
 

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE, section_options
-from hypervae.cli.progress import progress_bar
 
 
 @click.command("correlators")
@@ -20,5 +19,4 @@ def command(shard: Path, output: Path, jet_type: str | None, config: dict[str, A
     """Compute energy correlators, pair bins and feature moments of one shard."""
     from hypervae.correlators.stage import compute_correlators
 
-    with progress_bar(None, "jet") as progress:
-        compute_correlators(shard, output, config, jet_type=jet_type, progress=progress)
+    compute_correlators(shard, output, config, jet_type=jet_type)

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from hypervae.cli.options import DIRECTORY, OUTPUT_FILE, section_options
-from hypervae.cli.progress import progress_bar
 
 
 @click.command("generate")
@@ -27,5 +26,4 @@ def command(
 
     if threads:
         torch.set_num_threads(threads)
-    with progress_bar(config["jets"], "jet") as progress:
-        generate_jets(model, output, config, jet_type=jet_type, progress=progress)
+    generate_jets(model, output, config, jet_type=jet_type)

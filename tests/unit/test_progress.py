@@ -1,8 +1,8 @@
 import io
 import sys
 
-from hypervae.data import progress
-from hypervae.data.progress import Progress
+from hypervae import progress
+from hypervae.progress import Progress
 
 
 def test_a_log_gets_plain_lines_and_not_too_many(capsys, monkeypatch):

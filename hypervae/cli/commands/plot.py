@@ -1,0 +1,90 @@
+"""``hypervae plot``: draw the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE, section_options
+
+
+@click.group("plot")
+def command() -> None:
+    """Draw the figures, each as PNG and, with --output-pdf, as PDF."""
+
+
+def _outputs(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of every figure."""
+    function = click.option("--output-pdf", type=OUTPUT_FILE, help="The figure as PDF.")(function)
+    return click.option("--output", type=OUTPUT_FILE, required=True, help="The figure as PNG.")(
+        function
+    )
+
+
+@command.command("observables")
+@click.option("--arrays", type=INPUT_FILE, required=True, help="From hypervae evaluate --arrays.")
+@_outputs
+@section_options("plot")
+def observables(
+    config: dict[str, Any], arrays: Path, output: Path, output_pdf: Path | None
+) -> None:
+    """Overlay generated and held-out jets, with ratios."""
+    from hypervae.plotting.observables import plot_observables
+
+    plot_observables(arrays, output, output_pdf, config)
+
+
+@command.command("history")
+@click.option("--history", type=INPUT_FILE, required=True, help="A model's history.csv.")
+@click.option("--title", default="", help="Title of the figure, e.g. the model's name.")
+@_outputs
+@section_options("plot")
+def history(
+    config: dict[str, Any], history: Path, title: str, output: Path, output_pdf: Path | None
+) -> None:
+    """Draw the training curves of a model."""
+    from hypervae.plotting.history import plot_history
+
+    plot_history(history, output, output_pdf, config, title)
+
+
+@command.command("correlators")
+@click.option("--normalization", type=INPUT_FILE, required=True, help="From hypervae normalize.")
+@click.option("--title", default="", help="Title of the figure, e.g. the model's name.")
+@_outputs
+@section_options("plot")
+def correlators(
+    config: dict[str, Any], normalization: Path, title: str, output: Path, output_pdf: Path | None
+) -> None:
+    """Draw the energy correlators and their ratios to E2C."""
+    from hypervae.plotting.correlators import plot_correlators
+
+    plot_correlators(normalization, output, output_pdf, config, title)
+
+
+@command.command("summary")
+@click.option(
+    "--results",
+    type=INPUT_FILE,
+    multiple=True,
+    help="Results of hypervae evaluate (JSON), or a list file of them; can be repeated.",
+)
+@click.argument("more", nargs=-1, type=INPUT_FILE, metavar="[RESULTS]...")
+@click.option("--table", type=OUTPUT_FILE, required=True, help="All metrics as CSV.")
+@_outputs
+@section_options("plot")
+def summary(
+    config: dict[str, Any],
+    results: tuple[Path, ...],
+    more: tuple[Path, ...],
+    table: Path,
+    output: Path,
+    output_pdf: Path | None,
+) -> None:
+    """Draw the metrics of all models in units of the truth floor, and write them as a table."""
+    from hypervae.plotting.summary import plot_summary
+
+    plot_summary([*results, *more], table, output, output_pdf, config)

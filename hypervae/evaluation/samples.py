@@ -1,0 +1,241 @@
+"""The three samples of an evaluation: generated, held-out real (test) and training jets."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.data.jets import LOWEST_MASS, Jets, check_jets, concatenate, sort_particles
+from hypervae.data.shard import ShardReader, open_h5
+from hypervae.data.split import TEST, TRAIN, split_of
+from hypervae.errors import InputError
+from hypervae.io import read_list
+
+# A distance between distributions, and its bootstrap error, need more than one jet.
+FEWEST_JETS = 2
+
+
+@dataclass
+class Generated:
+    """Generated jets that are jets, and the count of those that are not.
+
+    Parameters
+    ----------
+    jets : Jets
+    read : int
+        Jets read, broken ones included.
+    stored : int
+        Jets in the file.
+    broken : dict of str to int
+        Jets left out, by reason: ``non_finite`` (NaN or infinity), ``unphysical`` (negative pT, no
+        particles, mask and ptrel that disagree, ...).
+    model : str or None
+        The model's name, if the file tells.
+    """
+
+    jets: Jets
+    read: int
+    stored: int
+    broken: dict[str, int]
+    model: str | None
+
+
+@dataclass
+class Real:
+    """Real jets.
+
+    Parameters
+    ----------
+    test, train : Jets
+        Held-out and training jets.
+    slots : int
+        The fewest particle slots among the files that were read.
+    """
+
+    test: Jets
+    train: Jets
+    slots: int
+
+
+def real_files(path: str | os.PathLike[str]) -> list[Path]:
+    """The shards that ``--real`` names: an HDF5 file itself, else the entries of a list file."""
+    path = Path(path)
+    return [path] if path.is_file() and h5py.is_hdf5(path) else read_list(path)
+
+
+def broken_jets(jets: Jets) -> dict[str, NDArray[np.bool_]]:
+    """Which jets break the rules of `check_jets`, by reason; no jet counts twice.
+
+    Returns
+    -------
+    dict of str to [n] bool
+        ``non_finite`` and ``unphysical``.
+    """
+    particles, features = jets.particle_features, jets.jet_features
+    non_finite = ~(np.isfinite(particles).all(axis=(1, 2)) & np.isfinite(features).all(axis=1))
+    ptrel, mask = particles[..., 2], particles[..., 3]
+    # `~(a > b)`, not `a <= b`: NaN must not pass.
+    present = mask == 1
+    good = np.where(present, ptrel > 0, (mask == 0) & (ptrel == 0)).all(axis=1)
+    good &= present.any(axis=1) & (features[:, 0] > 0) & (features[:, 2] >= LOWEST_MASS)
+    return {"non_finite": non_finite, "unphysical": ~good & ~non_finite}
+
+
+def read_generated(path: str | os.PathLike[str], jet_type: str | None, max_jets: int) -> Generated:
+    """Read generated jets; broken ones are counted and left out.
+
+    Real jets with a NaN are an error in the user's data and stop the evaluation. Generated ones are
+    a property of the model: stopping would hide how good the rest is, and dropping them silently
+    would hide that they exist.
+
+    Parameters
+    ----------
+    path : path-like
+    jet_type : str or None
+        The type to take where the file names none.
+    max_jets : int
+        Jets read at most, from the start of the file.
+
+    Raises
+    ------
+    InputError
+        As `ShardReader` on a wrong layout; if no jet type is known; if fewer than two good jets are
+        left.
+    """
+    with ShardReader(path, jet_type) as reader:
+        attributes, kind, stored = reader.attributes, reader.jet_type, reader.n_jets
+    if kind is None:
+        raise InputError(path, "jet_type", found="no attribute", expected="one, or --jet-type")
+    # ShardReader refuses a file for one NaN, so that the values are read beside it.
+    with open_h5(path) as file:
+        try:
+            particles = file["particle_features"][:max_jets].astype(np.float32, copy=False)
+            features = file["jet_features"][:max_jets].astype(np.float32, copy=False)
+        except OSError as error:
+            raise InputError(
+                path, "jets", found=f"unreadable data ({error})", expected="a whole HDF5 file"
+            ) from error
+    jets = Jets(particles, features, jet_type=kind)
+    reasons = broken_jets(jets)
+    broken = {reason: int(rows.sum()) for reason, rows in reasons.items()}
+    if any(broken.values()):
+        jets = jets[~np.logical_or.reduce(list(reasons.values()))]
+    counted = ", ".join(f"{count} {reason}" for reason, count in broken.items())
+    _require(jets, path, f"generated jets ({len(particles)} read, {counted})")
+    check_jets(jets, path)
+    return Generated(sort_particles(jets), len(particles), stored, broken, _model_name(attributes))
+
+
+def read_real(
+    files: Sequence[str | os.PathLike[str]],
+    jet_type: str,
+    split: Mapping[str, Any],
+    max_jets: int,
+) -> Real:
+    """Read the held-out and the training jets of real shards.
+
+    Parameters
+    ----------
+    files : sequence of path-like
+    jet_type : str
+        Files that name another one are refused.
+    split : mapping
+        The section ``split`` of the config (seed, fractions).
+    max_jets : int
+        Jets of each of the two samples at most, from the first files on.
+
+    Returns
+    -------
+    Real
+
+    Raises
+    ------
+    InputError
+        As `ShardReader`, and if there are fewer than two jets of a sample.
+    """
+    wanted = {"test": TEST, "train": TRAIN}
+    batches: dict[str, list[Jets]] = {name: [] for name in wanted}
+    missing = dict.fromkeys(wanted, max_jets)
+    slots = []
+    for file in files:
+        if not any(missing.values()):
+            break
+        with ShardReader(file, jet_type) as reader:
+            slots.append(reader.max_particles)
+            first_row = 0
+            for jets in reader.chunks():
+                parts = split_of(jets, **split, first_row=first_row)
+                first_row += len(jets)
+                for name, part in wanted.items():
+                    chosen = jets[np.flatnonzero(parts == part)[: missing[name]]]
+                    missing[name] -= len(chosen)
+                    batches[name].append(chosen)
+    place = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+    samples = {}
+    for name, parts in batches.items():
+        samples[name] = concatenate(_same_slots(parts))
+        _require(samples[name], place, f"{name} jets")
+    return Real(samples["test"], samples["train"], min(slots))
+
+
+def check_particles(generated: Jets, real: Real) -> None:
+    """Check that neither side was cut at fewer particles than the other one holds.
+
+    Slots that no jet fills do not matter: padding is masked. But jets of 30 kept particles and of
+    up to 150 are different observables, and their distance would measure the cut.
+
+    Raises
+    ------
+    InputError
+        Naming the side that holds more.
+    """
+    sides = {
+        "generated jets": (generated, real.slots, "real jets"),
+        "test jets": (real.test, generated.particle_features.shape[1], "generated jets"),
+        "train jets": (real.train, generated.particle_features.shape[1], "generated jets"),
+    }
+    for name, (jets, slots, other) in sides.items():
+        most = int(jets.multiplicity.max())
+        if most > slots:
+            raise InputError(
+                name,
+                "particles",
+                found=f"up to {most} in a jet",
+                expected=f"at most {slots}, the slots of the {other}",
+            )
+
+
+def _same_slots(batches: Sequence[Jets]) -> list[Jets]:
+    """Pad batches of jets with absent particles to the same number of slots."""
+    slots = max(batch.particle_features.shape[1] for batch in batches)
+    padded = []
+    for batch in batches:
+        short = slots - batch.particle_features.shape[1]
+        particles = np.pad(batch.particle_features, ((0, 0), (0, short), (0, 0)))
+        padded.append(Jets(particles, batch.jet_features, jet_type=batch.jet_type))
+    return padded
+
+
+def _require(jets: Jets, file: str | os.PathLike[str], what: str) -> None:
+    if len(jets) < FEWEST_JETS:
+        raise InputError(
+            file, what, found=f"{len(jets)} to compare", expected=f"at least {FEWEST_JETS}"
+        )
+
+
+def _model_name(attributes: Mapping[str, Any]) -> str | None:
+    """The model's name in the settings that `hypervae generate` stores; other files have none."""
+    try:
+        settings = json.loads(attributes.get("settings", "{}"))
+    except (TypeError, ValueError):
+        return None
+    name = settings.get("model") if isinstance(settings, dict) else None
+    return name if isinstance(name, str) else None

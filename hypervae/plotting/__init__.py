@@ -1,0 +1,1 @@
+"""Figures: one module a kind of figure, all in one style."""

@@ -1,0 +1,116 @@
+"""The style of all figures, and how they are written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # batch jobs have no display
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hypervae.io import atomic_path
+
+#: Okabe and Ito's palette for the colour-blind (https://jfly.uni-koeln.de/color/), without its
+#: yellow, which is too light for lines on white, and ordered so that neighbours differ most.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+#: The real jets, in every figure.
+TRUTH, TRUTH_FILL = "#333333", "#D9D9D9"
+#: The generated jets, where there is one set.
+GENERATED = "#D55E00"
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+#: What the jet types are called in titles.
+JET_NAMES = {"g": "gluon", "q": "light-quark", "t": "top-quark", "w": "W-boson", "z": "Z-boson"}
+
+# The field's look without an experiment's name on it.
+_PLAIN = {
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "mathtext.fontset": "dejavusans",
+}
+# Sizes and places for the figures here, of several panels: mplhep's styles are made for one of
+# 10 x 10 inches.
+_SIZES = {
+    "font.size": 11,
+    "axes.formatter.use_mathtext": True,
+    "axes.formatter.limits": (-2, 4),
+    "xaxis.labellocation": "center",
+    "yaxis.labellocation": "center",
+    "axes.labelsize": 12,
+    "axes.titlesize": 11,
+    "figure.titlesize": 14,
+    "legend.fontsize": 11,
+    "legend.frameon": False,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "xtick.major.size": 5,
+    "ytick.major.size": 5,
+    "xtick.minor.size": 2.5,
+    "ytick.minor.size": 2.5,
+    "axes.linewidth": 0.9,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5,
+    "axes.labelpad": 4,
+    "savefig.bbox": None,
+    "figure.constrained_layout.use": False,
+    "figure.autolayout": False,
+}
+
+
+@contextmanager
+def figure_style(config: Mapping[str, Any]) -> Iterator[None]:
+    """Draw in the style of the config (key ``style``); the former one comes back afterwards."""
+    with plt.rc_context():
+        if config["style"] == "plain":
+            plt.rcParams.update(_PLAIN)
+        else:
+            import mplhep  # takes more than a second to import
+
+            mplhep.style.use(config["style"])
+        plt.rcParams.update(_SIZES)
+        yield
+
+
+def save(figure: Figure, dpi: int, *paths: str | os.PathLike[str] | None) -> None:
+    """Write a figure to each path, in the format of its suffix, atomically, and close it.
+
+    PDF files carry no date, so that the same data give the same file.
+    """
+    try:
+        for path in paths:
+            if path is None:
+                continue
+            with atomic_path(path) as temporary:
+                pdf = temporary.suffix.lower() == ".pdf"
+                metadata = {"CreationDate": None} if pdf else None
+                figure.savefig(temporary, dpi=dpi, metadata=metadata)
+    finally:
+        plt.close(figure)
+
+
+def panel_grid(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """A grid of `n` panels of `size` inches each, in rows of `columns`."""
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(columns * size[0], rows * size[1]),
+        squeeze=False,
+        layout="constrained",
+    )
+    panels = list(axes.flat)
+    for unused in panels[n:]:
+        unused.set_visible(False)
+    return figure, panels[:n]

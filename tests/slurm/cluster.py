@@ -1,0 +1,184 @@
+"""A throwaway Slurm cluster, and Snakemake runs on it, for the tests in this directory."""
+
+import dataclasses
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("throwaway_cluster.sh")
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "scontrol", "scancel")
+#: What a run needs to work in a copy of the project.
+PROJECT_FILES = ("workflow", "config", "hypervae", "profiles", "envs", "pyproject.toml")
+
+
+def missing() -> str | None:
+    """Return why no cluster can be started here, or None."""
+    absent = [program for program in PROGRAMS if shutil.which(program) is None]
+    if absent:
+        return f"Slurm is not installed: no {', '.join(absent)}"
+    if os.geteuid() != 0:
+        return "the throwaway cluster needs root"
+    try:
+        import snakemake_executor_plugin_slurm  # noqa: F401
+    except ImportError:
+        return "snakemake-executor-plugin-slurm is not installed"
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A Slurm job, as ``scontrol show job`` tells it."""
+
+    id: int
+    rule: str
+    partition: str
+    state: str
+    gpus: int
+    restarts: int
+    name: str
+
+    @classmethod
+    def parse(cls, line: str) -> "Job":
+        """Read one line of ``scontrol --oneliner show jobs``."""
+        fields = dict(re.findall(r"(\w+)=(\S*)", line))
+        rule = re.match(r"rule_(.+?)_wildcards_", fields.get("Comment", "") + "_wildcards_")
+        gpus = re.search(r"gres[:/]gpu\S*?[=:](\d+)", line)
+        return cls(
+            id=int(fields["JobId"]),
+            rule=rule.group(1) if rule else "",
+            partition=fields["Partition"],
+            state=fields["JobState"],
+            gpus=int(gpus.group(1)) if gpus else 0,
+            restarts=int(fields.get("Restarts", 0)),
+            name=fields["JobName"],
+        )
+
+
+class Cluster:
+    """A running cluster; all commands run with its configuration."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.environment: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Start the daemons and take over the environment that the script prints."""
+        up = self._script("up")
+        if up.returncode:
+            raise RuntimeError(f"the cluster does not start:\n{up.stderr}")
+        self.environment = {
+            **os.environ,
+            "SLURM_CONF": str(self.directory / "etc" / "slurm.conf"),
+            "PATH": os.pathsep.join(
+                [str(self.directory / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
+        }
+
+    def stop(self) -> None:
+        """Cancel all jobs and end the daemons."""
+        self._script("down")
+
+    def _script(self, command: str) -> subprocess.CompletedProcess:
+        call = [str(SCRIPT), command, str(self.directory)]
+        return subprocess.run(call, capture_output=True, text=True, timeout=120)
+
+    def slurm(self, *command: str) -> str:
+        """Run one of Slurm's programs and return its output."""
+        return subprocess.run(
+            command, env=self.environment, check=True, capture_output=True, text=True, timeout=60
+        ).stdout
+
+    def jobs(self, after: int = 0) -> list[Job]:
+        """Return the jobs with an id above ``after``, ended ones included."""
+        lines = self.slurm("scontrol", "--oneliner", "show", "jobs").splitlines()
+        jobs = [Job.parse(line) for line in lines if line.startswith("JobId=")]
+        return sorted((job for job in jobs if job.id > after), key=lambda job: job.id)
+
+    def last_job(self) -> int:
+        """Return the highest id so far."""
+        return max((job.id for job in self.jobs()), default=0)
+
+
+class Run:
+    """Snakemake in a copy of the project, on the cluster.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        Where the jobs go.
+    directory : Path
+        The copy's directory.
+    *options : str
+        Further options of Snakemake.
+    """
+
+    #: What this machine needs beside the profile, given as a user would: fewer jobs at
+    #: once for two cores, no accounting database, no waiting for a network file system.
+    SITE = (
+        "--jobs", "4",
+        "--slurm-status-command", "squeue",
+        "--slurm-init-seconds-before-status-checks", "1",
+        "--latency-wait", "10",
+    )  # fmt: skip
+
+    def __init__(self, cluster: Cluster, directory: Path, *options: str) -> None:
+        self.log = directory / "snakemake.log"
+        command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm"]
+        self.command = [*command, *self.SITE, *options]
+        self.environment = cluster.environment
+        self.directory = directory
+
+    def start(self) -> subprocess.Popen:
+        """Start in the background; the output goes to ``log``."""
+        with self.log.open("a") as log:
+            print(shlex.join(self.command), file=log, flush=True)
+            return subprocess.Popen(
+                self.command,
+                cwd=self.directory,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def finish(self, process: subprocess.Popen, timeout: float) -> None:
+        """Wait for the end and fail, with the log's tail, unless it was a success."""
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"not done after {timeout} s:\n{self.tail()}") from None
+        assert code == 0, f"snakemake ended with {code}:\n{self.tail()}"
+
+    def tail(self, lines: int = 80) -> str:
+        """Return the end of the log."""
+        return "\n".join(self.log.read_text().splitlines()[-lines:])
+
+
+def copy_project(destination: Path) -> Path:
+    """Copy what a run needs, so that it neither sees nor leaves anything in the checkout."""
+    ignore = shutil.ignore_patterns("__pycache__", ".snakemake")
+    for name in PROJECT_FILES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, destination / name, ignore=ignore)
+        else:
+            destination.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, destination / name)
+    return destination
+
+
+def wait_until(condition, timeout: float, what: str, interval: float = 0.2):
+    """Poll until ``condition()`` is truthy and return that value."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(interval)
+    raise AssertionError(f"timeout after {timeout} s: {what}")

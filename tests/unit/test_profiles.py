@@ -1,0 +1,66 @@
+"""The profiles hold what they should: known rules, and nothing of a machine in `default`."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILES = sorted((ROOT / "profiles").glob("*/config.yaml"))
+#: Keys that would override a cluster's profile from `default`, and `report`, which breaks dry runs.
+MACHINE = {
+    "cores", "default-resources", "executor", "jobs", "latency-wait", "local-cores", "report",
+    "report-after-run", "resources", "retries", "set-resources", "set-threads",
+    "software-deployment-method",
+}  # fmt: skip
+
+
+def rule_names():
+    """Return the names of all rules and checkpoints under workflow/."""
+    sources = [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+    text = "\n".join(path.read_text() for path in sources)
+    return set(re.findall(r"^\s*(?:rule|checkpoint) (\w+)", text, re.MULTILINE))
+
+
+def load(name):
+    return yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
+def test_only_existing_rules_are_named(path):
+    profile = yaml.safe_load(path.read_text())
+    named = set(profile.get("set-resources", {})) | set(profile.get("set-threads", {}))
+    assert named <= rule_names()
+
+
+def test_readme_names_every_rule_that_can_be_placed():
+    readme = (ROOT / "profiles" / "README.md").read_text()
+    listing = readme.split("under `set-resources`:")[1].split(".")[0]
+    local = {"all"}
+    assert set(re.findall(r"`(\w+)`", listing)) == rule_names() - local
+
+
+def test_default_profile_holds_nothing_of_a_machine():
+    assert not MACHINE & set(load("default"))
+
+
+def test_default_profile_does_not_override_the_cluster():
+    default, slurm = load("default"), load("slurm")
+    differing = {key for key in default.keys() & slurm.keys() if default[key] != slurm[key]}
+    assert not differing
+
+
+def test_slurm_profile_places_training_on_one_gpu_and_nothing_else():
+    profile = load("slurm")
+    with_gpu = {rule for rule, what in profile["set-resources"].items() if what.get("gpu")}
+    assert with_gpu == {"train_model"}
+    training = profile["set-resources"]["train_model"]
+    assert training["gpu"] == 1
+    assert training["slurm_partition"] != profile["default-resources"]["slurm_partition"]
+
+
+def test_training_is_warned_through_its_own_process_not_the_batch_shell():
+    extra = load("slurm")["set-resources"]["train_model"]["slurm_extra"]
+    assert re.search(r"--signal=(TERM|USR1)@\d+", extra)
+    assert "B:" not in extra
