@@ -1,8 +1,8 @@
 """HyperVAE: Lorentz-equivariant hypergraph variational autoencoders for particle jets.
 
 The library under the workflow: one sub-package a stage (``data``, ``correlators``,
-``normalization``, ``model``, ``training``, ``generation``, ``evaluation``, ``plotting``), each usable
-from Python and, through ``python -m hypervae``, from the command line.
+``normalization``, ``model``, ``training``, ``generation``, ``evaluation``, ``plotting``), each
+usable from Python and, through ``python -m hypervae``, from the command line.
 """
 
 from importlib import import_module

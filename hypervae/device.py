@@ -25,7 +25,7 @@ def choose_device(device: str) -> str:
 
 
 def choose_precision(precision: str, device: str) -> str:
-    """Resolve ``auto``: bf16 from compute capability 8.0, fp16 with loss scaling below, 32 on a CPU.
+    """Resolve ``auto``: bf16 from compute capability 8.0, fp16 below, 32 on a CPU.
 
     Returns
     -------

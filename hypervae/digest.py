@@ -16,8 +16,8 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent
 _NAME = "hypervae"
 
-# Modules that decide how HyperVAE speaks to people and not what it computes: the config they read is
-# compared by itself.
+# Modules that decide how HyperVAE speaks to people and not what it computes: the config they read
+# is compared by itself.
 _NOT_COUNTED = (
     "hypervae",
     "hypervae.cli",

@@ -1,7 +1,7 @@
 """Kinematics of JetNet's coordinates: massless constituents relative to the axis of their jet.
 
-Conventions (JetNet, arXiv:2106.11535): pt = ptrel * pt_jet, eta = etarel + eta_jet, phi = phirel (the
-jet sits at phi = 0). Constituents are massless: E = pt cosh(eta), pz = pt sinh(eta).
+Conventions (JetNet, arXiv:2106.11535): pt = ptrel * pt_jet, eta = etarel + eta_jet, phi = phirel
+(the jet sits at phi = 0). Constituents are massless: E = pt cosh(eta), pz = pt sinh(eta).
 """
 
 from __future__ import annotations

@@ -59,10 +59,10 @@ def _pair_features(pt, eta, phi, counts, out):  # pragma: no cover - compiled
 
 
 def pair_features(jets: Jets, dtype: type[np.floating] = np.float64) -> NDArray[np.floating]:
-    """ln Delta, ln kT, ln z and ln m^2 of every pair.
+    """Give ln Delta, ln kT, ln z and ln m^2 of every pair.
 
-    kT = min(pt) Delta [GeV], z = min(pt) / (pt_i + pt_j), m^2 = 2 pt_i pt_j (cosh d eta - cos d phi)
-    [GeV^2]; Delta and m^2 are floored.
+    kT = min(pt) Delta [GeV], z = min(pt) / (pt_i + pt_j), m^2 = 2 pt_i pt_j (cosh d eta -
+    cos d phi) [GeV^2]; Delta and m^2 are floored.
 
     Returns
     -------

@@ -89,7 +89,7 @@ class CorrelatorReader:
         return self._file["edges"][()]
 
     def sums(self, split: str = "train") -> Sums | None:
-        """Sums over the training split (``train``) or over all jets (``all``); None without jets."""
+        """Sums over the jets of a split, ``train`` or ``all``; None without jets."""
         return Sums.read(self._file[split]) if split in self._file else None
 
     def pair_bins(self, start: int = 0, stop: int | None = None) -> NDArray[np.unsignedinteger]:

@@ -1,8 +1,8 @@
 """From a shard to its correlator file: everything about a shard that the later stages need.
 
 The file holds the R_L bin of every pair (which gives that of every set: the largest of its pairs'),
-and sums over jets that merge by addition: correlators and their squares, counts of pairs and of sets
-per bin, and moments of the features, for the training split and for all jets.
+and sums over jets that merge by addition: correlators and their squares, counts of pairs and of
+sets per bin, and moments of the features, for the training split and for all jets.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def jet_sums(jets: Jets, codes: NDArray[np.unsignedinteger], config: Mapping[str
     enc, squares = kernel.correlate(weight, counts, codes, config["orders"], binning.size)
 
     slots = jets.particle_features.shape[1]
-    i, j = geometry.pair_indices(slots)
+    _, j = geometry.pair_indices(slots)
     present = j < counts[:, None]
     pair_values = features.pair_features(jets)
     moments = {

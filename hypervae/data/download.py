@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hypervae import __version__
-from hypervae.progress import Progress
 from hypervae.errors import HyperVAEError, InputError
+from hypervae.progress import Progress
 
 _T = TypeVar("_T")
 

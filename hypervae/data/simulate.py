@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import Jets, check_jet_type
-from hypervae.progress import Progress
 from hypervae.data.shard import ShardWriter
 from hypervae.errors import HyperVAEError
 from hypervae.kinematics import wrap_phi
+from hypervae.progress import Progress
 from hypervae.seeds import derive_seed
 
 if TYPE_CHECKING:

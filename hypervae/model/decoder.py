@@ -1,4 +1,4 @@
-"""The one-shot decoder: a latent vector to multiplicity, particles, edges, hyperedges and the jet."""
+"""The one-shot decoder: latent vector to multiplicity, particles, edges, hyperedges and jet."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class LorentzNetwork(nn.Module):
             "hidden_s_channels": config.scalar_channels,
         }
         if self.full:
-            # The package's defaults are made for large GPUs; these two are 10 times faster on a CPU.
+            # The package's defaults are made for large GPUs; these are 10 times faster on a CPU.
             primitives = {"sparse_gp": False, "sparse_linear": True}
             self.net = lgatr.LGATr(
                 num_blocks=config.blocks,

@@ -2,8 +2,8 @@
 
 An exactly equivariant network from an isotropic prior cannot make collimated jets. It is given the
 tetrad (time, jet axis, normal, beam) instead; transform momenta and tetrad together and the output
-transforms along. With the components written as (E, px, py, pz), the jet sits at phi = 0 and the beam
-along z. A frame with fixed jet axis leaves no Lorentz symmetry, time and beam alone leave the
+transforms along. With the components written as (E, px, py, pz), the jet sits at phi = 0 and the
+beam along z. A frame with fixed jet axis leaves no Lorentz symmetry, time and beam alone leave the
 rotations about the beam.
 """
 
@@ -46,8 +46,8 @@ def relative_coordinates(momenta: Tensor, mask: Tensor) -> Tensor:
 
     The tetrad is time, beam, the direction of P across the beam, and their normal
     epsilon(time, beam, P). These are contractions of momenta with it, so they do not change under
-    rotations about the beam, and, unlike anything that a network without the epsilon tensor can make,
-    they tell a jet from its mirror image.
+    rotations about the beam, and, unlike anything that a network without the epsilon tensor can
+    make, they tell a jet from its mirror image.
 
     Parameters
     ----------

@@ -56,8 +56,8 @@ def merge_normalization(
     Parameters
     ----------
     inputs : paths
-        Correlator files; merged in the order of the digests of their jets, so that neither names nor
-        the order of the list matter.
+        Correlator files; merged in the order of the digests of their jets, so that neither names
+        nor the order of the list matter.
     output : path-like
     config : mapping
         The ``normalization`` section.
@@ -65,8 +65,8 @@ def merge_normalization(
     Raises
     ------
     InputError
-        If a file is unreadable, was computed with other settings or another number of particles than
-        the first, holds the same jets as another, or if no jet is in the training split.
+        If a file is unreadable, was computed with other settings or another number of particles
+        than the first, holds the same jets as another, or if no jet is in the training split.
     """
     found: dict[str, tuple[str, str, Path, Sums | None]] = {}
     reference: CorrelatorReader | None = None

@@ -20,8 +20,8 @@ def correlator_tables(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Tables of the features that are looked up.
 
-    The underflow holds the contact terms, which no pair has, so it and the overflow take the nearest
-    bin inside, as empty bins do.
+    The underflow holds the contact terms, which no pair has, so it and the overflow take the
+    nearest bin inside, as empty bins do.
 
     Parameters
     ----------
