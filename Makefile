@@ -24,6 +24,8 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export NUMEXPR_NUM_THREADS ?= 1
+# Each job is a process of its own: without compiled modules every one would spend seconds on compiling.
+unexport PYTHONDONTWRITEBYTECODE
 
 STAMP := $(VENV)/.installed
 LOCKS := requirements/cpu.lock requirements/cuda.lock pyproject.toml

@@ -1,8 +1,8 @@
 """Read the JSON schema, fill in its defaults and say clearly what is wrong with a config.
 
 The schema, ``workflow/schemas/config.schema.yaml``, is the one authority on keys, types, defaults
-and their meaning: the workflow's config is checked against it, each subcommand's ``--config`` against
-a section of it, and the command line's options and help are made from it.
+and their meaning: the workflow's config is checked against it, each subcommand's ``--config``
+against a section of it, and the command line's options and help are made from it.
 """
 
 from __future__ import annotations

@@ -22,19 +22,19 @@ _SUM_WIDTHS = (0.1, 0.02, 0.02, 0.05)
 def chamfer(predicted: Tensor, presence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Squared Chamfer distance between two sets of points, per jet.
 
-        sum_i p_i min_j |x_i - y_j|^2 / sum_i p_i + mean_j min_i (|x_i - y_j|^2 + A (1 - p_i)),
-        after Fan, Su, Guibas (arXiv:1612.00603). The presence p carries the gradient of the
-    multiplicity.
-        Parameters
-        ----------
-        predicted : [B, P, D]
-        presence : [B, P]
-        target : [B, Q, D]
-        mask : [B, Q] bool
+    sum_i p_i min_j |x_i - y_j|^2 / sum_i p_i + mean_j min_i (|x_i - y_j|^2 + A (1 - p_i)), after
+    Fan, Su, Guibas (arXiv:1612.00603). The presence p carries the multiplicity's gradient.
 
-        Returns
-        -------
-        [B]
+    Parameters
+    ----------
+    predicted : [B, P, D]
+    presence : [B, P]
+    target : [B, Q, D]
+    mask : [B, Q] bool
+
+    Returns
+    -------
+    [B]
     """
     squared = (predicted.unsqueeze(2) - target.unsqueeze(1)).square().sum(-1)
     to_target = squared.masked_fill(~mask.unsqueeze(1), torch.inf).amin(dim=2)
@@ -95,8 +95,8 @@ def summed(coordinates: Tensor, weight: Tensor) -> Tensor:
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """[B] KL divergence of N(mean, exp(log_variance)) from N(0, 1), summed over dimensions.
 
-    (mean^2 + sigma^2 - 1 - ln sigma^2) / 2 per dimension (Kingma, Welling, arXiv:1312.6114, app.
-    B)."""
+    (mean^2 + sigma^2 - 1 - ln sigma^2) / 2 per dimension (arXiv:1312.6114, app. B).
+    """
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
 
 

@@ -1,0 +1,21 @@
+"""``hypervae validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hypervae.cli.options import INPUT_FILE
+
+
+@click.command("validate")
+@click.argument("files", nargs=-1, required=True, type=INPUT_FILE)
+@click.option("--jet-type", help="The jet type that shards must hold.")
+def command(files: tuple[Path, ...], jet_type: str | None) -> None:
+    """Check shards, correlator files, normalizations or graphs, and say what is in them."""
+    from hypervae.validation import validate_file
+
+    for file in files:
+        lines = validate_file(file, jet_type)
+        click.echo(f"{file}: valid " + "\n  ".join(lines))

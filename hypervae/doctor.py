@@ -1,0 +1,102 @@
+"""What this machine has, and whether the installation works on it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hypervae.config import resolve_section
+from hypervae.device import choose_device, choose_precision
+from hypervae.errors import HyperVAEError
+from hypervae.io import read_list, software_versions, write_list
+
+_PACKAGES = (
+    "torch torch-geometric lgatr lightning energyflow jetnet fastjet pythia8mc h5py awkward vector "
+    "numba numpy scipy snakemake submitit"
+).split()
+
+
+def describe() -> Iterator[str]:
+    """Lines on versions, processors, GPUs and the choices of ``auto``."""
+    versions = software_versions(_PACKAGES)
+    yield ", ".join(f"{name} {version}" for name, version in versions.items())
+    missing = [name for name in _PACKAGES if name not in versions]
+    if missing:
+        yield f"not installed: {', '.join(missing)}"
+    yield f"{platform.platform()}, {os.cpu_count()} CPUs, {torch.get_num_threads()} threads"
+    if not torch.cuda.is_available():
+        built = "with" if torch.version.cuda else "without"
+        yield f"GPU: none (torch is built {built} CUDA)"
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        device = torch.cuda.get_device_properties(index)
+        yield (
+            f"GPU {index}: {device.name}, compute capability {device.major}.{device.minor}, "
+            f"{device.total_memory / 2**30:.1f} GiB, bf16 {torch.cuda.is_bf16_supported()}"
+        )
+    chosen = choose_device("auto")
+    yield f"auto chooses device {chosen} and precision {choose_precision('auto', chosen)}"
+
+
+def run_self_test() -> Iterator[str]:
+    """Run every stage on a few jets in a temporary folder, and report each with its seconds.
+
+    Raises
+    ------
+    HyperVAEError
+        If a stage fails, or if a result is wrong.
+    """
+    from hypervae.correlators.stage import compute_correlators
+    from hypervae.data.simulate import simulate_shard
+    from hypervae.evaluation.evaluate import evaluate
+    from hypervae.generation.generate import generate_jets
+    from hypervae.normalization import merge_normalization
+    from hypervae.training.run import train
+    from hypervae.validation import validate_file
+
+    size = {"latent_dim": 4, "blocks": 1, "vector_channels": 4, "scalar_channels": 8, "heads": 2}
+    recipe = {"epochs": 2, "batch_size": 16, "model": size}
+    with tempfile.TemporaryDirectory(prefix="hypervae-") as name:
+        folder = Path(name)
+        shard, correlators, merged = folder / "t.h5", folder / "c.h5", folder / "n.h5"
+        model, generated = folder / "model", folder / "g.h5"
+        for path, file in ((folder / "s.txt", shard), (folder / "c.txt", correlators)):
+            write_list(path, [file])
+        stages = {
+            "simulate": lambda: simulate_shard(
+                shard, "t", 0, 120, 30, resolve_section("simulate", {})
+            ),
+            "correlators": lambda: compute_correlators(
+                shard, correlators, resolve_section("correlators", {})
+            ),
+            "normalize": lambda: merge_normalization(
+                [correlators], merged, resolve_section("normalize", {})
+            ),
+            "train": lambda: train(
+                read_list(folder / "s.txt"),
+                read_list(folder / "c.txt"),
+                merged,
+                model,
+                folder / "checkpoints",
+                resolve_section("train", recipe),
+            ),
+            "generate": lambda: generate_jets(
+                model, generated, resolve_section("generate", {"jets": 100})
+            ),
+            "evaluate": lambda: evaluate(generated, [shard], resolve_section("evaluate", {})),
+        }
+        for stage, run in stages.items():
+            start = time.monotonic()
+            result = run()
+            yield f"{stage}: {time.monotonic() - start:.1f} s"
+        for file in (shard, correlators, merged, generated):
+            validate_file(file)
+        distance = result.results["metrics"]["w1m"]["value"]
+        if not (np.isfinite(distance) and distance > 0):
+            raise HyperVAEError(f"self-test: found W1M = {distance}, expected a positive number")

@@ -1,0 +1,127 @@
+"""Check a file of any kind that HyperVAE reads or writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from hypervae.correlators.file import CorrelatorReader
+from hypervae.data.importing import GRAPH_SUFFIXES
+from hypervae.data.shard import ShardReader, open_h5
+from hypervae.errors import InputError
+from hypervae.normalization import Normalization
+
+
+def validate_file(path: str | os.PathLike[str], jet_type: str | None = None) -> list[str]:
+    """Read all of a file, and describe it.
+
+    Parameters
+    ----------
+    path : path-like
+        A shard (or generated or JetNet file), a correlator file, a normalization or an exported list
+        of PyG graphs.
+    jet_type : str, optional
+        The jet type that a shard must hold.
+
+    Returns
+    -------
+    list of str
+        One line for each thing found.
+
+    Raises
+    ------
+    InputError
+        On the first thing that is wrong.
+    """
+    path = Path(path)
+    if path.suffix in GRAPH_SUFFIXES:
+        from hypervae.validation.graphs import validate_graphs
+
+        return validate_graphs(path)
+    with open_h5(path) as file:
+        kind = file.attrs.get("kind", "shard")
+    checks = {
+        "shard": lambda: _shard(path, jet_type),
+        "correlators": lambda: _correlators(path),
+        "normalization": lambda: _normalization(path),
+    }
+    if kind not in checks:
+        raise InputError(
+            path, "attribute kind", found=repr(kind), expected="one of " + ", ".join(checks)
+        )
+    return checks[kind]()
+
+
+def _shard(path: Path, jet_type: str | None) -> list[str]:
+    count, multiplicities, pt, mass, ptrel = 0, [], [], [], []
+    with ShardReader(path, jet_type) as reader:
+        for jets in reader.chunks():
+            count += len(jets)
+            multiplicities.append(jets.multiplicity)
+            pt.append(jets.jet_features[:, 0])
+            mass.append(jets.jet_features[:, 2])
+            ptrel.append(jets.particle_features[..., 2].sum(axis=1))
+        n = np.concatenate(multiplicities)
+        source = reader.attributes.get("source", "unknown")
+        lines = [
+            f"shard of {count} jets, type {reader.jet_type or 'not named'}, source {source}",
+            f"particles: {n.min()} to {n.max()} of {reader.max_particles} slots, mean {n.mean():.2f}",
+            f"jet pt: {_spread(pt)} GeV; mass: {_spread(mass)} GeV; sum of ptrel: {_spread(ptrel)}",
+        ]
+        optional = [name for name in ("split", "event_id") if getattr(jets, name) is not None]
+        lines.append(f"optional columns: {', '.join(optional) or 'none'}")
+    return lines
+
+
+def _spread(parts: list[np.ndarray]) -> str:
+    values = np.concatenate(parts).astype(np.float64)
+    return f"{values.mean():.4g} +- {values.std():.3g} ({values.min():.4g} to {values.max():.4g})"
+
+
+def _correlators(path: Path) -> list[str]:
+    with CorrelatorReader(path) as reader:
+        last = len(reader.edges)
+        for start in range(0, reader.n_jets, 10_000):
+            codes = reader.pair_bins(start, min(start + 10_000, reader.n_jets))
+            if codes.size and codes.max() > last:
+                raise InputError(
+                    path, "pair_bins", found=f"bin {codes.max()}", expected=f"at most {last}"
+                )
+        total = reader.sums("all")
+        lines = [f"correlators of {reader.n_jets} jets, type {reader.jet_type or 'not named'}"]
+        orders, exponent = reader.settings["orders"], reader.settings["exponent"]
+        for order, enc in zip(orders, total.enc, strict=True):
+            mean = enc.sum() / total.n_jets
+            if not np.isfinite(enc).all() or (enc < -1e-9).any():
+                raise InputError(
+                    path, f"enc of order {order}", found=str(enc), expected="sums >= 0"
+                )
+            if exponent == 1 and abs(mean - 1) > 1e-6:
+                raise InputError(
+                    path, f"enc of order {order}", found=f"a total of {mean}", expected="1 per jet"
+                )
+            inside = enc[1:-1].sum() / total.n_jets
+            lines.append(f"E{order}C: {mean:.6f} per jet, {inside:.4f} inside the range")
+        training = reader.sums("train")
+        lines.append(f"training jets: {training.n_jets if training else 0}")
+    return lines
+
+
+def _normalization(path: Path) -> list[str]:
+    merged = Normalization.read(path)
+    lines = [
+        f"normalization ({merged.method}) of {merged.n_jets} training jets in "
+        f"{len(merged.contents)} shards, types {', '.join(merged.jet_types)}",
+        f"momentum scale {merged.momentum_scale:.4g} GeV",
+    ]
+    for name in ("particle", "edge", "hyperedge", "jet"):
+        scaler = getattr(merged, name)
+        if not (np.isfinite(scaler.offset).all() and np.isfinite(scaler.scale).all()):
+            raise InputError(
+                path, f"stats/{name}", found=f"{scaler.offset}, {scaler.scale}", expected="numbers"
+            )
+        features = zip(scaler.names, scaler.offset, scaler.scale, strict=True)
+        lines.append(f"{name}: " + ", ".join(f"{n} {o:.4g}/{s:.4g}" for n, o, s in features))
+    return lines
