@@ -17,10 +17,24 @@ from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
 from hypervae.io import read_list, software_versions, write_list
 
-_PACKAGES = (
-    "torch torch-geometric lgatr lightning energyflow jetnet fastjet pythia8mc h5py awkward vector "
-    "numba numpy scipy snakemake submitit"
-).split()
+_PACKAGES = [
+    "torch",
+    "torch-geometric",
+    "lgatr",
+    "lightning",
+    "energyflow",
+    "jetnet",
+    "fastjet",
+    "pythia8mc",
+    "h5py",
+    "awkward",
+    "vector",
+    "numba",
+    "numpy",
+    "scipy",
+    "snakemake",
+    "submitit",
+]
 
 
 def describe() -> Iterator[str]:

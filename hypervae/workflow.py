@@ -49,8 +49,8 @@ class Plan:
 
     @property
     def resolved(self) -> str:
-        """The config with all defaults, as YAML."""
-        return yaml.safe_dump(self.config, sort_keys=False)
+        """The config with all defaults, as YAML; sorted, so that the order of keys never counts."""
+        return yaml.safe_dump(self.config, sort_keys=True)
 
     @property
     def evaluations(self) -> list[tuple[str, str]]:

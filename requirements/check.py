@@ -11,7 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 #: Packages whose module has another name.
-MODULES = {"pot": "ot", "pyyaml": "yaml", "pytest-xdist": "xdist"}
+MODULES = {"pot": "ot", "pyyaml": "yaml", "py-rattler": "rattler", "pytest-xdist": "xdist"}
 
 
 def direct_dependencies() -> list[str]:

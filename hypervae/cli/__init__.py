@@ -30,6 +30,15 @@ SUBCOMMANDS = {
     "doctor": "Show versions, hardware and what fits; test the installation.",
 }
 
+# A path that cannot be read or written.
+_PATH_ERRORS = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+
 
 class _LazyGroup(click.Group):
     """A group whose subcommands are imported when called; their summaries are known without."""
@@ -59,4 +68,7 @@ def main() -> None:
         cli(standalone_mode=True)
     except HyperVAEError as error:
         click.echo(f"hypervae: error: {error}", err=True)
+        sys.exit(1)
+    except _PATH_ERRORS as error:
+        click.echo(f"hypervae: error: {error.strerror or error}: {error.filename}", err=True)
         sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,17 @@ def read_section(config: str | None) -> dict[str, Any]:
     if config is None:
         return {}
     text = config
-    # A mapping on the command line starts with a brace or holds a colon; a path has neither.
-    if not config.lstrip().startswith("{") and ": " not in config:
+    # A mapping on the command line starts with a brace, or has a colon before a blank or line end.
+    if not config.lstrip().startswith("{") and not re.search(r":(\s|$)", config):
         path = Path(config)
         if not path.is_file():
             raise ConfigError(f"--config: found {config!r}, expected a mapping or an existing file")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                f"--config: {config}: found no text, expected YAML or JSON"
+            ) from error
     try:
         section = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -104,7 +110,11 @@ def _parse(value: str) -> Any:
 
 def _put(section: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for name in path[:-1]:
-        section = section.setdefault(name, {})
+        if not isinstance(section.get(name), dict):
+            if section.get(name) is not None:  # the check of the whole section refuses it
+                return
+            section[name] = {}
+        section = section[name]
     section[path[-1]] = value
 
 

@@ -12,6 +12,7 @@ import difflib
 import functools
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,8 @@ def _resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
         Draft202012Validator(schema).iter_errors(filled), key=lambda e: [str(p) for p in e.path]
     )
     if errors:
-        raise ConfigError(_message(line for error in errors for line in _explain(error)))
+        lines = dict.fromkeys(line for error in errors for line in _explain(error))
+        raise ConfigError(_message(lines))
     return filled
 
 
@@ -147,7 +149,10 @@ def _follow(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any
 
 
 def _fill(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
-    """Copy `value` with defaults filled in, and with numbers that YAML 1.1 took for text (1e-4)."""
+    """Copy `value` with defaults filled in and with numbers as the schema wants them.
+
+    YAML 1.1 takes 1e-4 for text, 2.0e+3 for no integer and a model called 1 for a number.
+    """
     schema = _follow(schema, root)
     kind = schema.get("type")
     if kind == "object" and isinstance(value, Mapping):
@@ -155,6 +160,7 @@ def _fill(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any
         other = schema.get("additionalProperties")
         filled = {}
         for key, item in value.items():
+            key = str(key)
             inner = known.get(key, other if isinstance(other, Mapping) else {})
             filled[key] = _fill(item, inner, root)
         for key, inner in known.items():
@@ -164,15 +170,17 @@ def _fill(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any
         return filled
     if kind == "array" and isinstance(value, list):
         return [_fill(item, schema.get("items", {}), root) for item in value]
-    if kind == "number" and not isinstance(value, bool):
-        if isinstance(value, str):
-            try:
-                number = float(value)
-            except ValueError:
-                return value
-            return number if math.isfinite(number) else value
-        if isinstance(value, int):
-            return float(value)
+    if kind == "number" and isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            return value
+        # NaN lies within all bounds; as text it is refused
+        return number if math.isfinite(number) else str(value)
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if kind == "integer" and isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
+        return int(value)  # Snakemake's --config gives text
     if kind == "string" and "32" in schema.get("enum", ()) and value == 32:
         return "32"
     return copy.deepcopy(value)
@@ -228,20 +236,25 @@ def _expected(rule: str, wanted: Any) -> str:
     return words.get(rule, "expected " + rule + " {}").format(shown)
 
 
-def _section_checks(sections: Mapping[str, Any]) -> Iterable[str]:
-    """Checks between the keys of sections, which a schema cannot say."""
-    for name, keys in (("correlators", ["range"]), ("simulation", ["jet_pt"])):
-        for key in keys:
-            low, high = sections.get(name, {}).get(key, (0, 1))
-            if low >= high:
-                yield f"{name}.{key}: found [{low}, {high}], expected low < high"
+def _section_checks(sections: Mapping[str, Any], above: str = "") -> Iterable[str]:
+    """Checks between the keys of sections, which a schema cannot say.
+
+    `above` stands before the names of the sections that are below ``data`` in the whole config.
+    """
+    for name, key, full in (
+        ("correlators", "range", "correlators.range"),
+        ("simulation", "jet_pt", f"{above}simulation.jet_pt"),
+    ):
+        low, high = sections.get(name, {}).get(key, (0, 1))
+        if low >= high:
+            yield f"{full}: found [{low}, {high}], expected low < high"
     for jet_type, (low, high) in sections.get("simulation", {}).get("pt_hat", {}).items():
         if low >= high:
-            yield f"simulation.pt_hat.{jet_type}: found [{low}, {high}], expected low < high"
+            yield f"{above}simulation.pt_hat.{jet_type}: found [{low}, {high}], expected low < high"
     if "split" in sections:
         total = sum(sections["split"]["fractions"])
         if abs(total - 1) > 1e-9:
-            yield f"split.fractions: found a sum of {total:g}, expected 1"
+            yield f"{above}split.fractions: found a sum of {total:g}, expected 1"
     if "correlators" in sections and "hyperedges" in sections:
         for order in sections["hyperedges"]["orders"]:
             if order not in sections["correlators"]["orders"]:
@@ -253,7 +266,7 @@ def _section_checks(sections: Mapping[str, Any]) -> Iterable[str]:
 
 def _cross_checks(config: Mapping[str, Any]) -> Iterable[str]:
     data = config["data"]
-    yield from _section_checks({**data, **config})
+    yield from _section_checks({**data, **config}, above="data.")
     for name, source in data["jet_types"].items():
         if source["source"] == "files" and not source["paths"]:
             yield f"data.jet_types.{name}.paths: found no paths, expected some for source 'files'"

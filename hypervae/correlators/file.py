@@ -90,7 +90,14 @@ class CorrelatorReader:
 
     def sums(self, split: str = "train") -> Sums | None:
         """Sums over the jets of a split, ``train`` or ``all``; None without jets."""
-        return Sums.read(self._file[split]) if split in self._file else None
+        if split not in self._file:
+            return None
+        try:
+            return Sums.read(self._file[split])
+        except (KeyError, OSError) as error:
+            raise InputError(
+                self.path, split, found=f"unreadable sums ({error})", expected="a whole file"
+            ) from error
 
     def pair_bins(self, start: int = 0, stop: int | None = None) -> NDArray[np.unsignedinteger]:
         """[stop - start, P (P - 1) / 2] pair bins of the jets of rows [start, stop)."""

@@ -13,37 +13,48 @@ Ties within one bin may be taken in any order: such sets share the bin.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.correlators.bits import trailing_zeros
+
 # Reassociation lets the compiler vectorize the sums; NaN and infinity stay what they are.
 _FAST = {"reassoc", "contract", "nsz"}
 _LANES = 16  # rows are padded to a multiple, so that no scalar remainder loop runs
+_WORD = 64  # bits of a word of neighbours
 
 
 @numba.njit(cache=True, nogil=True)
-def _sorted_pairs(codes, particles, starts, first, second):  # pragma: no cover - compiled
-    """Counting sort of a jet's pairs by bin."""
+def sorted_pairs(codes, total, starts, order):  # pragma: no cover - compiled
+    """Counting sort: the numbers of a jet's pairs, by rising bin."""
     starts[:] = 0
-    total = particles * (particles - 1) // 2
     for pair in range(total):
         starts[codes[pair] + 1] += 1
     for code in range(1, starts.size):
         starts[code] += starts[code - 1]
+    for pair in range(total):
+        code = codes[pair]
+        order[starts[code]] = pair
+        starts[code] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def pair_members(slots, first, second):  # pragma: no cover - compiled
+    """The members i < j of each pair."""
     pair = 0
-    for j in range(1, particles):
+    for j in range(1, slots):
         for i in range(j):
-            place = starts[codes[pair]]
-            starts[codes[pair]] += 1
-            first[place] = i
-            second[place] = j
+            first[pair] = i
+            second[pair] = j
             pair += 1
-    return total
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _row_sum(row, values, width):  # pragma: no cover - compiled
+def _dot(row, values, width):  # pragma: no cover - compiled
     total = 0.0
     for m in range(width):
         total += row[m] * values[m]
@@ -51,28 +62,41 @@ def _row_sum(row, values, width):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _clique_sums(graph, common, w, members, size, width, degree, out):  # pragma: no cover
-    """Coefficients of x^1..x^degree of the sum over non-empty cliques of the common neighbours.
-
-    ``common`` holds the weights of the common neighbours (0 elsewhere), ``members`` their numbers.
-    """
-    s1 = s2 = s3 = s4 = 0.0
+def _common_weights(one, other, weight, common, width):  # pragma: no cover - compiled
+    """Weights of the common neighbours; returns their sum and the sum of their squares."""
+    s1 = s2 = 0.0
     for m in range(width):
-        c = common[m]
+        c = one[m] * other[m]
+        common[m] = c
         s1 += c
-        s2 += c * w[m]
-    out[1] = s1
-    out[2] = 0.5 * s2
-    if degree < 2:
-        return
-    q11 = 0.0
-    for a in range(size):
-        k = members[a]
-        q11 += common[k] * _row_sum(graph[k], common, width)
-    out[2] += 0.5 * q11
-    if degree < 3:
-        return
-    q12 = q13 = q22 = t111 = t112 = k1111 = 0.0
+        s2 += c * weight[m]
+    return s1, s2
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _linked_pairs(bits, i, j, graph, common, width):  # pragma: no cover - compiled
+    """Sum of w_k w_l over the linked pairs of common neighbours."""
+    total = 0.0
+    for word in range(bits.shape[1]):
+        rest = bits[i, word] & bits[j, word]
+        while rest:
+            k = word * _WORD + trailing_zeros(rest)
+            rest &= rest - np.uint64(1)
+            total += common[k] * _dot(graph[k], common, width)
+    return 0.5 * total
+
+
+@numba.njit(cache=True, nogil=True)
+def _larger_cliques(bits, i, j, graph, common, members, degree, out):  # pragma: no cover
+    """Coefficients of x^3 and x^4 of the sum over cliques of the common neighbours."""
+    size = 0
+    for word in range(bits.shape[1]):
+        rest = bits[i, word] & bits[j, word]
+        while rest:
+            members[size] = word * _WORD + trailing_zeros(rest)
+            rest &= rest - np.uint64(1)
+            size += 1
+    s3 = s4 = q12 = q13 = q22 = t111 = t112 = k1111 = 0.0
     for a in range(size):
         k = members[a]
         wk = common[k]
@@ -98,76 +122,98 @@ def _clique_sums(graph, common, w, members, size, width, degree, out):  # pragma
                 for d in range(c + 1, size):
                     p = members[d]
                     k1111 += wk * wm * wo * graph[k, p] * graph[m, p] * graph[o, p] * common[p]
-    out[3] = s3 / 6 + q12 / 2 + t111
-    if degree >= 4:
-        out[4] = s4 / 24 + q13 / 6 + q22 / 4 + t112 / 2 + k1111
+    out[0] = s3 / 6 + q12 / 2 + t111
+    out[1] = s4 / 24 + q13 / 6 + q22 / 4 + t112 / 2 + k1111
 
 
-@numba.njit(cache=True, nogil=True)
-def _correlate(w, counts, codes, orders, group, total, squares):  # pragma: no cover - compiled
-    """Add each jet's correlators, and their squares, to those of its group."""
-    highest = orders.max()
-    slots = w.shape[1]
-    padded = (slots + _LANES - 1) // _LANES * _LANES
-    size = total.shape[2]
-    histogram = np.zeros((7, size))
-    starts = np.zeros(size + 1, dtype=np.int64)
-    first = np.zeros(max(slots * (slots - 1) // 2, 1), dtype=np.int64)
-    second = np.zeros_like(first)
-    graph = np.zeros((slots, padded))
-    common = np.zeros(padded)
-    weight = np.zeros(padded)
-    members = np.zeros(slots, dtype=np.int64)
-    clique = np.zeros(5)
-    clique[0] = 1.0
-    factorial = np.array([1.0, 1.0, 2.0, 6.0, 24.0, 120.0, 720.0])
-    u = np.zeros(7)
-    v = np.zeros(7)
-    for jet in range(w.shape[0]):
-        n = counts[jet]
-        width = (n + _LANES - 1) // _LANES * _LANES
-        histogram[:] = 0.0
-        weight[:] = 0.0
-        weight[:n] = w[jet, :n]
-        graph[:n, :width] = 0.0
-        for k in range(n):
-            power = weight[k]
-            for order in range(2, highest + 1):
-                power *= weight[k]
-                histogram[order, 0] += power
-        pairs = _sorted_pairs(codes[jet], n, starts, first, second)
-        for place in range(pairs):
-            i, j = first[place], second[place]
-            code = codes[jet, j * (j - 1) // 2 + i]
-            wi, wj = weight[i], weight[j]
-            u[1], v[1] = wi, wj
-            for k in range(2, highest):
-                u[k] = u[k - 1] * wi / k
-                v[k] = v[k - 1] * wj / k
+def _kernel(highest):
+    """Compile the walk over the jets' pairs for orders up to `highest`."""
+
+    @numba.njit(cache=True, nogil=True)
+    def walk(w, counts, codes, rows, group, total, squares):  # pragma: no cover - compiled
+        slots = w.shape[1]
+        width = (slots + _LANES - 1) // _LANES * _LANES
+        size = total.shape[1]
+        histogram = np.zeros((size, 5))
+        starts = np.zeros(size + 1, dtype=np.int64)
+        most = max(slots * (slots - 1) // 2, 1)
+        order, first, second = (
+            np.zeros(most, dtype=np.int64),
+            np.zeros(most, dtype=np.int64),
+            np.zeros(most, dtype=np.int64),
+        )
+        pair_members(slots, first, second)
+        # graph: 1 for neighbours; weighted: their weights; bits: the same as bits
+        graph = np.zeros((slots, width))
+        weighted = np.zeros((slots, width))
+        bits = np.zeros((slots, (slots + _WORD - 1) // _WORD), dtype=np.uint64)
+        common, weight = np.zeros(width), np.zeros(width)
+        members = np.zeros(slots, dtype=np.int64)
+        large = np.zeros(2)
+        for jet in range(w.shape[0]):
+            n = counts[jet]
+            histogram[:] = 0.0
+            weight[:] = 0.0
+            for k in range(n):
+                wk = w[jet, k]
+                weight[k] = wk
+                power = wk
+                for row in range(highest - 1):
+                    power *= wk
+                    histogram[0, row] += power
+            pairs = n * (n - 1) // 2
             if highest > 2:
-                neighbours = 0
-                for m in range(width):
-                    common[m] = graph[i, m] * graph[j, m] * weight[m]
-                if highest > 3:
-                    for m in range(n):
-                        members[neighbours] = m
-                        neighbours += common[m] != 0.0
-                _clique_sums(graph, common, weight, members, neighbours, width, highest - 2, clique)
-            for order in range(2, highest + 1):
-                value = 0.0
-                for degree in range(order - 1):
-                    both = 0.0
-                    for k in range(1, order - degree):
-                        both += u[k] * v[order - degree - k]
-                    value += both * clique[degree]
-                histogram[order, code] += factorial[order] * value
-            graph[i, j] = 1.0
-            graph[j, i] = 1.0
-        for row in range(orders.size):
+                graph[:] = 0.0
+                weighted[:] = 0.0
+                bits[:] = np.uint64(0)
+                sorted_pairs(codes[jet], pairs, starts, order)
+            for place in range(pairs):
+                pair = order[place] if highest > 2 else place
+                i, j = first[pair], second[pair]
+                code = codes[jet, pair]
+                wi, wj = weight[i], weight[j]
+                p2 = wi * wj
+                histogram[code, 0] += 2 * p2
+                if highest > 2:
+                    s1, s2 = _common_weights(graph[i], weighted[j], weight, common, width)
+                    p3 = p2 * (wi + wj) / 2
+                    histogram[code, 1] += 6 * (p3 + p2 * s1)
+                    if highest > 3 and s1 > 0.0:
+                        c2 = s2 / 2 + _linked_pairs(bits, i, j, graph, common, width)
+                    else:
+                        c2 = 0.0
+                    if highest > 3:
+                        p4 = p2 * ((wi * wi + wj * wj) / 6 + p2 / 4)
+                        histogram[code, 2] += 24 * (p4 + p3 * s1 + p2 * c2)
+                    if highest > 4:
+                        large[:] = 0.0
+                        if s1 > 0.0:
+                            _larger_cliques(bits, i, j, graph, common, members, highest - 2, large)
+                        cubes = wi * wi * wi + wj * wj * wj
+                        p5 = p2 * (cubes / 24 + p2 * (wi + wj) / 12)
+                        histogram[code, 3] += 120 * (p5 + p4 * s1 + p3 * c2 + p2 * large[0])
+                        if highest > 5:
+                            fourth = wi * wi * wi * wi + wj * wj * wj * wj
+                            p6 = p2 * (fourth / 120 + p2 * (wi * wi + wj * wj) / 48 + p2 * p2 / 36)
+                            histogram[code, 4] += 720 * (
+                                p6 + p5 * s1 + p4 * c2 + p3 * large[0] + p2 * large[1]
+                            )
+                    graph[i, j] = graph[j, i] = 1.0
+                    weighted[i, j] = wj
+                    weighted[j, i] = wi
+                    bits[i, j // _WORD] |= np.uint64(1) << np.uint64(j % _WORD)
+                    bits[j, i // _WORD] |= np.uint64(1) << np.uint64(i % _WORD)
+            here = group[jet]
             for code in range(size):
-                value = histogram[orders[row], code]
-                total[group[jet], row, code] += value
-                squares[group[jet], row, code] += value * value
+                for place in range(rows.size):
+                    value = histogram[code, rows[place]]
+                    total[here, code, place] += value
+                    squares[here, code, place] += value * value
+
+    return walk
+
+
+_WALKS = {highest: _kernel(highest) for highest in (2, 3, 4, 5, 6)}
 
 
 def correlate(
@@ -178,6 +224,7 @@ def correlate(
     size: int,
     group: NDArray[np.int64] | None = None,
     groups: int = 1,
+    threads: int = 1,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sum the projected correlators of jets, and the squares of each jet's, per group.
 
@@ -195,6 +242,9 @@ def correlate(
         Bins with underflow and overflow.
     group : [n] int64, optional
         In [0, groups); all 0 when left out.
+    groups : int
+    threads : int
+        Threads that share the jets.
 
     Returns
     -------
@@ -202,9 +252,24 @@ def correlate(
         Sums over jets of ENC and of ENC^2. The first bin holds the contact terms and pairs below
         the range, the last pairs above it.
     """
-    total = np.zeros((groups, len(orders), size))
-    squares = np.zeros_like(total)
+    walk = _WALKS[max(orders)]
+    rows = np.asarray(orders, dtype=np.int64) - 2
     if group is None:
         group = np.zeros(len(weight), dtype=np.int64)
-    _correlate(weight, counts, codes, np.asarray(orders), group.astype(np.int64), total, squares)
-    return total, squares
+    group, counts = group.astype(np.int64, copy=False), counts.astype(np.int64, copy=False)
+
+    def run(part: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        total = np.zeros((groups, size, len(orders)))
+        squares = np.zeros_like(total)
+        walk(weight[part], counts[part], codes[part], rows, group[part], total, squares)
+        return total, squares
+
+    cuts = np.linspace(0, len(weight), threads + 1).astype(int)
+    parts = [slice(a, b) for a, b in pairwise(cuts)]
+    if threads == 1:
+        results = [run(parts[0])]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            results = list(pool.map(run, parts))
+    total, squares = (np.sum(arrays, axis=0) for arrays in zip(*results, strict=True))
+    return np.moveaxis(total, 2, 1), np.moveaxis(squares, 2, 1)

@@ -13,7 +13,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.correlators.kernel import _FAST, _LANES, _row_sum, _sorted_pairs
+from hypervae.correlators.bits import population_count, trailing_zeros
+from hypervae.correlators.kernel import pair_members, sorted_pairs
 
 
 def set_count(particles: int, order: int) -> int:
@@ -67,83 +68,78 @@ def set_bins(codes: NDArray[np.unsignedinteger], particles: int, order: int) -> 
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _clique_counts(graph, common, logs, members, size, width, degree, count, log_sum):
-    # pragma: no cover - compiled
-    """Number of cliques of 1..degree common neighbours, and the sum of their members' logs."""
+@numba.njit(cache=True, nogil=True)
+def _clique_counts(neighbours, shared, logs, degree, count, log_sum):  # pragma: no cover - compiled
+    """Number of cliques of 1 to `degree` shared neighbours, and the sum of their members' logs.
+
+    Larger cliques are counted from the smaller: each clique of d + 1 holds d + 1 cliques of d, in
+    which each member stands d times.
+    """
     count[1:] = 0.0
     log_sum[1:] = 0.0
-    for m in range(width):
-        count[1] += common[m]
-        log_sum[1] += common[m] * logs[m]
-    if degree < 2:
-        return
-    for a in range(size):
-        k = members[a]
-        degree_k = _row_sum(graph[k], common, width)
-        count[2] += 0.5 * degree_k
+    one = shared
+    while one:
+        k = trailing_zeros(one)
+        one &= one - np.uint64(1)
+        linked = shared & neighbours[k]
+        degree_k = population_count(linked)
+        count[1] += 1.0
+        log_sum[1] += logs[k]
+        count[2] += degree_k
         log_sum[2] += degree_k * logs[k]
-    if degree < 3:
-        return
-    for a in range(size):
-        k = members[a]
-        for b in range(a + 1, size):
-            m = members[b]
-            if graph[k, m] == 0.0:
+        if degree < 3:
+            continue
+        two = linked & one  # members after k, so that each pair comes once
+        while two:
+            m = trailing_zeros(two)
+            two &= two - np.uint64(1)
+            both = linked & neighbours[m]
+            triangles = population_count(both)
+            count[3] += triangles
+            log_sum[3] += triangles * (logs[k] + logs[m])
+            if degree < 4:
                 continue
-            for c in range(b + 1, size):
-                o = members[c]
-                if graph[k, o] * graph[m, o] == 0.0:
-                    continue
-                three = logs[k] + logs[m] + logs[o]
-                count[3] += 1.0
-                log_sum[3] += three
-                if degree < 4:
-                    continue
-                for d in range(c + 1, size):
-                    p = members[d]
-                    if graph[k, p] * graph[m, p] * graph[o, p] != 0.0:
-                        count[4] += 1.0
-                        log_sum[4] += three + logs[p]
+            three = both & two
+            while three:
+                o = trailing_zeros(three)
+                three &= three - np.uint64(1)
+                fours = population_count(both & neighbours[o])
+                count[4] += fours
+                log_sum[4] += fours * (logs[k] + logs[m] + logs[o])
+    count[2] /= 2
+    count[3] /= 3
+    log_sum[3] /= 2
+    count[4] /= 4
+    log_sum[4] /= 3
 
 
 @numba.njit(cache=True, nogil=True)
-def _histograms(logs_in, counts, codes, orders, count_out, log_out):  # pragma: no cover - compiled
+def _histograms(logs, counts, codes, orders, count_out, log_out):  # pragma: no cover - compiled
     highest = orders.max()
-    slots = logs_in.shape[1]
-    padded = (slots + _LANES - 1) // _LANES * _LANES
+    slots = logs.shape[1]
+    most = max(slots * (slots - 1) // 2, 1)
     starts = np.zeros(count_out.shape[2] + 1, dtype=np.int64)
-    first = np.zeros(max(slots * (slots - 1) // 2, 1), dtype=np.int64)
-    second = np.zeros_like(first)
-    graph = np.zeros((slots, padded))
-    common = np.zeros(padded)
-    logs = np.zeros(padded)
-    members = np.zeros(slots, dtype=np.int64)
-    count = np.ones(5)
-    log_sum = np.zeros(5)
-    for jet in range(logs_in.shape[0]):
-        n = counts[jet]
-        width = (n + _LANES - 1) // _LANES * _LANES
-        graph[:n, :width] = 0.0
-        logs[:] = 0.0
-        logs[:n] = logs_in[jet, :n]
-        pairs = _sorted_pairs(codes[jet], n, starts, first, second)
+    order = np.zeros(most, dtype=np.int64)
+    first, second = np.zeros(most, dtype=np.int64), np.zeros(most, dtype=np.int64)
+    pair_members(slots, first, second)
+    neighbours = np.zeros(slots, dtype=np.uint64)
+    count, log_sum = np.ones(5), np.zeros(5)
+    for jet in range(logs.shape[0]):
+        pairs = counts[jet] * (counts[jet] - 1) // 2
+        sorted_pairs(codes[jet], pairs, starts, order)
+        neighbours[:] = np.uint64(0)
         for place in range(pairs):
-            i, j = first[place], second[place]
-            code = codes[jet, j * (j - 1) // 2 + i]
-            size = 0
-            for m in range(width):
-                common[m] = graph[i, m] * graph[j, m]
-            for m in range(n):
-                members[size] = m
-                size += common[m] != 0.0
-            _clique_counts(graph, common, logs, members, size, width, highest - 2, count, log_sum)
+            pair = order[place]
+            i, j, code = first[pair], second[pair], codes[jet, pair]
+            shared = neighbours[i] & neighbours[j]
+            _clique_counts(neighbours, shared, logs[jet], highest - 2, count, log_sum)
+            ends = logs[jet, i] + logs[jet, j]
             for row in range(orders.size):
                 degree = orders[row] - 2
                 count_out[jet, row, code] += count[degree]
-                log_out[jet, row, code] += log_sum[degree] + count[degree] * (logs[i] + logs[j])
-            graph[i, j] = 1.0
-            graph[j, i] = 1.0
+                log_out[jet, row, code] += log_sum[degree] + count[degree] * ends
+            neighbours[i] |= np.uint64(1) << np.uint64(j)
+            neighbours[j] |= np.uint64(1) << np.uint64(i)
 
 
 def set_histograms(
@@ -162,7 +158,7 @@ def set_histograms(
     log_weight : [n, P] float64
         Logarithms of the particles' weights.
     counts : [n] int64
-        Sets are formed of the first so many particles.
+        Sets are formed of the first so many particles, at most 64.
     codes : [n, P (P - 1) / 2]
         Pair bins.
     orders : list of int

@@ -89,15 +89,15 @@ class Sums:
         group.attrs["n_jets"] = self.n_jets
         for name in _ARRAYS:
             group[name] = getattr(self, name)
-        for name, moments in self.moments.items():
-            group[f"moments/{name}"] = moments.to_array()
+        # one table: thousands of files are merged, and opening a dataset costs more than reading it
+        group["moments"] = np.array([moments.to_array() for moments in self.moments.values()])
+        group["moments"].attrs["names"] = json.dumps(list(self.moments))
 
     @classmethod
     def read(cls, group: h5py.Group) -> Sums:
         """The inverse of `write`."""
-        moments = {
-            name: Moments.from_array(group[f"moments/{name}"][()]) for name in group["moments"]
-        }
+        names = json.loads(group["moments"].attrs["names"])
+        moments = dict(zip(names, map(Moments.from_array, group["moments"][()]), strict=True))
         return cls(int(group.attrs["n_jets"]), *(group[name][()] for name in _ARRAYS), moments)
 
 
@@ -184,24 +184,26 @@ def compute_correlators(
     """
     binning = binning_of(config)
     parts: dict[str, list[Sums]] = {"train": [], "rest": []}
-    content = hashlib.sha256()
+    # one digest a dataset, so that the size of the batches does not matter
+    particle_digest, jet_digest = hashlib.sha256(), hashlib.sha256()
     with (
         ShardReader(shard, jet_type) as reader,
         Progress(reader.n_jets, f"correlators of {reader.path.name}", "jets") as progress,
         atomic_h5(output) as file,
     ):
         pairs = geometry.pair_count(reader.max_particles)
-        batch = int(np.clip(_PAIRS_AT_ONCE // pairs, 1, 10_000))
+        batch = int(np.clip(_PAIRS_AT_ONCE // max(pairs, 1), 1, 10_000))
         stored = file.create_dataset(
             "pair_bins",
             shape=(reader.n_jets, pairs),
             dtype=binning.dtype,
-            chunks=(min(reader.n_jets, max(1, 500_000 // pairs)), pairs),
+            # (a shard with a single particle slot has no pairs, and so nothing to cut into chunks)
+            chunks=(min(reader.n_jets, max(1, 500_000 // pairs)), pairs) if pairs else None,
         )
         row = 0
         for jets in reader.chunks(batch):
-            content.update(jets.particle_features.tobytes())
-            content.update(jets.jet_features.tobytes())
+            particle_digest.update(jets.particle_features.tobytes())
+            jet_digest.update(jets.jet_features.tobytes())
             codes = geometry.pair_bins(jets, binning)
             stored[row : row + len(jets)] = codes
             train = split_of(jets, **config["split"], first_row=row) == TRAIN
@@ -221,7 +223,9 @@ def compute_correlators(
                 "jet_type": reader.jet_type or "",
                 "n_jets": reader.n_jets,
                 "max_particles": reader.max_particles,
-                "content": content.hexdigest(),
+                "content": hashlib.sha256(
+                    particle_digest.digest() + jet_digest.digest()
+                ).hexdigest(),
                 "settings": json.dumps(dict(config), sort_keys=True),
                 "versions": json.dumps(software_versions(("numpy", "numba")), sort_keys=True),
             }

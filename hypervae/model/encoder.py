@@ -48,6 +48,9 @@ class Encoder(nn.Module):
         Jet types of the model.
     edge_features, hyperedge_features, orders : int
         Features of an edge and of a hyperedge; orders of hyperedges.
+    slots : int
+        Particles that the largest jet may have, the unit of the multiplicity; a batch may be
+        padded to any number.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Encoder(nn.Module):
         edge_features: int,
         hyperedge_features: int,
         orders: int,
+        slots: int,
     ):
         super().__init__()
         self.particles = ParticleEncoder(config)
@@ -65,7 +69,7 @@ class Encoder(nn.Module):
         self.hyperedges = ResidualMLP(
             hyperedge_features + orders, config.hyperedge_width, dropout=config.dropout
         )
-        self.types, self.orders = types, orders
+        self.types, self.orders, self.slots = types, orders, slots
         pooled = 2 * (self.particles.width + config.edge_width + config.hyperedge_width)
         self.fusion = nn.Sequential(
             ResidualMLP(pooled + 3 + types + 1, config.hidden, blocks=2, dropout=config.dropout),
@@ -79,7 +83,7 @@ class Encoder(nn.Module):
         particles = self.particles(batch.momenta, batch.mask)
         order = nn.functional.one_hot(batch.hyperedge_order, self.orders).to(real)
         hyperedges = self.hyperedges(torch.cat([batch.hyperedges, order], dim=-1))
-        multiplicity = batch.mask.sum(dim=1, keepdim=True).to(real) / batch.mask.shape[1]
+        multiplicity = batch.mask.sum(dim=1, keepdim=True).to(real) / self.slots
         summary = torch.cat(
             [
                 pool(particles, batch.mask.to(real)),

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hypervae.correlators.features import EDGE_FEATURES
 from hypervae.data.jets import Jets, concatenate, sort_particles
-from hypervae.errors import HyperVAEError, InputError
+from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.io import atomic_path, write_json
 from hypervae.model.config import ModelConfig
 from hypervae.model.decoder import Decoded, OneShotDecoder
@@ -70,6 +70,7 @@ class HyperVAE(nn.Module):
             edge_features=len(EDGE_FEATURES),
             hyperedge_features=len(normalization.hyperedge.names),
             orders=len(normalization.hyperedge_orders),
+            slots=normalization.max_particles,
         )
         self.decoder = OneShotDecoder(self.config, normalization, len(self.jet_types))
 
@@ -255,9 +256,10 @@ class HyperVAE(nn.Module):
                 )
         try:
             content = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-            settings, jet_types = content["model"], content["jet_types"]
+            settings = ModelConfig.of(dict(content["model"]))
+            jet_types = [str(jet_type) for jet_type in content["jet_types"]]
             digest = content["normalization_digest"]
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError, ConfigError) as error:
             raise InputError(
                 directory / CONFIG,
                 "model",

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import pickle
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,8 +88,21 @@ def read_checkpoint(path: str | os.PathLike[str], name: str | None = None) -> di
         If the file is damaged, or belongs to a run with another fingerprint than `name`.
     """
     try:
+        # torch does not compare the checksums of the archive: a flipped bit would go unseen
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except (
+        RuntimeError,
+        OSError,
+        EOFError,
+        ValueError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             path, "checkpoint", found=f"unreadable content ({first})", expected="a whole checkpoint"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hypervae.correlators import geometry
 from hypervae.correlators.file import CorrelatorReader
 from hypervae.data.jets import Jets, concatenate
 from hypervae.data.shard import ShardReader
@@ -21,6 +22,7 @@ from hypervae.normalization import Normalization
 from hypervae.seeds import rng
 
 _BLOCK = 1000  # jets read at once: a chunk of the files
+_COMPARED = 100  # jets of each shard that are compared with its correlator file
 _MIXED = 16  # blocks shuffled together: 16,000 jets are 8 MB
 
 
@@ -45,8 +47,8 @@ def find_sources(
     Raises
     ------
     InputError
-        If the lists differ in length, a pair in its number of jets, type or particles, or if a file
-        is not among those that the normalization `path` was merged from.
+        If the lists differ in length, a pair in its number of jets, type, particles or distances,
+        or if a file is not among those that the normalization `path` was merged from.
     """
     if len(shards) != len(correlators):
         raise InputError(
@@ -78,6 +80,16 @@ def find_sources(
                             found=str(getattr(jets, name)),
                             expected=f"{getattr(codes, name)} as in {file}",
                         )
+                first = jets.read(0, _COMPARED)
+                bins = geometry.pair_bins(first, normalization.binning)
+                # rounding may move a pair over an edge; other jets differ in nearly all
+                if (bins != codes.pair_bins(0, len(first))).mean() > 0.01:
+                    raise InputError(
+                        shard,
+                        "jets",
+                        found="other pair distances than the stored ones",
+                        expected=f"the jets that {file} was computed from",
+                    )
                 if jets.jet_type is None:
                     raise InputError(
                         shard, "jet_type", found="no jet type", expected="a shard with its type"

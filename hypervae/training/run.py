@@ -95,8 +95,16 @@ def train(
     trainer = Trainer(model, loaders["train"], loaders["validation"], section, checkpoints)
     state = read_checkpoint(resume) if resume is not None else checkpoints.load()
     if state is not None:
-        trainer.restore(state)
-        trainer._say(f"going on after epoch {trainer.epoch}, step {trainer.step_in_epoch}")
+        try:
+            trainer.restore(state)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                resume or checkpoints.directory,
+                "checkpoint",
+                found=f"the state of another model ({type(error).__name__})",
+                expected="that of a run with the same model section and jet types",
+            ) from error
+        trainer._say(f"resuming after epoch {trainer.epoch}, step {trainer.step_in_epoch}")
     trainer.fit()
     output_dir = Path(output_dir)
     trained = trainer.model.module

@@ -74,6 +74,7 @@ class Trainer:
         self.fabric = Fabric(
             accelerator=device, devices=1, precision=precision, plugins=[LightningEnvironment()]
         )
+        self._scales_loss = precision == "16-mixed"
         optimizer = torch.optim.AdamW(
             model.parameters(),
             lr=config["learning_rate"],
@@ -132,23 +133,34 @@ class Trainer:
         HyperVAEError
             If the loss stays non-finite.
         """
-        patience = self.config["patience"]
         with SignalWatch() as watch:
-            while self.epoch < self.config["epochs"]:
+            while self.epoch < self.config["epochs"] and not self._out_of_patience():
                 self._run_epoch(watch)
                 self._finish_epoch()
                 self.checkpoints.save(self.state())
                 self._obey(watch)
-                if patience and self.epoch - 1 - self.best["epoch"] >= patience:
-                    self._say(f"no better validation loss for {patience} epochs: stopping early")
-                    break
+        if not self.best["weights"]:
+            raise HyperVAEError(
+                "training: the validation loss was never finite; lower train.learning_rate or "
+                "train.clip"
+            )
         self.model.module.load_state_dict(self.best["weights"])
+
+    def _out_of_patience(self) -> bool:
+        """Whether to stop early; asked before an epoch, so that a resumed run stops there too."""
+        patience = self.config["patience"]
+        # the epochs without a better loss; before the first epoch, best is -1 too
+        stop = bool(patience) and self.epoch - 1 - self.best["epoch"] >= patience
+        if stop:
+            self._say(f"no better validation loss for {patience} epochs: stopping early")
+        return stop
 
     def _run_epoch(self, watch: SignalWatch) -> None:
         self.model.train()
         accumulate = self.config["accumulate"]
         batches = self.training.epoch(self.epoch, first_batch=self.step_in_epoch * accumulate)
         saved = self._started = time.monotonic()
+        self._jets_before = self.running.jets
         with tqdm(
             total=self.steps_per_epoch,
             initial=self.step_in_epoch,
@@ -194,9 +206,12 @@ class Trainer:
             values = {name: float(value.detach()) for name, value in terms.items()}
             mean.add({**values, "total": float(loss.detach())}, len(batch))
         if finite:
-            self.fabric.clip_gradients(
+            norm = self.fabric.clip_gradients(
                 self.model, self.optimizer, max_norm=config["clip"], error_if_nonfinite=False
             )
+            # fp16's loss scaler skips such steps itself, and lowers its scale
+            finite = self._scales_loss or bool(torch.isfinite(norm))
+        if finite:
             self.optimizer.step()
             self.ema.update_parameters(self.model.module)
             self.running.add(mean.means(), jets)
@@ -208,11 +223,11 @@ class Trainer:
 
     def _skip(self) -> None:
         self.skipped += 1
-        self._say(f"step {self.step}: the loss is not finite; step skipped")
+        self._say(f"step {self.step}: the loss or its gradient is not finite; step skipped")
         if self.skipped >= _MOST_SKIPPED:
             raise HyperVAEError(
-                f"training: the loss was not finite for {_MOST_SKIPPED} steps in a row; "
-                "lower train.learning_rate or train.clip"
+                f"training: the loss or its gradient was not finite for {_MOST_SKIPPED} steps in a "
+                "row; lower train.learning_rate or train.clip"
             )
 
     @torch.no_grad()
@@ -240,7 +255,7 @@ class Trainer:
                 "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
                 **{f"train_{name}": value for name, value in train.items()},
                 **{f"val_{name}": value for name, value in validation.items()},
-                "jets_per_s": self.running.jets / max(seconds, 1e-9),
+                "jets_per_s": (self.running.jets - self._jets_before) / max(seconds, 1e-9),
             }
         )
         if validation["total"] < self.best["loss"]:

@@ -20,8 +20,8 @@ def validate_file(path: str | os.PathLike[str], jet_type: str | None = None) -> 
     Parameters
     ----------
     path : path-like
-        A shard (or generated or JetNet file), a correlator file, a normalization or an exported list
-        of PyG graphs.
+        A shard (or generated or JetNet file), a correlator file, a normalization or a list of
+        exported PyG graphs.
     jet_type : str, optional
         The jet type that a shard must hold.
 
@@ -67,7 +67,8 @@ def _shard(path: Path, jet_type: str | None) -> list[str]:
         source = reader.attributes.get("source", "unknown")
         lines = [
             f"shard of {count} jets, type {reader.jet_type or 'not named'}, source {source}",
-            f"particles: {n.min()} to {n.max()} of {reader.max_particles} slots, mean {n.mean():.2f}",
+            f"particles: {n.min()} to {n.max()} of {reader.max_particles} slots, "
+            f"mean {n.mean():.2f}",
             f"jet pt: {_spread(pt)} GeV; mass: {_spread(mass)} GeV; sum of ptrel: {_spread(ptrel)}",
         ]
         optional = [name for name in ("split", "event_id") if getattr(jets, name) is not None]

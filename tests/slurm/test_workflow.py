@@ -2,12 +2,13 @@
 
 import copy
 import csv
+import shutil
 from collections import Counter
 
 import pytest
 import yaml
 
-from tests.slurm.cluster import ROOT, Run, wait_until
+from tests.slurm.cluster import ROOT, Run, copy_project, wait_until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
@@ -20,7 +21,7 @@ def write_config(project, config):
     return path.name
 
 
-def long_training(epochs):
+def long_training(epochs, seed):
     """Return the tiny config with one model that trains long enough to be caught in the act."""
     config = copy.deepcopy(TINY)
     name, model = next(iter(config["models"].items()))
@@ -31,7 +32,7 @@ def long_training(epochs):
         if jet_type in model["jet_types"]
     }
     train = config.setdefault("train", {})
-    train["epochs"] = epochs
+    train.update(epochs=epochs, seed=seed)
     train.setdefault("execution", {})["checkpoint_minutes"] = 0
     return config, name
 
@@ -61,10 +62,18 @@ def test_the_whole_workflow_runs_and_only_training_asks_for_a_gpu(cluster, proje
     assert "Nothing to be done" in again.tail()
 
 
-@pytest.mark.parametrize("how", ["terminated", "requeued"])
-def test_killed_training_goes_on_from_its_checkpoint(cluster, project, how):
-    config, name = long_training(epochs=150)
+@pytest.fixture(scope="module")
+def shared_project(tmp_path_factory):
+    """A copy in which both kills happen, so that the steps before training run once."""
+    return copy_project(tmp_path_factory.mktemp("killed") / "project")
+
+
+@pytest.mark.parametrize(("how", "seed"), [("terminated", 11), ("requeued", 12)])
+def test_killed_training_goes_on_from_its_checkpoint(cluster, shared_project, how, seed):
+    project = shared_project
+    config, name = long_training(epochs=60, seed=seed)
     before = cluster.last_job()
+    shutil.rmtree(project / "checkpoints", ignore_errors=True)
     run = Run(
         cluster, project, "--configfile", write_config(project, config), "--until", "train_model"
     )

@@ -16,11 +16,17 @@ MACHINE = {
 }  # fmt: skip
 
 
-def rule_names():
-    """Return the names of all rules and checkpoints under workflow/."""
+def rules():
+    """Return {name: body} of all rules and checkpoints under workflow/."""
     sources = [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
     text = "\n".join(path.read_text() for path in sources)
-    return set(re.findall(r"^\s*(?:rule|checkpoint) (\w+)", text, re.MULTILINE))
+    parts = re.split(r"^[ \t]*(?:rule|checkpoint) (\w+):", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def submitted_rules():
+    """Return the names of those that become cluster jobs."""
+    return {name for name, body in rules().items() if name != "all" and "localrule:" not in body}
 
 
 def load(name):
@@ -31,14 +37,13 @@ def load(name):
 def test_only_existing_rules_are_named(path):
     profile = yaml.safe_load(path.read_text())
     named = set(profile.get("set-resources", {})) | set(profile.get("set-threads", {}))
-    assert named <= rule_names()
+    assert named <= submitted_rules()
 
 
 def test_readme_names_every_rule_that_can_be_placed():
     readme = (ROOT / "profiles" / "README.md").read_text()
     listing = readme.split("under `set-resources`:")[1].split(".")[0]
-    local = {"all"}
-    assert set(re.findall(r"`(\w+)`", listing)) == rule_names() - local
+    assert set(re.findall(r"`(\w+)`", listing)) == submitted_rules()
 
 
 def test_default_profile_holds_nothing_of_a_machine():

@@ -1,0 +1,152 @@
+"""The command line as a whole: help without weight, and errors without tracebacks."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from hypervae import __version__
+from hypervae.cli import SUBCOMMANDS, cli
+from hypervae.data.shard import write_shard
+from tests.unit.toys import toy_jets
+
+HEAVY = (
+    "torch",
+    "lightning",
+    "lgatr",
+    "jetnet",
+    "numba",
+    "h5py",
+    "scipy",
+    "matplotlib",
+    "pythia8mc",
+)
+HELP = """
+import json, sys
+from click.testing import CliRunner
+from hypervae.cli import SUBCOMMANDS, cli
+answers = {}
+for name in SUBCOMMANDS:
+    done = CliRunner().invoke(cli, [name, "--help"])
+    heavy = [module for module in json.loads(sys.argv[1]) if module in sys.modules]
+    answers[name] = (done.exit_code, done.output, heavy)
+print(json.dumps(answers))
+"""
+
+
+def hypervae(*arguments, cwd=None):
+    """The real program in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "hypervae", *map(str, arguments)],
+        cwd=cwd,
+        env={"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_lists_every_subcommand():
+    done = CliRunner().invoke(cli, ["--help"])
+    assert done.exit_code == 0
+    for name, summary in SUBCOMMANDS.items():
+        assert f"  {name}  " in done.output
+        assert summary in " ".join(done.output.split())
+
+
+def test_every_subcommand_explains_itself_without_loading_what_it_will_need():
+    done = subprocess.run(
+        [sys.executable, "-c", HELP, json.dumps(HEAVY)],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = json.loads(done.stdout)
+    assert set(answers) == set(SUBCOMMANDS)
+    for name, (code, text, heavy) in answers.items():
+        assert code == 0, name
+        assert text.startswith(f"Usage: cli {name}")
+        assert heavy == [], name
+
+
+def test_version():
+    assert CliRunner().invoke(cli, ["--version"]).output == f"hypervae, version {__version__}\n"
+
+
+def test_an_unknown_subcommand_is_named():
+    done = hypervae("corelators")
+    assert done.returncode == 2
+    assert "No such command 'corelators'" in done.stderr
+
+
+@pytest.fixture
+def shard(tmp_path):
+    write_shard(tmp_path / "shard.h5", toy_jets(6), source="toys")
+    return tmp_path / "shard.h5"
+
+
+def test_a_whole_step_by_hand(shard, tmp_path):
+    done = hypervae("correlators", "--input", shard, "--output", "new/out.h5", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "list.txt").write_text("new/out.h5\n")
+    arguments = ("--inputs", "list.txt", "--output", "n.h5", "--method", "minmax")
+    done = hypervae("normalize", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "n.h5").is_file()
+
+
+def assert_one_message(done, *words):
+    assert done.returncode == 1
+    assert done.stderr.startswith("hypervae: error: ")
+    assert "Traceback" not in done.stderr + done.stdout
+    assert done.stderr.count("\n") == 1
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_missing_file_is_one_message(tmp_path):
+    done = hypervae("correlators", "--input", tmp_path / "no.h5", "--output", tmp_path / "o.h5")
+    assert_one_message(done, "no.h5", "no such file")
+
+
+def test_bad_jets_are_one_message_and_no_output(tmp_path):
+    jets = toy_jets(6)
+    write_shard(tmp_path / "shard.h5", jets, source="toys")
+    content = (tmp_path / "shard.h5").read_bytes()
+    (tmp_path / "shard.h5").write_bytes(
+        content.replace(np.float32(jets.jet_features[3, 0]).tobytes(), np.float32(-5).tobytes())
+    )
+    done = hypervae("correlators", "--input", "shard.h5", "--output", "o.h5", cwd=tmp_path)
+    assert_one_message(done, "shard.h5", "jet_features pt", "-5.0 at row 3", "pt > 0 GeV")
+    assert not (tmp_path / "o.h5").exists()
+
+
+def test_a_bad_key_is_one_message(shard, tmp_path):
+    done = hypervae("correlators", "--input", shard, "--output", tmp_path / "o", "--bins", "0")
+    assert_one_message(done, "bins", "found 0", "expected at least 1")
+
+
+def test_an_output_below_a_file_is_one_message(shard):
+    done = hypervae("correlators", "--input", shard, "--output", shard / "out.h5")
+    assert_one_message(done, str(shard))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("correlators",),
+        ("correlators", "--input", "x", "--output", "y", "--bin", "3"),
+        ("simulate", "--jet-type", "x", "--output", "y"),
+        ("plot", "nothing"),
+    ],
+)
+def test_wrong_usage_is_explained(arguments):
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 2
+    assert "Usage:" in done.output
+    assert "Error:" in done.output

@@ -1,0 +1,207 @@
+"""Which code makes a stage stale: shown on a small package, on a copy, and on the real imports."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import hypervae
+from hypervae import digest
+from hypervae.cli import SUBCOMMANDS
+
+REAL = Path(hypervae.__file__).parent
+
+FILES = {
+    "__init__.py": "",
+    "cli/__init__.py": "",
+    "cli/options.py": "import hypervae.unused\n",
+    "cli/commands/__init__.py": "",
+    "cli/commands/fit.py": (
+        '"""Fit."""\n'
+        "from typing import TYPE_CHECKING\n"
+        "from hypervae.cli.options import x\n"
+        "if TYPE_CHECKING:\n"
+        "    from hypervae import unused\n"
+        "def command():\n"
+        '    """Run."""\n'
+        "    from hypervae.maths import lines  # late\n"
+        "    return lines.slope(1)\n"
+    ),
+    "cli/commands/import_.py": "import hypervae.leaf\n",
+    "maths/__init__.py": "from . import leaf_of_package\n",
+    "maths/leaf_of_package.py": "A = 1\n",
+    "maths/lines.py": (
+        "from ..leaf import B\nfrom .curves import c as d\n\n\ndef slope(x):\n    return x\n"
+    ),
+    "maths/curves.py": "import numpy as np\nc = 1\n",
+    "maths/other.py": "X = 1\n",
+    "leaf.py": "B = 2\n",
+    "unused.py": "C = 3\n",
+}
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    root = tmp_path / "hypervae"
+    for name, content in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    monkeypatch.setattr(digest, "_ROOT", root)
+    return root
+
+
+def test_the_closure_holds_what_runs(package):
+    found = digest.import_closure("hypervae.cli.commands.fit")
+    assert {name.removeprefix("hypervae.") for name in found} == {
+        "cli.commands",
+        "cli.commands.fit",
+        "maths",  # its __init__ runs
+        "maths.leaf_of_package",  # imported there, relatively
+        "maths.lines",  # imported within a function
+        "maths.curves",
+        "leaf",
+    }
+
+
+def test_import_is_a_keyword(package):
+    assert digest.code_digest("import") != digest.code_digest("fit")
+    (package / "leaf.py").write_text("B = 5\n")
+    assert "hypervae.leaf" in digest.import_closure("hypervae.cli.commands.import_")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from ..leaf import B  # why\nfrom .curves import c as d\ndef slope(x):\n    return x\n",
+        '"""Lines."""\nfrom ..leaf import B\nfrom .curves import c as d\n'
+        "\ndef slope(x):\n\treturn x",
+        "from ..leaf import B\nfrom .curves import c as d\n\n\n"
+        "def slope(\n    x,\n):\n    '''The slope.'''\n    return (x)\n",
+    ],
+)
+def test_comments_docstrings_and_formatting_do_not_count(package, text):
+    before = digest.code_digest("fit")
+    (package / "maths" / "lines.py").write_text(text)
+    assert digest.code_digest("fit") == before
+
+
+def test_a_docstring_alone_is_an_empty_body(package):
+    (package / "leaf.py").write_text("class Error(Exception):\n    '''One.'''\n")
+    before = digest.code_digest("fit")
+    (package / "leaf.py").write_text("class Error(Exception):\n    '''Another, longer.'''\n")
+    assert digest.code_digest("fit") == before
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("maths/lines.py", FILES["maths/lines.py"].replace("return x", "return -x")),
+        ("maths/lines.py", FILES["maths/lines.py"].replace("return x", "return 'x'")),
+        ("maths/leaf_of_package.py", "A = 2\n"),
+        ("maths/__init__.py", "from . import leaf_of_package\nD = 1\n"),
+        ("leaf.py", "B = 2.0\n"),
+        ("cli/commands/fit.py", FILES["cli/commands/fit.py"].replace("slope(1)", "slope(2)")),
+    ],
+)
+def test_code_counts(package, file, text):
+    before = digest.code_digest("fit")
+    (package / file).write_text(text)
+    assert digest.code_digest("fit") != before
+
+
+@pytest.mark.parametrize("file", ["unused.py", "maths/other.py", "cli/options.py"])
+def test_code_that_the_stage_does_not_run_does_not_count(package, file):
+    before = digest.code_digest("fit")
+    (package / file).write_text("Z = 99\n")
+    assert digest.code_digest("fit") == before
+
+
+def test_a_module_that_is_new_to_the_imports_counts(package):
+    (package / "leaf.py").write_text("from hypervae.unused import C as B\n")
+    before = digest.code_digest("fit")
+    (package / "unused.py").write_text("C = 4\n")
+    assert digest.code_digest("fit") != before
+
+
+# Sub-packages and modules whose code each stage depends on. An import that adds to a line makes
+# that stage stale for changes elsewhere, which is sometimes right and never to happen unseen.
+IO = {"data", "io"}
+CORRELATORS = IO | {"correlators", "kinematics", "seeds"}
+NORMALIZED = CORRELATORS | {"normalization"}
+DEPENDS = {
+    "simulate": IO | {"kinematics", "seeds"},
+    "download": IO,
+    "split": IO,
+    "import": IO | {"kinematics"},
+    "correlators": CORRELATORS,
+    "normalize": NORMALIZED,
+    "train": NORMALIZED | {"model", "training", "device"},
+    "generate": NORMALIZED | {"model", "generation", "device"},
+    "evaluate": IO | {"evaluation", "kinematics", "seeds"},
+    "plot": IO | {"plotting"},
+}
+# Within a shared sub-package.
+NOT_WITHIN = {
+    "simulate": {"data.jetnet", "data.download", "data.importing", "data.split"},
+    "download": {"data.simulate", "data.importing", "data.split"},
+    "split": {"data.simulate", "data.importing", "data.split"},
+    "import": {"data.simulate", "data.jetnet", "data.download", "data.split"},
+    "correlators": {"data.simulate", "data.jetnet", "data.importing", "correlators.file"},
+    "normalize": {"data.simulate", "data.jetnet", "data.importing"},
+    "train": {"data.simulate", "data.jetnet", "data.importing"},
+    "generate": {"data.simulate", "data.jetnet", "data.importing", "model.losses"},
+    "evaluate": {"data.simulate", "data.jetnet", "data.importing"},
+    "plot": {"data.simulate", "data.jetnet", "data.importing", "data.split"},
+}
+
+
+def closure(stage):
+    found = digest.import_closure(f"hypervae.cli.commands.{digest.command_module(stage)}")
+    return {name.removeprefix("hypervae.") for name in found}
+
+
+@pytest.mark.parametrize("stage", list(DEPENDS))
+def test_each_stage_depends_on_what_it_runs_and_on_nothing_else(stage):
+    modules = closure(stage)
+    commands = {name for name in modules if name.startswith("cli")}
+    assert commands == {"cli.commands", f"cli.commands.{digest.command_module(stage)}"}
+    assert {name.split(".")[0] for name in modules - commands} == DEPENDS[stage]
+    assert not modules & NOT_WITHIN[stage]
+
+
+def test_every_subcommand_has_a_digest():
+    assert set(DEPENDS) < set(SUBCOMMANDS)
+    for name in SUBCOMMANDS:
+        assert len(digest.code_digest(name)) == 16
+
+
+def test_a_change_makes_the_stages_stale_that_run_it(tmp_path, monkeypatch):
+    root = tmp_path / "hypervae"
+    shutil.copytree(REAL, root, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(digest, "_ROOT", root)
+    first = {stage: digest.code_digest(stage) for stage in DEPENDS}
+
+    def stale_after(file, text):
+        with open(root / file, "a", encoding="utf-8") as handle:
+            handle.write(text)
+        now = {stage: digest.code_digest(stage) for stage in DEPENDS}
+        stale = {stage for stage in DEPENDS if now[stage] != first[stage]}
+        first.update(now)
+        return stale
+
+    code = "\nNEW = 1\n"
+    assert stale_after("evaluation/metrics.py", code) == {"evaluate"}
+    assert stale_after("evaluation/metrics.py", "\n# a comment\n") == set()
+    assert stale_after("plotting/style.py", code) == {"plot"}
+    assert stale_after("generation/generate.py", code) == {"generate"}
+    assert stale_after("training/run.py", code) == {"train"}
+    assert stale_after("model/losses.py", code) == {"train"}
+    assert stale_after("model/decoder.py", code) == {"train", "generate"}
+    assert stale_after("data/simulate.py", code) == {"simulate"}
+    assert stale_after("normalization/merge.py", code) == {"normalize", "train", "generate"}
+    after = {"correlators", "normalize", "train", "generate"}
+    assert stale_after("correlators/kernel.py", code) == after
+    assert stale_after("data/jets.py", code) == set(DEPENDS)
+    for file in ("config/schema.py", "cli/options.py", "cli/__init__.py", "progress.py"):
+        assert stale_after(file, code) == set()
+    assert stale_after("validation/validate.py", code) == set()

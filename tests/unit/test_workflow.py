@@ -1,0 +1,117 @@
+"""What the Snakefile asks of a config (`Plan`); the workflow tests run the rules themselves."""
+
+import json
+
+import pytest
+
+from hypervae.config import resolve_section
+from hypervae.errors import ConfigError
+from hypervae.workflow import Plan
+
+
+def plan(**sections):
+    config = {
+        "data": {
+            "jet_types": {
+                "g": {"source": "pythia", "shards": 2},
+                "q": {"source": "jetnet", "shards": 12},
+                "t": {"source": "files", "paths": ["b/top jets.h5", "a/1.pt"]},
+            },
+            **sections.pop("data", {}),
+        },
+        "models": {"all": {"jet_types": ["g", "q", "t"]}, "top": {"jet_types": ["t"]}},
+        **sections,
+    }
+    return Plan(config)
+
+
+def test_shards_are_named_so_that_no_old_one_is_taken_for_a_new_one():
+    found = plan()
+    assert found.shards("g") == ["00000", "00001"]
+    assert found.shards("q")[3] == "00003-of-00012"
+    assert found.shards("t") == ["1", "top_jets"]
+    assert found.shard_index("00003-of-00012") == 3
+    assert found.shard_index("00001") == 1
+    assert found.user_file("t", "top_jets") == "b/top jets.h5"
+
+
+def test_sources_models_and_types():
+    found = plan()
+    assert found.jet_types == ["g", "q", "t"]
+    assert found.types_of("top") == ["t"]
+    assert found.evaluations == [("all", "g"), ("all", "q"), ("all", "t"), ("top", "t")]
+    assert found.types_from("pythia") == "g"
+    assert (
+        Plan(
+            {
+                "data": {"jet_types": {"g": {"source": "pythia"}}},
+                "models": {"g": {"jet_types": ["g"]}},
+            }
+        ).types_from("jetnet")
+        == "(?!)"
+    )
+    assert (found.jetnet_suffix, plan(data={"jetnet": {"particles": 150}}).jetnet_suffix) == (
+        "",
+        "150",
+    )
+
+
+def test_files_of_the_same_name_are_refused():
+    types = {"t": {"source": "files", "paths": ["a/x.h5", "b/x.h5"]}}
+    config = {"data": {"jet_types": types}, "models": {"t": {"jet_types": ["t"]}}}
+    with pytest.raises(ConfigError, match=r"t\.paths: found b/x\.h5 and a/x\.h5"):
+        Plan(config)
+
+
+def test_sections_are_sorted_json_that_shows_only_what_the_stage_reads():
+    section = plan().section("correlators")
+    content = json.loads(section)
+    assert section == json.dumps(content, sort_keys=True)
+    assert set(content) == {
+        "orders", "bins", "range", "weight", "exponent", "hyperedges", "split",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "stale"),
+    [
+        ({"train": {"learning_rate": 5e-4}}, {"train"}),
+        ({"model": {"blocks": 3}}, {"train"}),
+        ({"train": {"execution": {"device": "cpu"}}}, set()),
+        ({"correlators": {"bins": 100}}, {"correlators"}),
+        ({"hyperedges": {"max_particles": 10}}, {"correlators"}),
+        ({"normalization": {"method": "minmax"}}, {"normalize"}),
+        ({"data": {"split": {"seed": 2}}}, {"correlators", "train", "evaluate"}),
+        ({"data": {"simulation": {"radius": 0.8}}}, {"simulate"}),
+        ({"generate": {"jets": 10}}, {"generate"}),
+        ({"plot": {"dpi": 90}}, {"plot"}),
+    ],
+)
+def test_a_key_changes_the_sections_that_hold_it_and_no_other(change, stale):
+    stages = [
+        "simulate", "download", "correlators", "normalize", "train", "generate", "evaluate", "plot",
+    ]  # fmt: skip
+    one, two = plan(), plan(**change)
+    assert {name for name in stages if one.section(name) != two.section(name)} == stale
+
+
+def test_a_jet_type_is_simulated_with_its_own_settings_alone():
+    one, two = plan(), plan(data={"simulation": {"pt_hat": {"q": [400, 500]}}})
+    assert one.simulation("g") == two.simulation("g")
+    assert one.simulation("q") != two.simulation("q")
+    resolved = resolve_section("simulate", json.loads(two.simulation("q")))
+    assert resolved["pt_hat"]["q"] == [400.0, 500.0]
+    assert resolved["jet_pt"] == two.config["data"]["simulation"]["jet_pt"]
+
+
+def test_how_training_runs_is_options_and_no_section():
+    found = plan(train={"execution": {"device": "cpu", "checkpoint_minutes": 1}})
+    assert found.execution_options() == (
+        "--execution.device cpu --execution.checkpoint-minutes 1.0 --execution.max-memory-gb 0.0"
+    )
+    assert "execution" not in json.loads(found.section("train"))
+
+
+def test_code_digests_are_told_apart():
+    assert len({Plan.code(name) for name in ("correlators", "train", "plot", "simulate")}) == 4
+    assert Plan.code("train") == Plan.code("train")

@@ -1,0 +1,172 @@
+"""Schedules, history, signals and checkpoints."""
+
+import csv
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from hypervae.errors import InputError
+from hypervae.training.checkpoint import (
+    LAST,
+    PREVIOUS,
+    Checkpoints,
+    fingerprint,
+    read_checkpoint,
+)
+from hypervae.training.history import MeanOfTerms, write_history
+from hypervae.training.interrupt import SignalWatch
+from hypervae.training.schedules import kl_factor, learning_rate_factor, temperature
+
+
+def test_learning_rate_rises_and_falls():
+    assert learning_rate_factor(0.0, 0.1) > 0
+    assert learning_rate_factor(0.05, 0.1) == pytest.approx(0.5)
+    assert learning_rate_factor(0.1, 0.1) == pytest.approx(1.0)
+    assert learning_rate_factor(0.55, 0.1) == pytest.approx(0.01 + 0.99 / 2)
+    assert learning_rate_factor(1.0, 0.1) == pytest.approx(0.01)
+    assert learning_rate_factor(0.0, 0.0) == pytest.approx(1.0)
+    assert np.isfinite([learning_rate_factor(x, 1.0) for x in (0.0, 0.5, 1.0)]).all()
+
+
+def test_kl_weight_rises_to_one():
+    assert [kl_factor(x, 0.4) for x in (0.0, 0.1, 0.4, 1.0)] == pytest.approx([0, 0.25, 1, 1])
+    assert kl_factor(0.0, 0.0) == 1.0
+
+
+def test_temperature_falls_geometrically():
+    found = [temperature(x, 1.0, 0.25) for x in (0.0, 0.5, 1.0, 2.0)]
+    assert found == pytest.approx([1.0, 0.5, 0.25, 0.25])
+
+
+def test_means_weigh_by_jets_and_survive_a_checkpoint():
+    mean = MeanOfTerms()
+    mean.add({"a": 1.0}, 3)
+    mean = MeanOfTerms(mean.state())
+    mean.add({"a": 5.0}, 1)
+    assert mean.means() == {"a": 2.0}
+    assert MeanOfTerms().means() == {}
+
+
+def test_history_is_a_table(tmp_path):
+    write_history(tmp_path / "h.csv", [{"epoch": 1, "loss": 1 / 3}, {"epoch": 2, "loss": 0.25}])
+    with open(tmp_path / "h.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows == [{"epoch": "1", "loss": "0.3333333"}, {"epoch": "2", "loss": "0.25"}]
+    write_history(tmp_path / "none.csv", [])
+    assert (tmp_path / "none.csv").read_text().strip() == "epoch"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_signals_are_remembered_and_handlers_come_back(number):
+    before = signal.getsignal(number)
+    with SignalWatch() as watch:
+        assert watch.received is None
+        os.kill(os.getpid(), number)
+        assert watch.received == number
+    assert signal.getsignal(number) == before
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    made = Checkpoints(tmp_path, "run")
+    for step in (1, 2):
+        made.save({"step": step, "weights": torch.full((5000,), float(step))})
+    return made
+
+
+def test_the_last_checkpoint_is_read_and_the_one_before_kept(checkpoints):
+    assert checkpoints.load()["step"] == 2
+    assert read_checkpoint(checkpoints.directory / PREVIOUS)["step"] == 1
+    assert len(list(checkpoints.directory.iterdir())) == 2
+    assert Checkpoints(checkpoints.directory, "new").load() is None
+
+
+DAMAGE = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "cut at the end": lambda content: content[:-10],
+    "empty": lambda content: b"",
+    "text": lambda content: b"not a checkpoint",
+    "binary": lambda content: bytes(range(256)) * 10,
+    "one bit": lambda content: (
+        content[: len(content) // 2]
+        + bytes([content[len(content) // 2] ^ 1])
+        + content[len(content) // 2 + 1 :]
+    ),
+    "zeros": lambda content: bytes(len(content)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_corrupt_last_checkpoint_falls_back_to_the_one_before(checkpoints, damage, capsys):
+    last = checkpoints.directory / LAST
+    last.write_bytes(DAMAGE[damage](last.read_bytes()))
+    with pytest.raises(InputError, match=r"last\.ckpt"):
+        read_checkpoint(last)
+    state = checkpoints.load()
+    assert state["step"] == 1
+    assert (state["weights"] == 1).all()
+    assert "last.ckpt" in "".join(capsys.readouterr())
+
+
+def test_killed_between_the_two_renames_nothing_is_lost(checkpoints):
+    os.replace(checkpoints.directory / LAST, checkpoints.directory / PREVIOUS)
+    assert checkpoints.load()["step"] == 2
+
+
+def test_a_failed_save_leaves_a_checkpoint(checkpoints, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        checkpoints.save({"step": 3})
+    assert checkpoints.load()["step"] == 2
+    assert not list(checkpoints.directory.glob(".*"))
+
+
+def test_a_checkpoint_of_another_run_is_refused(checkpoints):
+    with pytest.raises(InputError, match="fingerprint"):
+        read_checkpoint(checkpoints.directory / LAST, "another")
+    assert read_checkpoint(checkpoints.directory / LAST)["step"] == 2
+
+
+def test_foreign_content_is_refused(tmp_path):
+    torch.save([1, 2], tmp_path / "list.ckpt")
+    with pytest.raises(InputError, match="other content"):
+        read_checkpoint(tmp_path / "list.ckpt")
+    with pytest.raises(InputError):
+        read_checkpoint(tmp_path / "missing.ckpt")
+
+
+class Evil:
+    def __reduce__(self):
+        return (os.mkdir, ("evil",))
+
+
+def test_no_code_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"fingerprint": "run", "evil": Evil()}, tmp_path / "evil.ckpt")
+    with pytest.raises(InputError):
+        read_checkpoint(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_what_decides_the_result_decides_the_fingerprint(train_config, normalization):
+    def of(types="gq", **changes):
+        return fingerprint(train_config(**changes), normalization, list(types))
+
+    same = of()
+    assert of() == same
+    assert of(execution={"checkpoint_minutes": 1, "max_memory_gb": 3}) == same
+    for changes in (
+        {"precision": "bf16-mixed"},
+        {"learning_rate": 2e-3},
+        {"batch_size": 8},
+        {"accumulate": 2},
+        {"seed": 9},
+        {"loss_weights": {"kl": 0.5}},
+        {"model": {"latent_dim": 3}},
+        {"split": {"seed": 3}},
+        {"types": "qg"},
+    ):
+        assert of(**changes) != same, changes

@@ -1,0 +1,78 @@
+"""Other sources than the simulation, and a model of several types."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from tests.unit.toys import toy_jets
+from tests.workflow.conftest import TINY
+from tests.workflow.running import copy_repository, snakemake
+
+pytestmark = pytest.mark.xdist_group("sources")
+
+
+def jetnet_file(path, n_jets, seed):
+    """A file as JetNet publishes them: two datasets, no attributes."""
+    jets = toy_jets(n_jets, seed, "w", max_particles=30)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file["particle_features"] = jets.particle_features
+        file["jet_features"] = jets.jet_features
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return copy_repository(tmp_path_factory.mktemp("sources"))
+
+
+def test_jetnet_and_files_train_one_conditional_model(folder):
+    jetnet_file(folder / "staged/w.hdf5", 150, seed=1)
+    for shard in range(2):
+        jetnet_file(folder / f"mine/jets-{shard}.h5", 80, seed=2 + shard)
+    tiny = yaml.safe_load((folder / TINY).read_text())
+    tiny["data"]["jet_types"] = {
+        "w": {"source": "jetnet", "shards": 2},
+        "z": {"source": "files", "paths": ["mine/jets-0.h5", "mine/jets-1.h5"]},
+    }
+    tiny["data"]["jetnet"] = {"directory": "staged"}
+    tiny["models"] = {"both": {"jet_types": ["w", "z"]}}
+    (folder / "sources.yaml").write_text(yaml.safe_dump(tiny))
+    snakemake(folder, "--cores", "2", "--configfile", "sources.yaml")
+    shards = sorted(path.name for path in (folder / "resources/shards/w").iterdir())
+    assert shards == ["00000-of-00002.h5", "00001-of-00002.h5"]
+    for kind in ("w", "z"):
+        with h5py.File(folder / f"results/generated/both/{kind}.h5") as file:
+            assert file.attrs["jet_type"] == kind
+        results = json.loads((folder / f"results/evaluation/both/{kind}.json").read_text())
+        assert results["jet_type"] == kind
+        assert np.isfinite(results["metrics"]["w1m"]["value"])
+
+
+def test_a_broken_file_fails_alone_and_says_why(folder):
+    good = jetnet_file(folder / "bad/good.h5", 30, seed=7)
+    shutil.copyfile(good, folder / "bad/broken.h5")
+    with h5py.File(folder / "bad/broken.h5", "r+") as file:
+        file["particle_features"][17, 3, 2] = np.nan
+    tiny = yaml.safe_load((folder / TINY).read_text())
+    tiny["data"]["jet_types"] = {
+        "w": {"source": "files", "paths": ["bad/good.h5", "bad/broken.h5"]}
+    }
+    tiny["models"] = {"w": {"jet_types": ["w"]}}
+    (folder / "broken.yaml").write_text(yaml.safe_dump(tiny))
+    done = snakemake(
+        folder, "--cores", "2", "--keep-going", "--configfile", "broken.yaml", check=False
+    )
+    assert done.returncode != 0
+    log = (folder / "logs/import/w/broken.log").read_text()
+    assert "broken.h5: particle_features ptrel: found nan at row 17, particle 3" in log
+    assert "Traceback" not in log
+    assert not (folder / "resources/shards/w/broken.h5").exists()
+    assert (folder / "resources/shards/w/good.h5").exists()
+    assert not (folder / "results/models/w").exists()

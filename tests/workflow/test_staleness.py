@@ -1,0 +1,112 @@
+"""A change reruns what depends on it and nothing else: dry runs after a complete run."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import contextmanager
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import TINY
+from tests.workflow.running import job_counts, snakemake
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+# What runs when a stage is stale, for the two models of the tiny config.
+PLOTS = {"plot_observables": 2, "plot_history": 2, "plot_correlators": 2, "plot_summary": 1}
+EVALUATE = {"evaluate_jets": 2, "plot_observables": 2, "plot_summary": 1}
+GENERATE = {"generate_jets": 2, **EVALUATE}
+TRAIN = {"train_model": 2, "plot_history": 2, **GENERATE}
+NORMALIZE = {"merge_normalization": 2, "plot_correlators": 2, **TRAIN}
+CORRELATORS = {"compute_correlators": 4, **NORMALIZE}
+# The resolved config is rewritten whenever a key changes.
+CONFIG = {"write_config": 1}
+T_ONLY = {
+    "simulate_shard": 2,
+    "compute_correlators": 2,
+    "merge_normalization": 1,
+    "train_model": 1,
+    "generate_jets": 1,
+    "evaluate_jets": 1,
+    "plot_observables": 1,
+    "plot_history": 1,
+    "plot_correlators": 1,
+    "plot_summary": 1,
+}
+
+
+def dry_run(folder, changes=None):
+    config = yaml.safe_load((folder / TINY).read_text())
+    for path, value in (changes or {}).items():
+        *sections, key = path.split(".")
+        place = config
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[key] = copy.deepcopy(value)
+    changed = folder / "changed.yaml"
+    changed.write_text(yaml.safe_dump(config))
+    return job_counts(snakemake(folder, "-n", "--configfile", "changed.yaml").stdout)
+
+
+@contextmanager
+def edited(path, old, new):
+    """Edit a module for a while."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    try:
+        yield
+    finally:
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stale"),
+    [
+        ({}, {}),
+        ({"train.learning_rate": 0.002}, {**TRAIN, **CONFIG}),
+        ({"model.latent_dim": 5}, {**TRAIN, **CONFIG}),
+        ({"train.execution": {"checkpoint_minutes": 3}}, CONFIG),
+        ({"correlators.bins": 60}, {**CORRELATORS, **CONFIG}),
+        ({"hyperedges.max_particles": 10}, {**CORRELATORS, **CONFIG}),
+        ({"normalization": {"method": "minmax"}}, {**NORMALIZE, **CONFIG}),
+        ({"generate.seed": 7}, {**GENERATE, **CONFIG}),
+        ({"evaluate": {"seed": 7}}, {**EVALUATE, **CONFIG}),
+        ({"plot.bins": 30}, {**PLOTS, **CONFIG}),
+        ({"data.simulation": {"pt_hat": {"t": [980, 1020]}}}, {**T_ONLY, **CONFIG}),
+    ],
+    ids=lambda value: ",".join(value) or "nothing",
+)
+def test_a_config_key_reruns_its_stage_onward(finished, changes, stale):
+    assert dry_run(finished, changes) == stale
+
+
+def test_another_shard_leaves_the_old_ones(finished):
+    source = {"source": "pythia", "shards": 3, "jets_per_shard": 60}
+    stale = dry_run(finished, {"data.jet_types.q": source})
+    assert stale["simulate_shard"] == 1
+    assert stale["compute_correlators"] == 1
+    assert stale["merge_normalization"] == stale["train_model"] == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "stale"),
+    [
+        ("evaluation/metrics.py", "from __future__", "# a comment\nfrom __future__", {}),
+        ("model/losses.py", '"""The terms', '"""These are the terms', {}),
+        ("evaluation/metrics.py", "import numpy as np", "import numpy as np\n\nX = 1", EVALUATE),
+        ("model/losses.py", "_ABSENT = 100.0", "_ABSENT = 90.0", TRAIN),
+        ("correlators/kernel.py", "_LANES = 16", "_LANES = 32", CORRELATORS),
+        ("plotting/style.py", "import matplotlib", "X = 1\nimport matplotlib", PLOTS),
+        ("errors.py", "class ConfigError", "X = 1\n\n\nclass ConfigError", {}),
+    ],
+)
+def test_a_code_change_reruns_its_stage_onward(finished, module, old, new, stale):
+    with edited(finished / "hypervae" / module, old, new):
+        found = dry_run(finished)
+    if module.startswith("correlators"):
+        assert found.items() >= stale.items()
+        assert "simulate_shard" not in found
+    else:
+        assert found == stale
