@@ -170,6 +170,8 @@ def set_histograms(
     -------
     count, log_sum : [n, len(orders), size] float32
     """
+    if counts.max(initial=0) > 64:  # neighbours are the bits of one word
+        raise ValueError(f"sets are counted among 64 particles at most, not {counts.max()}")
     count = np.zeros((len(log_weight), len(orders), size), dtype=np.float32)
     log_sum = np.zeros_like(count)
     if orders:

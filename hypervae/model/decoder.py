@@ -17,6 +17,8 @@ from hypervae.normalization import Normalization
 
 # ln ptrel is kept where float32 and physics are: 1e-6 of a TeV jet is 1 MeV.
 LN_PTREL_RANGE = (-13.8, 0.7)
+# Vectors of a slot: one gives the angles, one gives ln ptrel.
+_VECTORS = 2
 
 
 @dataclass
@@ -57,9 +59,10 @@ def presence_of(multiplicity: Tensor) -> Tensor:
 class OneShotDecoder(nn.Module):
     """All particles at once.
 
-    A slot is a learned embedding by rank and the latent state. L-GATr mixes the slots; its vectors
-    start from the tetrad (time, jet axis, normal, beam) and are read out by contraction with it, so
-    that they transform along when the tetrad is transformed.
+    A slot is a learned embedding by rank and the latent state. Its vectors start as combinations of
+    the tetrad (time, jet axis, normal, beam) with coefficients from these scalars; L-GATr mixes the
+    slots, and adds to the vectors. They are read out by contraction with the tetrad, so that they
+    transform along when it is transformed.
 
     Parameters
     ----------
@@ -80,11 +83,12 @@ class OneShotDecoder(nn.Module):
         )
         self.slot_embedding = nn.Parameter(0.5 * torch.randn(self.slots, hidden))
         self.slot_mix = ResidualMLP(2 * hidden, hidden, dropout=config.dropout)
+        self.start = nn.Linear(hidden, _VECTORS * 4)
         self.particles = LorentzNetwork(
             config,
-            vectors_in=4,
+            vectors_in=_VECTORS + 4,
             scalars_in=hidden,
-            vectors_out=2,
+            vectors_out=_VECTORS,
             scalars_out=config.scalar_channels,
         )
         self.multiplicity = nn.Linear(hidden, self.slots)
@@ -109,6 +113,7 @@ class OneShotDecoder(nn.Module):
         counts = normalization.multiplicity[1 : self.slots + 1].astype(np.float64) + 0.1
         with torch.no_grad():
             self.multiplicity.weight.mul_(0.1)
+            self.start.weight.mul_(0.5)  # of the order of a width, not more
             self.multiplicity.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
         particle = normalization.particle
         self.register_buffer("_offset", torch.tensor(particle.offset, dtype=torch.float32))
@@ -139,8 +144,11 @@ class OneShotDecoder(nn.Module):
         mixed = self.slot_mix(
             torch.cat([slots, state.unsqueeze(1).expand(-1, self.slots, -1)], dim=-1)
         )
-        vectors = references.expand(batch, self.slots, 4, 4)
-        vectors_out, scalars = self.particles(vectors, mixed, presence > 0.5)
+        coefficients = self.start(mixed).unflatten(-1, (_VECTORS, 4))
+        start = torch.einsum("bsvr,rm->bsvm", coefficients, references)
+        vectors = torch.cat([start, references.expand(batch, self.slots, 4, 4)], dim=2)
+        change, scalars = self.particles(vectors, mixed, presence > 0.5)
+        vectors_out = start + change
         # components along the references: contraction, over the references' own squares
         along = minkowski(vectors_out.unsqueeze(-2), references) / minkowski(references, references)
         scale, offset = self._scale.to(along.dtype), self._offset.to(along.dtype)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hypervae.correlators import features, geometry, sets
+from hypervae.correlators.set_features import set_features
 from hypervae.data.jets import Jets
 from hypervae.kinematics import four_momenta
 from hypervae.normalization import Normalization
@@ -141,7 +142,8 @@ def make_batch(
         edges=real(edges),
         edge_mask=torch.from_numpy(edge_mask),
         hyperedges=real(token_parts[0]),
-        hyperedge_order=torch.from_numpy(token_parts[1]),
+        # (one row, where all jets share it, is viewed as many)
+        hyperedge_order=torch.from_numpy(token_parts[1]).expand(len(jets), -1),
         hyperedge_count=real(token_parts[2]),
         set_fraction=real(fraction),
         set_log_weight=real(scaled_log),
@@ -191,21 +193,16 @@ def _set_tokens(
     normalization: Normalization,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One token for each set; padded to the jet of the batch with the most particles."""
+    scaler = normalization.hyperedge
+    ratios = (normalization.ln_ratio.T - scaler.offset[:-1]) / scaler.scale[:-1]
+    scale, shift = scaler.scale[-1], -scaler.offset[-1] / scaler.scale[-1]
+    values, sizes = set_features(codes, hardest, log_weight / scale, orders, ratios, shift)
     most = int(hardest.max())
-    sizes = [sets.set_count(most, order) for order in orders]
-    shape = (len(codes), sum(sizes))
-    values = np.zeros((*shape, len(normalization.hyperedge.names)), dtype=np.float32)
-    order_index = np.repeat(np.arange(len(orders)), sizes)[None].repeat(len(codes), axis=0)
-    counts = np.zeros(shape, dtype=np.float32)
-    for jet, particles in enumerate(hardest):
-        start = 0
-        for order, size in zip(orders, sizes, strict=True):
-            here = slice(start, start + sets.set_count(int(particles), order))
-            members = sets.set_members(int(particles), order)
-            bins = sets.set_bins(codes[jet], int(particles), order)
-            values[jet, here] = _scaled_features(
-                bins, log_weight[jet][members].sum(axis=-1), normalization
-            )
-            counts[jet, here] = 1.0
-            start += size
+    lengths = [sets.set_count(most, order) for order in orders]
+    order_index = np.repeat(np.arange(len(orders)), lengths)
+    counts = np.concatenate(
+        [np.arange(length) < sizes[:, place, None] for place, length in enumerate(lengths)]
+        or [np.zeros(values.shape[:2], dtype=bool)],
+        axis=1,
+    ).astype(np.float32)
     return values, order_index, counts

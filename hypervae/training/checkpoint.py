@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import sys
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -58,6 +59,9 @@ class Checkpoints:
         self.fingerprint = name
         self.directory = Path(directory) / name
         self.directory.mkdir(parents=True, exist_ok=True)
+        # what a save that was killed left behind
+        for left in self.directory.glob(".last.*.ckpt"):
+            left.unlink()
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Write the last checkpoint; the one before stays as a fallback."""
@@ -75,7 +79,7 @@ class Checkpoints:
                 try:
                     return read_checkpoint(path, self.fingerprint)
                 except InputError as error:
-                    print(f"hypervae: warning: {error}; trying the one before", flush=True)
+                    print(f"hypervae: warning: {error}; trying the one before", file=sys.stderr)
         return None
 
 

@@ -2,100 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from hypervae.correlators import geometry
 from hypervae.correlators.file import CorrelatorReader
 from hypervae.data.jets import Jets, concatenate
 from hypervae.data.shard import ShardReader
 from hypervae.data.split import SPLITS, split_of
-from hypervae.errors import InputError
 from hypervae.model.inputs import JetBatch, make_batch
 from hypervae.normalization import Normalization
+from hypervae.normalization.sources import Source
 from hypervae.seeds import rng
 
 _BLOCK = 1000  # jets read at once: a chunk of the files
-_COMPARED = 100  # jets of each shard that are compared with its correlator file
 _MIXED = 16  # blocks shuffled together: 16,000 jets are 8 MB
-
-
-@dataclass(frozen=True)
-class Source:
-    """A shard with its correlator file."""
-
-    shard: Path
-    correlators: Path
-    jet_type: str
-    n_jets: int
-
-
-def find_sources(
-    shards: Sequence[str | os.PathLike[str]],
-    correlators: Sequence[str | os.PathLike[str]],
-    normalization: Normalization,
-    path: str | os.PathLike[str],
-) -> list[Source]:
-    """Pair shards with their correlator files, and check that they belong to the normalization.
-
-    Raises
-    ------
-    InputError
-        If the lists differ in length, a pair in its number of jets, type, particles or distances,
-        or if a file is not among those that the normalization `path` was merged from.
-    """
-    if len(shards) != len(correlators):
-        raise InputError(
-            path,
-            "shards",
-            found=f"{len(shards)} shards and {len(correlators)} correlator files",
-            expected="one correlator file for each shard, in the same order",
-        )
-    sources = []
-    for shard, file in zip(shards, correlators, strict=True):
-        with CorrelatorReader(file) as codes:
-            if codes.content not in normalization.contents:
-                raise InputError(
-                    file, "jets", found="jets that are not in it", expected=f"jets of {path}"
-                )
-            if codes.settings != normalization.settings:
-                raise InputError(
-                    file,
-                    "settings",
-                    found=str(codes.settings),
-                    expected=f"{normalization.settings} as in {path}",
-                )
-            with ShardReader(shard, codes.jet_type or None) as jets:
-                for name in ("n_jets", "max_particles"):
-                    if getattr(jets, name) != getattr(codes, name):
-                        raise InputError(
-                            shard,
-                            name,
-                            found=str(getattr(jets, name)),
-                            expected=f"{getattr(codes, name)} as in {file}",
-                        )
-                first = jets.read(0, _COMPARED)
-                bins = geometry.pair_bins(first, normalization.binning)
-                # rounding may move a pair over an edge; other jets differ in nearly all
-                if (bins != codes.pair_bins(0, len(first))).mean() > 0.01:
-                    raise InputError(
-                        shard,
-                        "jets",
-                        found="other pair distances than the stored ones",
-                        expected=f"the jets that {file} was computed from",
-                    )
-                if jets.jet_type is None:
-                    raise InputError(
-                        shard, "jet_type", found="no jet type", expected="a shard with its type"
-                    )
-                sources.append(Source(Path(shard), Path(file), jets.jet_type, jets.n_jets))
-    return sources
 
 
 class JetLoader:

@@ -14,10 +14,11 @@ from hypervae.errors import InputError
 from hypervae.io import software_versions
 from hypervae.model import HyperVAE
 from hypervae.normalization import Normalization
+from hypervae.normalization.sources import find_sources
 from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
 from hypervae.training.history import write_history
-from hypervae.training.loader import JetLoader, find_sources
+from hypervae.training.loader import JetLoader
 from hypervae.training.trainer import Trainer
 
 HISTORY = "history.csv"
@@ -61,6 +62,13 @@ def train(
         See `Trainer.fit`.
     """
     merged = Normalization.read(normalization)
+    if config["split"] != merged.settings["split"]:
+        raise InputError(
+            normalization,
+            "split",
+            found=str(merged.settings["split"]),
+            expected=f"{config['split']}, with which jets would be split here",
+        )
     sources = find_sources(shards, correlators, merged, normalization)
     present = sorted({source.jet_type for source in sources})
     types = list(jet_types or present)

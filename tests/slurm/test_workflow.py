@@ -71,7 +71,7 @@ def shared_project(tmp_path_factory):
 @pytest.mark.parametrize(("how", "seed"), [("terminated", 11), ("requeued", 12)])
 def test_killed_training_goes_on_from_its_checkpoint(cluster, shared_project, how, seed):
     project = shared_project
-    config, name = long_training(epochs=60, seed=seed)
+    config, name = long_training(epochs=40, seed=seed)
     before = cluster.last_job()
     shutil.rmtree(project / "checkpoints", ignore_errors=True)
     run = Run(

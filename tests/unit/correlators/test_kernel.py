@@ -53,7 +53,7 @@ def test_the_definition_summed_tuple_by_tuple(rows, order, exponent, kind):
     np.testing.assert_allclose(found, wanted, atol=1e-13 * wanted.sum(), rtol=0)
 
 
-@pytest.mark.parametrize(("count", "order"), [(18, 5), (17, 6), (33, 4)])
+@pytest.mark.parametrize(("count", "order"), [(18, 5), (17, 6), (33, 4), (80, 3)])
 def test_the_definition_for_more_particles_than_a_row_of_lanes(count, order):
     generator = np.random.default_rng(count)
     rows = np.column_stack(

@@ -99,3 +99,15 @@ def test_moments_of_ln_w_in_closed_form(logs, order, shift):
     centred = brute - shift
     wanted = (len(brute), centred.sum(), (centred**2).sum(), brute.min(), brute.max())
     np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-9)
+
+
+def test_sets_are_counted_among_64_particles_and_no_more():
+    generator = np.random.default_rng(0)
+    jets = jet_of(np.column_stack([generator.normal(0, 0.1, (65, 2)), np.ones(65)]))
+    codes = geometry.pair_bins(jets, BINNING)
+    arguments = (codes, [3], BINNING.size)
+    counts, _ = sets.set_histograms(np.zeros((1, 65)), np.array([64]), *arguments)
+    wanted = np.bincount(sets.set_bins(codes[0], 64, 3), minlength=BINNING.size)
+    np.testing.assert_array_equal(counts[0, 0], wanted)
+    with pytest.raises(ValueError, match="64 particles at most, not 65"):
+        sets.set_histograms(np.zeros((1, 65)), np.array([65]), *arguments)

@@ -58,7 +58,7 @@ def test_two_runs_are_equal_and_batches_do_not_matter(folder, tmp_path):
 
 
 def test_a_model_that_is_missing_leaves_no_file(tmp_path):
-    with pytest.raises(InputError, match="config.json"):
+    with pytest.raises(InputError, match=r"config.json"):
         generate_jets(tmp_path / "none", tmp_path / "out.h5", config())
     assert not (tmp_path / "out.h5").exists()
 

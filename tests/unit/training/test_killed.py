@@ -19,7 +19,7 @@ from tests.unit.chain import MODEL, SPLIT
 
 ROOT = Path(__file__).parents[3]
 CONFIG = {
-    "epochs": 40,
+    "epochs": 14,
     "batch_size": 40,
     "model": MODEL,
     "split": SPLIT,
@@ -64,6 +64,8 @@ def test_killed_without_a_warning_and_then_asked_to_stop(chain, train_config, tm
 
     process = start(chain, tmp_path)
     wait_for_a_new_checkpoint(process, tmp_path, written)
+    folders = [path.name for path in (tmp_path / "checkpoints").iterdir()]
+    assert len(folders) == 1, "the code was changed between the attempts"
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -10,8 +10,9 @@ from hypervae.correlators.stage import compute_correlators
 from hypervae.data.shard import ShardReader, write_shard
 from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
+from hypervae.normalization.sources import find_sources
 from hypervae.training import loader as loader_module
-from hypervae.training.loader import JetLoader, find_sources
+from hypervae.training.loader import JetLoader
 from tests.unit.chain import CORRELATORS, JETS, SPLIT, small_jets
 
 
@@ -156,7 +157,7 @@ def test_lists_of_unequal_length_are_refused(chain):
 
 
 def test_a_shard_that_the_normalization_does_not_know_is_refused(chain, normalization):
-    shards, correlators, path = chain.of("g")
+    _, _, path = chain.of("g")
     merged = type(normalization).read(path)
     refused("q0", chain.shards, chain.correlators, merged, path)
 

@@ -79,7 +79,7 @@ def test_an_unknown_kind_is_refused(files):
         ("correlators", "pair_bins"),
         ("correlators", "all"),
         ("correlators", "all/enc"),
-        ("correlators", "all/moments/eta"),
+        ("correlators", "all/moments"),
         ("normalization", "stats/edge"),
         ("normalization", "tables/ln_ratio"),
         ("normalization", "multiplicity"),

@@ -1,0 +1,130 @@
+"""Speed, memory and size of the correlator stage on gluon jets; prints one line of JSON.
+
+``python -m benchmarks.correlators``, on an idle machine. Times are minima over the repeats, of one
+thread but for ``threads_speedup``; compilation is not counted. ``us_per_jet`` of N is the time of
+orders 2 to N together with the binning of the pairs; ``numpy`` is the vectorized definition in
+`numpy_correlator`, which the tests use as an oracle too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.jets import gluon_jets, wide_jets
+from hypervae.config import resolve_section
+from hypervae.correlators import geometry, kernel
+from hypervae.correlators.binning import Binning
+from hypervae.correlators.reference import correlate_numpy
+from hypervae.correlators.stage import compute_correlators
+from hypervae.data.jets import Jets
+from hypervae.data.shard import write_shard
+
+BINNING = Binning(200, 1e-4, 2.0)
+
+
+def best(run: Callable[[], object], repeats: int) -> float:
+    """Shortest time of a call [s], after one that is not counted."""
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def correlate(jets: Jets, orders: list[int], threads: int = 1) -> None:
+    """Pair bins, weights and correlators of a batch."""
+    codes = geometry.pair_bins(jets, BINNING)
+    weight = geometry.weights(jets)
+    kernel.correlate(weight, jets.multiplicity, codes, orders, BINNING.size, threads=threads)
+
+
+def stage(particles: int, folder: Path) -> tuple[float, float]:
+    """Jets per second of the whole stage (shard to closed file), and bytes per jet of its file."""
+    shard, output = folder / f"{particles}.h5", folder / f"{particles}-correlators.h5"
+    jets = gluon_jets(particles, copies=2)
+    write_shard(shard, jets, source="benchmark")
+    config = resolve_section("correlators", {})
+    seconds = best(lambda: compute_correlators(shard, output, config), 3)
+    return len(jets) / seconds, output.stat().st_size / len(jets)
+
+
+def peak_of_stage(folder: Path, copies: int) -> float:
+    """Peak resident memory [MB] of the command on one shard of 5,000 jets times `copies`."""
+    shard = folder / "large.h5"
+    write_shard(shard, gluon_jets(copies=copies), source="benchmark")
+    command = [sys.executable, "-m", "hypervae", "correlators", "--input", str(shard)]
+    process = subprocess.Popen(
+        [*command, "--output", str(folder / "large-correlators.h5")],
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit("hypervae correlators failed")
+    return usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--jets", type=int, default=5000, help="jets of a repeat, at most 5,000")
+    options = parser.parse_args()
+    jets = gluon_jets()[: options.jets]
+    wide = wide_jets(150, 500)
+    per_jet = {
+        str(order): 1e6
+        * best(lambda order=order: correlate(jets, list(range(2, order + 1))), options.repeats)
+        / len(jets)
+        for order in (2, 3, 4)
+    }
+    per_wide = {
+        str(order): 1e6
+        * best(lambda order=order: correlate(wide, list(range(2, order + 1))), options.repeats)
+        / len(wide)
+        for order in (2, 3)
+    }
+    few = jets[:20]
+    codes, weight = geometry.pair_bins(few, BINNING), geometry.weights(few)
+    counts = few.multiplicity
+    slow = best(lambda: correlate_numpy(weight, counts, codes, 4, BINNING.size), 2)
+    numpy_us = 1e6 * slow / len(few)
+    alone = best(lambda: correlate(jets, [2, 3, 4]), options.repeats)
+    threads = len(os.sched_getaffinity(0))
+    shared = best(lambda: correlate(jets, [2, 3, 4], threads), options.repeats)
+    with tempfile.TemporaryDirectory() as name:
+        rate, bytes_30 = stage(30, Path(name))
+        _, bytes_26 = stage(26, Path(name))
+        peak = peak_of_stage(Path(name), copies=20)
+    sets = 27405  # of four among 30 particles
+    print(
+        json.dumps(
+            {
+                "us_per_jet": {order: round(value, 2) for order, value in per_jet.items()},
+                "us_per_jet_150": {order: round(value, 1) for order, value in per_wide.items()},
+                "ns_per_set_n4": round(1e3 * per_jet["4"] / sets, 3),
+                "numpy_us_per_jet_n4": round(numpy_us, 1),
+                "speedup_vs_numpy_n4": round(numpy_us / per_jet["4"], 1),
+                "threads": threads,
+                "threads_speedup": round(alone / shared, 2),
+                "stage_jets_per_s": round(rate),
+                "bytes_per_jet_26": round(bytes_26, 1),
+                "bytes_per_jet_30": round(bytes_30, 1),
+                "peak_rss_mb": round(peak, 1),
+                "own_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
