@@ -13,8 +13,6 @@ from hypervae.model.inputs import JetBatch
 
 TERMS = ("particle", "edge", "hyperedge", "jet_features", "multiplicity", "sum", "kl")
 
-# An unused slot is farther than any particle: widths squared, so ten widths.
-_ABSENT = 100.0
 # Typical widths between jets of (sum ptrel, sum ptrel etarel, sum ptrel phirel, relative mass).
 _SUM_WIDTHS = (0.1, 0.02, 0.02, 0.05)
 
@@ -22,8 +20,9 @@ _SUM_WIDTHS = (0.1, 0.02, 0.02, 0.05)
 def chamfer(predicted: Tensor, presence: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Squared Chamfer distance between two sets of points, per jet.
 
-    sum_i p_i min_j |x_i - y_j|^2 / sum_i p_i + mean_j min_i (|x_i - y_j|^2 + A (1 - p_i)), after
-    Fan, Su, Guibas (arXiv:1612.00603). The presence p carries the multiplicity's gradient.
+    sum_i p_i min_j |x_i - y_j|^2 / sum_i p_i + mean_j min_{i: p_i > 1/2} |x_i - y_j|^2, after Fan,
+    Su, Guibas (arXiv:1612.00603). The presence p carries a gradient to the multiplicity through the
+    first sum alone: in the second, more points are always better, and so would be more particles.
 
     Parameters
     ----------
@@ -39,7 +38,7 @@ def chamfer(predicted: Tensor, presence: Tensor, target: Tensor, mask: Tensor) -
     squared = (predicted.unsqueeze(2) - target.unsqueeze(1)).square().sum(-1)
     to_target = squared.masked_fill(~mask.unsqueeze(1), torch.inf).amin(dim=2)
     forward = (presence * to_target).sum(1) / presence.sum(1).clamp_min(1e-6)
-    to_predicted = (squared + _ABSENT * (1 - presence).unsqueeze(2)).amin(dim=1)
+    to_predicted = squared.masked_fill((presence <= 0.5).unsqueeze(2), torch.inf).amin(dim=1)
     backward = (to_predicted * mask).sum(1) / mask.sum(1)
     return forward + backward
 

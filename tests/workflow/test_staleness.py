@@ -96,7 +96,7 @@ def test_another_shard_leaves_the_old_ones(finished):
         ("evaluation/metrics.py", "from __future__", "# a comment\nfrom __future__", {}),
         ("model/losses.py", '"""The terms', '"""These are the terms', {}),
         ("evaluation/metrics.py", "import numpy as np", "import numpy as np\n\nX = 1", EVALUATE),
-        ("model/losses.py", "_ABSENT = 100.0", "_ABSENT = 90.0", TRAIN),
+        ("model/losses.py", "_SUM_WIDTHS = (0.1,", "_SUM_WIDTHS = (0.2,", TRAIN),
         ("correlators/kernel.py", "_LANES = 16", "_LANES = 32", CORRELATORS),
         ("plotting/style.py", "import matplotlib", "X = 1\nimport matplotlib", PLOTS),
         ("errors.py", "class ConfigError", "X = 1\n\n\nclass ConfigError", {}),

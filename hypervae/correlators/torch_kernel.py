@@ -1,0 +1,100 @@
+"""The projected correlators in torch, for GPUs: all sets of a batch of jets at once.
+
+The sum over ordered tuples is grouped by the set of distinct members: N! times the coefficient of
+x^N of the product over the members of p_t(x) = sum_{k >= 1} (w_t x)^k / k!. On a CPU the compiled
+`kernel` is faster by far.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hypervae.correlators.sets import set_members
+
+# Numbers held at once for the sets of a batch: 64 M of 8 bytes are 512 MB.
+_NUMBERS_AT_ONCE = 64_000_000
+
+
+def correlate_torch(
+    weight: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    codes: NDArray[np.unsignedinteger],
+    orders: list[int],
+    size: int,
+    group: NDArray[np.int64] | None = None,
+    groups: int = 1,
+    device: str = "cuda",
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum correlators and their squares; arguments and results as `kernel.correlate`.
+
+    Parameters
+    ----------
+    device : str
+        A torch device.
+    """
+    if group is None:
+        group = np.zeros(len(weight), dtype=np.int64)
+    slots, highest = weight.shape[1], max(orders)
+    sets = math.comb(slots, min(highest, max(slots // 2, 1)))
+    batch = max(1, _NUMBERS_AT_ONCE // max(sets * (highest + 4), 1))
+    total = np.zeros((groups, len(orders), size))
+    squares = np.zeros_like(total)
+    for start in range(0, len(weight), batch):
+        part = slice(start, start + batch)
+        histograms = _batch(
+            torch.from_numpy(np.ascontiguousarray(weight[part])).to(device),
+            torch.from_numpy(codes[part].astype(np.int32)).to(device),
+            orders,
+            size,
+        )
+        found = histograms.cpu().numpy()
+        for place in range(groups):
+            chosen = found[group[part] == place]
+            total[place] += chosen.sum(axis=0)
+            squares[place] += (chosen**2).sum(axis=0)
+    return total, squares
+
+
+def _batch(weight: Tensor, codes: Tensor, orders: list[int], size: int) -> Tensor:
+    """[B, orders, size] correlators of each jet; absent particles have weight 0 and add nothing."""
+    jets, slots = weight.shape
+    highest = max(orders)
+    histograms = weight.new_zeros(jets, len(orders), size)
+    power = [weight**k / math.factorial(k) for k in range(highest + 1)]
+    for place, order in enumerate(orders):
+        histograms[:, place, 0] = (weight**order).sum(dim=1)
+    for members_count in range(2, min(highest, slots) + 1):
+        members = torch.from_numpy(set_members(slots, members_count).astype(np.int64))
+        members = members.to(weight.device)
+        farthest = codes.new_zeros(jets, len(members))
+        for b in range(1, members_count):
+            for a in range(b):
+                j, i = members[:, b], members[:, a]
+                farthest = torch.maximum(farthest, codes[:, pair_index(i, j)])
+        # coefficients of x^members_count ... x^highest of the product over the members
+        terms = {0: weight.new_ones(jets, len(members))}
+        for b in range(members_count):
+            grown: dict[int, Tensor] = {}
+            left = members_count - b - 1  # members still to come, each with a power of 1 at least
+            for degree, value in terms.items():
+                for k in range(1, highest - degree - left + 1):
+                    addend = value * power[k][:, members[:, b]]
+                    grown[degree + k] = (
+                        grown[degree + k] + addend if degree + k in grown else addend
+                    )
+            terms = grown
+        for place, order in enumerate(orders):
+            if order >= members_count:
+                addend = math.factorial(order) * terms[order]
+                histograms[:, place].scatter_add_(1, farthest.long(), addend)
+    return histograms
+
+
+def pair_index(first: Tensor, second: Tensor) -> Tensor:
+    """Number of the pair of `first` < `second`; see `geometry.pair_indices`."""
+    return second * (second - 1) // 2 + first
