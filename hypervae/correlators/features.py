@@ -34,10 +34,16 @@ def hyperedge_features(orders: list[int]) -> tuple[str, ...]:
 
 @numba.njit(cache=True, nogil=True)
 def _pair_features(pt, eta, phi, counts, out):  # pragma: no cover - compiled
-    log_pt = np.zeros(pt.shape[1])
+    slots = pt.shape[1]
+    log_pt, grow, shrink = np.zeros(slots), np.zeros(slots), np.zeros(slots)
+    cosine, sine = np.zeros(slots), np.zeros(slots)
+    lowest = DELTA_FLOOR * DELTA_FLOOR
     for jet in range(pt.shape[0]):
         for k in range(counts[jet]):
             log_pt[k] = math.log(pt[jet, k])
+            grow[k] = math.exp(eta[jet, k] / 2)
+            shrink[k] = 1 / grow[k]
+            cosine[k], sine[k] = math.cos(phi[jet, k]), math.sin(phi[jet, k])
         pair = 0
         for j in range(1, counts[jet]):
             for i in range(j):
@@ -45,16 +51,17 @@ def _pair_features(pt, eta, phi, counts, out):  # pragma: no cover - compiled
                 d_phi = abs(phi[jet, i] - phi[jet, j])
                 if d_phi > math.pi:
                     d_phi = abs(d_phi - _TWO_PI * round(d_phi / _TWO_PI))
-                delta = max(math.sqrt(d_eta * d_eta + d_phi * d_phi), DELTA_FLOOR)
-                log_delta = math.log(delta)
+                log_delta = 0.5 * math.log(max(d_eta * d_eta + d_phi * d_phi, lowest))
                 log_min = min(log_pt[i], log_pt[j])
-                # cosh a - cos b = 2 sinh^2(a/2) + 2 sin^2(b/2): no cancellation at small angles
-                angle = math.sinh(d_eta / 2) ** 2 + math.sin(d_phi / 2) ** 2
-                m2 = max(4 * pt[jet, i] * pt[jet, j] * angle, MASS_SQUARED_FLOOR)
+                # 2 cosh a - 2 cos b = (2 sinh(a/2))^2 + (2 sin(b/2))^2, from differences of what
+                # each particle has: no function to call, and no cancellation of squares
+                along = grow[i] * shrink[j] - grow[j] * shrink[i]
+                x, y = cosine[i] - cosine[j], sine[i] - sine[j]
+                m2 = pt[jet, i] * pt[jet, j] * (along * along + x * x + y * y)
                 out[jet, pair, 0] = log_delta
                 out[jet, pair, 1] = log_min + log_delta
                 out[jet, pair, 2] = log_min - math.log(pt[jet, i] + pt[jet, j])
-                out[jet, pair, 3] = math.log(m2)
+                out[jet, pair, 3] = math.log(max(m2, MASS_SQUARED_FLOOR))
                 pair += 1
 
 

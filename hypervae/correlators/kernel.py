@@ -62,6 +62,14 @@ def _dot(row, values, width):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _row_product(one, i, other, j, width):  # pragma: no cover - compiled
+    total = 0.0
+    for m in range(width):
+        total += one[i, m] * other[j, m]
+    return total
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
 def _common_weights(one, other, weight, common, width):  # pragma: no cover - compiled
     """Weights of the common neighbours; returns their sum and the sum of their squares."""
     s1 = s2 = 0.0
@@ -175,7 +183,10 @@ def _kernel(highest):
                 p2 = wi * wj
                 histogram[code, 0] += 2 * p2
                 if highest > 2:
-                    s1, s2 = _common_weights(graph[i], weighted[j], weight, common, width)
+                    if highest == 3:
+                        s1, s2 = _row_product(graph, i, weighted, j, width), 0.0
+                    else:
+                        s1, s2 = _common_weights(graph[i], weighted[j], weight, common, width)
                     p3 = p2 * (wi + wj) / 2
                     histogram[code, 1] += 6 * (p3 + p2 * s1)
                     if highest > 3 and s1 > 0.0:
