@@ -138,7 +138,7 @@ def _kernel(highest):
     """Compile the walk over the jets' pairs for orders up to `highest`."""
 
     @numba.njit(cache=True, nogil=True)
-    def walk(w, counts, codes, rows, group, total, squares):  # pragma: no cover - compiled
+    def walk(w, counts, codes, rows, group, total, squares, cross):  # pragma: no cover - compiled
         slots = w.shape[1]
         width = (slots + _LANES - 1) // _LANES * _LANES
         size = total.shape[1]
@@ -220,6 +220,7 @@ def _kernel(highest):
                     value = histogram[code, rows[place]]
                     total[here, code, place] += value
                     squares[here, code, place] += value * value
+                    cross[here, code, place] += value * histogram[code, 0]
 
     return walk
 
@@ -236,8 +237,8 @@ def correlate(
     group: NDArray[np.int64] | None = None,
     groups: int = 1,
     threads: int = 1,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum the projected correlators of jets, and the squares of each jet's, per group.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Sum the projected correlators of jets, and products of each jet's, per group.
 
     Parameters
     ----------
@@ -259,9 +260,9 @@ def correlate(
 
     Returns
     -------
-    total, squares : [groups, len(orders), size] float64
-        Sums over jets of ENC and of ENC^2. The first bin holds the contact terms and pairs below
-        the range, the last pairs above it.
+    total, squares, cross : [groups, len(orders), size] float64
+        Sums over jets of ENC, of ENC^2 and of ENC E2C (for the errors of ratios). The first bin
+        holds the contact terms and pairs below the range, the last pairs above it.
     """
     walk = _WALKS[max(orders)]
     rows = np.asarray(orders, dtype=np.int64) - 2
@@ -269,11 +270,10 @@ def correlate(
         group = np.zeros(len(weight), dtype=np.int64)
     group, counts = group.astype(np.int64, copy=False), counts.astype(np.int64, copy=False)
 
-    def run(part: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        total = np.zeros((groups, size, len(orders)))
-        squares = np.zeros_like(total)
-        walk(weight[part], counts[part], codes[part], rows, group[part], total, squares)
-        return total, squares
+    def run(part: slice) -> NDArray[np.float64]:
+        sums = np.zeros((3, groups, size, len(orders)))
+        walk(weight[part], counts[part], codes[part], rows, group[part], *sums)
+        return sums
 
     cuts = np.linspace(0, len(weight), threads + 1).astype(int)
     parts = [slice(a, b) for a, b in pairwise(cuts)]
@@ -282,5 +282,5 @@ def correlate(
     else:
         with ThreadPoolExecutor(threads) as pool:
             results = list(pool.map(run, parts))
-    total, squares = (np.sum(arrays, axis=0) for arrays in zip(*results, strict=True))
-    return np.moveaxis(total, 2, 1), np.moveaxis(squares, 2, 1)
+    total, squares, cross = np.moveaxis(np.sum(results, axis=0), 3, 2)
+    return total, squares, cross

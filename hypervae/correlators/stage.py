@@ -54,13 +54,14 @@ def binning_of(config: Mapping[str, Any]) -> Binning:
 class Sums:
     """Sums over jets of one split of one shard (or of many, merged).
 
-    ``enc`` and ``enc_squares`` are [orders, size], ``pairs`` [size], ``sets`` [set orders, size],
-    ``multiplicity`` [P + 1], with size = bins + 2.
+    ``enc``, ``enc_squares`` and ``enc_cross`` (ENC E2C) are [orders, size], ``pairs`` [size],
+    ``sets`` [set orders, size], ``multiplicity`` [P + 1], with size = bins + 2.
     """
 
     n_jets: int
     enc: NDArray[np.float64]
     enc_squares: NDArray[np.float64]
+    enc_cross: NDArray[np.float64]
     pairs: NDArray[np.float64]
     sets: NDArray[np.float64]
     multiplicity: NDArray[np.int64]
@@ -101,10 +102,17 @@ class Sums:
         return cls(int(group.attrs["n_jets"]), *(group[name][()] for name in _ARRAYS), moments)
 
 
-_ARRAYS = ("enc", "enc_squares", "pairs", "sets", "multiplicity")
+_ARRAYS = ("enc", "enc_squares", "enc_cross", "pairs", "sets", "multiplicity")
 
 
-def jet_sums(jets: Jets, codes: NDArray[np.unsignedinteger], config: Mapping[str, Any]) -> Sums:
+def jet_sums(
+    jets: Jets,
+    codes: NDArray[np.unsignedinteger],
+    config: Mapping[str, Any],
+    *,
+    threads: int = 1,
+    device: str = "cpu",
+) -> Sums:
     """Sums over a batch of jets.
 
     Parameters
@@ -114,11 +122,21 @@ def jet_sums(jets: Jets, codes: NDArray[np.unsignedinteger], config: Mapping[str
         As `geometry.pair_bins`.
     config : mapping
         The correlators section with ``hyperedges``.
+    threads : int
+        Threads that share the jets' correlators.
+    device : str
+        Where correlators are computed: ``cpu`` (compiled) or a torch device.
     """
     binning = binning_of(config)
     counts = jets.multiplicity
     weight = geometry.weights(jets, config["weight"], config["exponent"])
-    enc, squares = kernel.correlate(weight, counts, codes, config["orders"], binning.size)
+    arguments = (weight, counts, codes, config["orders"], binning.size)
+    if device == "cpu":
+        enc, squares, cross = kernel.correlate(*arguments, threads=threads)
+    else:
+        from hypervae.correlators.torch_kernel import correlate_torch
+
+        enc, squares, cross = correlate_torch(*arguments, device=device)
 
     slots = jets.particle_features.shape[1]
     _, j = geometry.pair_indices(slots)
@@ -153,6 +171,7 @@ def jet_sums(jets: Jets, codes: NDArray[np.unsignedinteger], config: Mapping[str
         len(jets),
         enc[0],
         squares[0],
+        cross[0],
         np.bincount(codes[present], minlength=binning.size).astype(np.float64),
         set_counts.sum(axis=0, dtype=np.float64),
         np.bincount(counts, minlength=slots + 1),
@@ -166,6 +185,8 @@ def compute_correlators(
     config: Mapping[str, Any],
     *,
     jet_type: str | None = None,
+    threads: int = 1,
+    device: str = "cpu",
 ) -> None:
     """Compute the correlator file of a shard.
 
@@ -176,6 +197,8 @@ def compute_correlators(
         The resolved ``correlators`` section with ``hyperedges`` and ``split``.
     jet_type : str, optional
         For shards that do not name theirs.
+    threads, device
+        As for `jet_sums`; neither changes a result beyond rounding.
 
     Raises
     ------
@@ -209,7 +232,10 @@ def compute_correlators(
             train = split_of(jets, **config["split"], first_row=row) == TRAIN
             for name, chosen in (("train", train), ("rest", ~train)):
                 if chosen.any():
-                    parts[name].append(jet_sums(jets[chosen], codes[chosen], config))
+                    sums = jet_sums(
+                        jets[chosen], codes[chosen], config, threads=threads, device=device
+                    )
+                    parts[name].append(sums)
             row += len(jets)
             progress.update(len(jets))
         if parts["train"]:

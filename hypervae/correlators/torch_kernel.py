@@ -29,8 +29,8 @@ def correlate_torch(
     group: NDArray[np.int64] | None = None,
     groups: int = 1,
     device: str = "cuda",
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum correlators and their squares; arguments and results as `kernel.correlate`.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Sum correlators and their products; arguments and results as `kernel.correlate`.
 
     Parameters
     ----------
@@ -42,22 +42,23 @@ def correlate_torch(
     slots, highest = weight.shape[1], max(orders)
     sets = math.comb(slots, min(highest, max(slots // 2, 1)))
     batch = max(1, _NUMBERS_AT_ONCE // max(sets * (highest + 4), 1))
-    total = np.zeros((groups, len(orders), size))
-    squares = np.zeros_like(total)
+    sums = np.zeros((3, groups, len(orders), size))
     for start in range(0, len(weight), batch):
         part = slice(start, start + batch)
         histograms = _batch(
             torch.from_numpy(np.ascontiguousarray(weight[part])).to(device),
             torch.from_numpy(codes[part].astype(np.int32)).to(device),
-            orders,
+            [2, *orders],
             size,
         )
         found = histograms.cpu().numpy()
         for place in range(groups):
             chosen = found[group[part] == place]
-            total[place] += chosen.sum(axis=0)
-            squares[place] += (chosen**2).sum(axis=0)
-    return total, squares
+            pairs, chosen = chosen[:, :1], chosen[:, 1:]
+            sums[0, place] += chosen.sum(axis=0)
+            sums[1, place] += (chosen**2).sum(axis=0)
+            sums[2, place] += (chosen * pairs).sum(axis=0)
+    return sums[0], sums[1], sums[2]
 
 
 def _batch(weight: Tensor, codes: Tensor, orders: list[int], size: int) -> Tensor:

@@ -109,7 +109,6 @@ def _write(
 ) -> None:
     settings = reference.settings
     enc = dict(zip(settings["orders"], total.enc, strict=True))
-    squares = dict(zip(settings["orders"], total.enc_squares, strict=True))
     orders = settings["hyperedges"]["orders"]
     ln_e2c, ln_ratio = correlator_tables(enc, total.n_jets, orders)
 
@@ -140,9 +139,10 @@ def _write(
         file["tables/ln_ratio"] = ln_ratio
         file["pairs"] = total.pairs
         file["sets"] = total.sets
-        for order in settings["orders"]:
-            file[f"enc/{order}/sum"] = enc[order]
-            file[f"enc/{order}/sum2"] = squares[order]
+        for row, order in enumerate(settings["orders"]):
+            file[f"enc/{order}/sum"] = total.enc[row]
+            file[f"enc/{order}/sum2"] = total.enc_squares[row]
+            file[f"enc/{order}/cross"] = total.enc_cross[row]
         for name, (names, stats) in groups.items():
             file[f"stats/{name}"] = np.array(stats)
             file[f"stats/{name}"].attrs["features"] = json.dumps(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from hypervae.plotting.style import COLOURS, figure_style, save
 
 # Decades below the maximum that the axis shows: the bins of smallest R_L hold next to nothing.
 _DECADES = 3.5
+_SUMS = ("", "_squares", "_cross")  # of a correlator file
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)))
 
 
@@ -30,15 +32,18 @@ class Correlators:
     ----------
     edges : [bins + 1]
         Of R_L.
-    mean, error : dict of int to [bins]
-        By order N: the mean over jets of the weight in each bin, and its statistical error.
+    mean, error, covariance : dict of int to [bins]
+        By order N: the mean over jets of the weight in each bin, its statistical error, and the
+        covariance of this mean with that of E2C.
     n_jets : int
     """
 
     edges: NDArray[np.float64]
     mean: dict[int, NDArray[np.float64]]
     error: dict[int, NDArray[np.float64]]
+    covariance: dict[int, NDArray[np.float64]]
     n_jets: int
+    jets: str = "training jets"
 
     def density(self, order: int) -> tuple[NDArray, NDArray]:
         """ENC per unit of ln R_L, and its error."""
@@ -46,23 +51,42 @@ class Correlators:
         return self.mean[order] / width, self.error[order] / width
 
     def ratio(self, order: int) -> tuple[NDArray, NDArray]:
-        """ENC over E2C, and its error as if the two were independent; NaN where E2C is 0.
+        """ENC over E2C, and its error; NaN where E2C is 0.
 
-        They are of the same jets and fluctuate together, so that the error is an upper bound.
+        Both are of the same jets and fluctuate together: to first order the relative variance is
+        V_N / N^2 + V_2 / 2^2 - 2 C_N2 / (N 2), with the variances and covariance of the means.
         """
         filled = (self.mean[2] > 0) & (self.mean[order] > 0)
         below = np.where(filled, self.mean[2], np.nan)
         above = np.where(filled, self.mean[order], np.nan)
-        relative = np.hypot(self.error[order] / above, self.error[2] / below)
-        return above / below, above / below * relative
+        relative = (
+            (self.error[order] / above) ** 2
+            + (self.error[2] / below) ** 2
+            - 2 * self.covariance[order] / (above * below)
+        )
+        return above / below, above / below * np.sqrt(np.maximum(relative, 0.0))
+
+    def table(self) -> str:
+        """All numbers as CSV: a row a bin, means per jet with errors, and ratios to E2C."""
+        columns = {"R_L_low": self.edges[:-1], "R_L_high": self.edges[1:]}
+        for order in self.mean:
+            columns[f"E{order}C"] = self.mean[order]
+            columns[f"E{order}C_error"] = self.error[order]
+            if order != 2:
+                ratio, error = self.ratio(order)
+                columns[f"E{order}C/E2C"], columns[f"E{order}C/E2C_error"] = ratio, error
+        rows = zip(*columns.values(), strict=True)
+        lines = [",".join(f"{value:.8g}" for value in row) for row in rows]
+        return "\n".join([",".join(columns), *lines]) + "\n"
 
 
 def read_correlators(path: str | os.PathLike[str]) -> Correlators:
-    """Read the correlators of a normalization file.
+    """Read the correlators of a normalization (training jets) or of a correlator file (all jets).
 
-    The file holds ``enc/{N}/sum`` and ``enc/{N}/sum2`` [bins + 2], sums over jets of the jet's
-    weight in a bin and of its square, with underflow (contact terms) first and overflow last;
-    ``edges`` [bins + 1]; and the attribute ``n_jets``.
+    A normalization holds ``enc/{N}/sum``, ``sum2`` and ``cross`` [bins + 2], sums over jets of the
+    jet's weight h_N in a bin, of h_N^2 and of h_N h_2, with underflow (contact terms) first and
+    overflow last; ``edges`` [bins + 1]; and the attribute ``n_jets``. A correlator file holds the
+    same as ``all/enc``, ``enc_squares``, ``enc_cross`` [orders, bins + 2].
 
     Raises
     ------
@@ -70,28 +94,42 @@ def read_correlators(path: str | os.PathLike[str]) -> Correlators:
         If one of them is missing or of the wrong size.
     """
     with open_h5(path) as file:
-        for name in ("edges", "enc/2/sum"):
-            if name not in file:
-                raise InputError(
-                    path, name, found="no such dataset", expected="a normalization file"
-                )
-        n_jets = int(file.attrs.get("n_jets", 0))
+        single = file.attrs.get("kind") == "correlators"
+        group = file["all"] if single else file
+        if "edges" not in file or ("enc" if single else "enc/2/sum") not in group:
+            name = "edges" if "edges" not in file else "enc/2/sum"
+            raise InputError(
+                path, name, found="no such dataset", expected="a normalization or correlator file"
+            )
+        n_jets = int(group.attrs.get("n_jets", 0))
         if n_jets < 1:
             raise InputError(path, "attribute n_jets", found=str(n_jets), expected="at least 1")
         edges = file["edges"][()].astype(np.float64)
-        mean, error = {}, {}
-        for order in sorted(int(name) for name in file["enc"]):
-            sums = []
-            for name in (f"enc/{order}/sum", f"enc/{order}/sum2"):
-                if name not in file or file[name].shape != (len(edges) + 1,):
-                    found = str(file[name].shape) if name in file else "no such dataset"
+        if single:
+            orders = json.loads(file.attrs["settings"])["orders"]
+            names = {n: [(f"enc{s}", row) for s in _SUMS] for row, n in enumerate(orders)}
+        else:
+            orders = sorted(int(name) for name in file["enc"])
+            names = {n: [(f"enc/{n}/{s}", ()) for s in ("sum", "sum2", "cross")] for n in orders}
+        means = {}
+        for order, columns in names.items():
+            means[order] = []
+            for name, row in columns:
+                values = group[name][row] if name in group else None
+                if values is None or values.shape != (len(edges) + 1,):
+                    found = "no such dataset" if values is None else str(values.shape)
                     raise InputError(path, name, found=found, expected=f"shape ({len(edges) + 1},)")
-                sums.append(file[name][1:-1] / n_jets)
-            mean[order] = sums[0]
-            # The variance of a mean; one jet tells none.
-            variance = np.maximum(sums[1] - sums[0] ** 2, 0.0)
-            error[order] = np.sqrt(variance / max(n_jets - 1, 1))
-    return Correlators(edges, mean, error, n_jets)
+                means[order].append(values[1:-1] / n_jets)
+    # variances and covariances of means; one jet tells none
+    free = max(n_jets - 1, 1)
+    return Correlators(
+        edges,
+        mean={n: columns[0] for n, columns in means.items()},
+        error={n: np.sqrt(np.maximum(c[1] - c[0] ** 2, 0.0) / free) for n, c in means.items()},
+        covariance={n: (c[2] - c[0] * means[2][0]) / free for n, c in means.items()},
+        n_jets=n_jets,
+        jets="jets" if single else "training jets",
+    )
 
 
 def draw_correlators(correlators: Correlators, title: str = "") -> Figure:
@@ -115,7 +153,7 @@ def draw_correlators(correlators: Correlators, title: str = "") -> Figure:
     if len(drawn):
         main.set_xlim(edges[drawn[0]], edges[drawn[-1] + 1])
     main.set_ylabel(r"$\mathrm{d\,ENC}\,/\,\mathrm{d}\,\ln R_L$ per jet")
-    main.legend(loc="best", title=f"{correlators.n_jets:,} training jets")
+    main.legend(loc="best", title=f"{correlators.n_jets:,} {correlators.jets}")
     ratio.axhline(1.0, color=COLOURS[0], linewidth=1.2)
     ratio.set_ylabel("ENC / E2C")
     ratio.set_xlabel(r"$R_L$")

@@ -21,5 +21,5 @@ rule compute_correlators:
         config=PLAN.section("correlators"),
         code=PLAN.code("correlators"),
     shell:
-        "python -m hypervae correlators --input {input:q} --jet-type {wildcards.jet_type}"
+        "python -m hypervae correlators --input {input:q} --jet-type {wildcards.jet_type} --threads {threads}"
         " --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
 from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE, section_options
+from hypervae.config import resolve_section
+from hypervae.io import write_text
 
 
 @click.command("correlators")
 @click.option("--input", "shard", type=INPUT_FILE, required=True, help="Shard (HDF5).")
 @click.option("--output", type=OUTPUT_FILE, required=True, help="Correlator file to write (HDF5).")
 @click.option("--jet-type", help="Type of the jets, for shards that do not name it.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads."
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="cuda computes the correlators with torch on a GPU.",
+)
+@click.option("--plot", type=OUTPUT_FILE, help="Also draw the correlators (PNG or PDF).")
+@click.option("--table", type=OUTPUT_FILE, help="Also write them as a table (CSV).")
 @section_options("correlators")
-def command(shard: Path, output: Path, jet_type: str | None, config: dict[str, Any]) -> None:
+def command(
+    shard: Path,
+    output: Path,
+    jet_type: str | None,
+    threads: int,
+    device: str,
+    plot: Path | None,
+    table: Path | None,
+    config: dict[str, Any],
+) -> None:
     """Compute energy correlators, pair bins and feature moments of one shard."""
     from hypervae.correlators.stage import compute_correlators
 
-    compute_correlators(shard, output, config, jet_type=jet_type)
+    if device != "cpu":
+        import_module("hypervae.device").choose_device(device)
+    compute_correlators(shard, output, config, jet_type=jet_type, threads=threads, device=device)
+    if plot or table:
+        # By name, so that the figures' code is no part of the stage's digest.
+        figures = import_module("hypervae.plotting.correlators")
+        if plot:
+            figures.plot_correlators(output, plot, None, resolve_section("plot", {}), shard.stem)
+        if table:
+            write_text(table, figures.read_correlators(output).table())

@@ -200,13 +200,30 @@ def test_errors_are_sums_of_the_squares_of_each_jet():
     jets = toy_jets(20)
     weight, codes = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
     arguments = (weight, jets.multiplicity, codes)
-    total, squares = kernel.correlate(*arguments, [2, 4], BINNING.size)
+    total, squares, cross = kernel.correlate(*arguments, [2, 4], BINNING.size)
     single = np.array(
         [kernel.correlate(*(a[k : k + 1] for a in arguments), [2, 4], BINNING.size)[0][0]
          for k in range(20)]
     )  # fmt: skip
     np.testing.assert_allclose(total[0], single.sum(axis=0), rtol=1e-13)
     np.testing.assert_allclose(squares[0], (single**2).sum(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(cross[0], (single * single[:, :1]).sum(axis=0), rtol=1e-13)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_nothing_but_rounding(threads):
+    jets = toy_jets(50)
+    arguments = (
+        geometry.weights(jets),
+        jets.multiplicity,
+        geometry.pair_bins(jets, BINNING),
+        [2, 3, 4],
+        BINNING.size,
+    )
+    for one, other in zip(
+        kernel.correlate(*arguments), kernel.correlate(*arguments, threads=threads), strict=True
+    ):
+        np.testing.assert_allclose(other, one, rtol=1e-12, atol=1e-16)
 
 
 def test_groups_are_summed_apart_and_jets_do_not_touch_each_other():
@@ -214,7 +231,7 @@ def test_groups_are_summed_apart_and_jets_do_not_touch_each_other():
     weight, codes = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
     group = np.arange(24) % 3
     arguments = (jets.multiplicity, codes, [2, 3, 4], BINNING.size)
-    total, squares = kernel.correlate(weight, *arguments, group, 3)
+    total, squares, _ = kernel.correlate(weight, *arguments, group, 3)
     for index in range(3):
         alone = jets[group == index]
         found = correlators(alone, [2, 3, 4])

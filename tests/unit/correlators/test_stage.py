@@ -25,7 +25,7 @@ def make_shard(path, jets):
 
 def assert_same(one, two, rtol=1e-12):
     assert one.n_jets == two.n_jets
-    for name in ("enc", "enc_squares", "pairs", "sets", "multiplicity"):
+    for name in ("enc", "enc_squares", "enc_cross", "pairs", "sets", "multiplicity"):
         np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=rtol, atol=1e-15)
     assert one.moments.keys() == two.moments.keys()
     for name, moments in one.moments.items():

@@ -51,7 +51,7 @@ def single_pass(jets):
     codes, counts = geometry.pair_bins(jets, binning), jets.multiplicity
     weight = geometry.weights(jets)
     orders = CONFIG["orders"]
-    total, _ = kernel.correlate(weight, counts, codes, orders, binning.size)
+    total, _, _ = kernel.correlate(weight, counts, codes, orders, binning.size)
     enc = dict(zip(orders, total[0], strict=True))
     ln_e2c, ln_ratio = correlator_tables(enc, len(jets), [3, 4])
 

@@ -79,6 +79,7 @@ def write_normalization(tmp_path):
                 values = per_jet * (order / 2)
                 file[f"enc/{order}/sum"] = values.sum(axis=0)
                 file[f"enc/{order}/sum2"] = (values**2).sum(axis=0)
+                file[f"enc/{order}/cross"] = (values * per_jet).sum(axis=0)
         return tmp_path / name
 
     return write
