@@ -44,7 +44,7 @@ def best(run: Callable[[], object], repeats: int) -> float:
 
 def correlate(jets: Jets, orders: list[int], threads: int = 1) -> None:
     """Pair bins, weights and correlators of a batch."""
-    codes = geometry.pair_bins(jets, BINNING)
+    codes = geometry.pair_bins(jets, BINNING, threads)
     weight = geometry.weights(jets)
     kernel.correlate(weight, jets.multiplicity, codes, orders, BINNING.size, threads=threads)
 

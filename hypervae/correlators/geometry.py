@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
 
 import numba
 import numpy as np
@@ -13,6 +17,7 @@ from hypervae.data.jets import Jets
 from hypervae.kinematics import wrap_phi
 
 _TWO_PI = 2 * math.pi
+T = TypeVar("T")
 
 
 def pair_count(particles: int) -> int:
@@ -72,11 +77,15 @@ def delta_squared(jets: Jets) -> NDArray[np.float64]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _bin_pairs(eta, phi, counts, edges_squared, scale, out):  # pragma: no cover - compiled
-    """Bin each pair: guess from the logarithm, then settle by comparing with the edges."""
+def _bin_pairs(eta, phi, counts, edges_squared, cells, shift, squared, bits, out):
+    # pragma: no cover - compiled
+    """Bin each pair: start from the cell of the leading bits, then compare with the edges.
+
+    ``bits`` is ``squared`` seen as integers: floating-point numbers sort as their bits do, and the
+    leading ones are a logarithm for nothing.
+    """
     bins = edges_squared.size - 1
     low, high = edges_squared[0], edges_squared[bins]
-    log_low = math.log(low)
     for jet in range(eta.shape[0]):
         pair = 0
         for j in range(1, counts[jet]):
@@ -85,24 +94,42 @@ def _bin_pairs(eta, phi, counts, edges_squared, scale, out):  # pragma: no cover
                 d_phi = abs(phi[jet, i] - phi[jet, j])
                 if d_phi > math.pi:
                     d_phi = abs(d_phi - _TWO_PI * round(d_phi / _TWO_PI))
-                squared = d_eta * d_eta + d_phi * d_phi
-                if squared < low:
-                    code = 0
-                elif squared >= high:
-                    code = bins + 1
-                else:
-                    code = int((math.log(squared) - log_low) * scale)
-                    code = min(max(code, 0), bins - 1)
-                    if squared < edges_squared[code]:
-                        code -= 1
-                    elif squared >= edges_squared[code + 1]:
-                        code += 1
-                    code += 1
-                out[jet, pair] = code
+                squared[pair] = d_eta * d_eta + d_phi * d_phi
                 pair += 1
+        first = cells[0]
+        for p in range(pair):
+            value = squared[p]
+            if value < low:
+                out[jet, p] = 0
+            elif value >= high:
+                out[jet, p] = bins + 1
+            else:
+                code = cells[1 + (bits[p] >> shift) - first]
+                while value >= edges_squared[code + 1]:
+                    code += 1
+                out[jet, p] = code + 1
 
 
-def pair_bins(jets: Jets, binning: Binning) -> NDArray[np.unsignedinteger]:
+def _cells(edges_squared: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+    """For each value of the leading bits the lowest bin that a number with them can lie in.
+
+    Returns
+    -------
+    cells : [1 + n]
+        The leading bits of the lowest edge, then the bins.
+    shift : int
+        How many bits are dropped: few enough that a cell is no wider than a bin, up to 2^16 cells
+        for a factor of 2.
+    """
+    ratio = math.log2(edges_squared[-1] / edges_squared[0]) / (len(edges_squared) - 1)
+    shift = 52 - min(max(math.ceil(-math.log2(ratio)) + 1, 0), 16)
+    first, last = (int(edge.view(np.int64)) >> shift for edge in edges_squared[[0, -1]])
+    starts = (np.arange(first, last + 1, dtype=np.int64) << shift).view(np.float64)
+    bins = np.searchsorted(edges_squared, starts, side="right") - 1
+    return np.concatenate([[first], np.maximum(bins, 0)]), shift
+
+
+def pair_bins(jets: Jets, binning: Binning, threads: int = 1) -> NDArray[np.unsignedinteger]:
     """The R_L bin of each pair: 0 underflow, 1 to `bins`, `bins` + 1 overflow.
 
     Returns
@@ -113,13 +140,26 @@ def pair_bins(jets: Jets, binning: Binning) -> NDArray[np.unsignedinteger]:
     slots = jets.particle_features.shape[1]
     out = np.zeros((len(jets), pair_count(slots)), dtype=binning.dtype)
     edges_squared = binning.edges**2
-    scale = binning.bins / math.log(edges_squared[-1] / edges_squared[0])
-    _bin_pairs(
-        jets.particle_features[..., 0].astype(np.float64),
-        jets.particle_features[..., 1].astype(np.float64),
-        jets.multiplicity,
-        edges_squared,
-        scale,
-        out,
-    )
+    cells, shift = _cells(edges_squared)
+    eta = jets.particle_features[..., 0].astype(np.float64)
+    phi = jets.particle_features[..., 1].astype(np.float64)
+    counts = jets.multiplicity
+
+    def run(part: slice) -> None:
+        squared = np.zeros(max(pair_count(slots), 1))
+        bits = squared.view(np.int64)
+        table = (edges_squared, cells, shift)
+        _bin_pairs(eta[part], phi[part], counts[part], *table, squared, bits, out[part])
+
+    share(run, len(jets), threads)
     return out
+
+
+def share(run: Callable[[slice], T], items: int, threads: int) -> list[T]:
+    """Call `run` on equal parts of the items, in threads if there are several."""
+    cuts = np.linspace(0, items, threads + 1).astype(int)
+    parts = [slice(a, b) for a, b in pairwise(cuts)]
+    if threads == 1:
+        return [run(parts[0])]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, parts))

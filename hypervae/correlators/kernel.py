@@ -13,14 +13,12 @@ Ties within one bin may be taken in any order: such sets share the bin.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.bits import trailing_zeros
+from hypervae.correlators.geometry import share
 
 # Reassociation lets the compiler vectorize the sums; NaN and infinity stay what they are.
 _FAST = {"reassoc", "contract", "nsz"}
@@ -216,6 +214,8 @@ def _kernel(highest):
                     bits[j, i // _WORD] |= np.uint64(1) << np.uint64(i % _WORD)
             here = group[jet]
             for code in range(size):
+                if histogram[code, 0] == 0.0:
+                    continue  # no pair in this bin, and so no larger set
                 for place in range(rows.size):
                     value = histogram[code, rows[place]]
                     total[here, code, place] += value
@@ -275,12 +275,6 @@ def correlate(
         walk(weight[part], counts[part], codes[part], rows, group[part], *sums)
         return sums
 
-    cuts = np.linspace(0, len(weight), threads + 1).astype(int)
-    parts = [slice(a, b) for a, b in pairwise(cuts)]
-    if threads == 1:
-        results = [run(parts[0])]
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            results = list(pool.map(run, parts))
+    results = share(run, len(weight), threads)
     total, squares, cross = np.moveaxis(np.sum(results, axis=0), 3, 2)
     return total, squares, cross

@@ -227,7 +227,7 @@ def compute_correlators(
         for jets in reader.chunks(batch):
             particle_digest.update(jets.particle_features.tobytes())
             jet_digest.update(jets.jet_features.tobytes())
-            codes = geometry.pair_bins(jets, binning)
+            codes = geometry.pair_bins(jets, binning, threads)
             stored[row : row + len(jets)] = codes
             train = split_of(jets, **config["split"], first_row=row) == TRAIN
             for name, chosen in (("train", train), ("rest", ~train)):

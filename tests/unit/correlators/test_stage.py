@@ -95,7 +95,7 @@ def test_a_batch_is_bounded_in_pairs(tmp_path, monkeypatch):
     sizes = []
     real = stage.jet_sums
     monkeypatch.setattr(
-        stage, "jet_sums", lambda jets, *a: sizes.append(len(jets)) or real(jets, *a)
+        stage, "jet_sums", lambda jets, *a, **k: sizes.append(len(jets)) or real(jets, *a, **k)
     )
     monkeypatch.setattr(stage, "_PAIRS_AT_ONCE", 10 * 150 * 149 // 2)
     shard = make_shard(tmp_path / "shard.h5", toy_jets(25, max_particles=150))
