@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.correlators.geometry import pair_count
+from hypervae.correlators.geometry import angle_between, pair_count
 from hypervae.data.jets import Jets
 
 #: Features of an edge. The first is looked up in the merged E2C table at the pair's R_L bin.
@@ -23,8 +23,6 @@ JET_TARGETS = ("ln_pt", "eta", "ln_mass")
 DELTA_FLOOR = 1e-5
 MASS_SQUARED_FLOOR = 1e-8  # GeV^2
 MASS_FLOOR = 1.0  # GeV
-
-_TWO_PI = 2 * math.pi
 
 
 def hyperedge_features(orders: list[int]) -> tuple[str, ...]:
@@ -48,9 +46,7 @@ def _pair_features(pt, eta, phi, counts, out):  # pragma: no cover - compiled
         for j in range(1, counts[jet]):
             for i in range(j):
                 d_eta = eta[jet, i] - eta[jet, j]
-                d_phi = abs(phi[jet, i] - phi[jet, j])
-                if d_phi > math.pi:
-                    d_phi = abs(d_phi - _TWO_PI * round(d_phi / _TWO_PI))
+                d_phi = angle_between(phi[jet, i], phi[jet, j])
                 log_delta = 0.5 * math.log(max(d_eta * d_eta + d_phi * d_phi, lowest))
                 log_min = min(log_pt[i], log_pt[j])
                 # 2 cosh a - 2 cos b = (2 sinh(a/2))^2 + (2 sin(b/2))^2, from differences of what

@@ -77,6 +77,15 @@ def delta_squared(jets: Jets) -> NDArray[np.float64]:
 
 
 @numba.njit(cache=True, nogil=True)
+def angle_between(one, other):  # pragma: no cover - compiled
+    """Distance of two azimuths, in [0, pi]."""
+    difference = abs(one - other)
+    if difference > math.pi:
+        difference = abs(difference - _TWO_PI * round(difference / _TWO_PI))
+    return difference
+
+
+@numba.njit(cache=True, nogil=True)
 def _bin_pairs(eta, phi, counts, edges_squared, cells, shift, squared, bits, out):
     # pragma: no cover - compiled
     """Bin each pair: start from the cell of the leading bits, then compare with the edges.
@@ -91,9 +100,7 @@ def _bin_pairs(eta, phi, counts, edges_squared, cells, shift, squared, bits, out
         for j in range(1, counts[jet]):
             for i in range(j):
                 d_eta = eta[jet, i] - eta[jet, j]
-                d_phi = abs(phi[jet, i] - phi[jet, j])
-                if d_phi > math.pi:
-                    d_phi = abs(d_phi - _TWO_PI * round(d_phi / _TWO_PI))
+                d_phi = angle_between(phi[jet, i], phi[jet, j])
                 squared[pair] = d_eta * d_eta + d_phi * d_phi
                 pair += 1
         first = cells[0]
