@@ -149,7 +149,7 @@ def _kernel(highest):
             np.zeros(most, dtype=np.int64),
         )
         pair_members(slots, first, second)
-        # graph: 1 for neighbours; weighted: their weights; bits: the same as bits
+        # who is a neighbour of whom: as 0 and 1, as the neighbour's weight, as bits of words
         graph = np.zeros((slots, width))
         weighted = np.zeros((slots, width))
         bits = np.zeros((slots, (slots + _WORD - 1) // _WORD), dtype=np.uint64)
@@ -210,8 +210,9 @@ def _kernel(highest):
                     graph[i, j] = graph[j, i] = 1.0
                     weighted[i, j] = wj
                     weighted[j, i] = wi
-                    bits[i, j // _WORD] |= np.uint64(1) << np.uint64(j % _WORD)
-                    bits[j, i // _WORD] |= np.uint64(1) << np.uint64(i % _WORD)
+                    if highest > 3:
+                        bits[i, j // _WORD] |= np.uint64(1) << np.uint64(j % _WORD)
+                        bits[j, i // _WORD] |= np.uint64(1) << np.uint64(i % _WORD)
             here = group[jet]
             for code in range(size):
                 if histogram[code, 0] == 0.0:

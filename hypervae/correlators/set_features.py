@@ -1,7 +1,7 @@
 """Features of every set of particles of a batch of jets, as one array.
 
-Sets are walked in colexicographic order with the smallest member innermost: the bins of its pairs
-with the others lie side by side in memory, so that the inner loop reads and writes straight on.
+Bins and logarithms of weights of the larger sets are made from those of the smaller, in long loops
+over neighbouring memory; see `sets.walk_bins`.
 """
 
 from __future__ import annotations
@@ -10,71 +10,48 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.correlators.sets import set_count, set_members
+from hypervae.correlators.sets import set_counts, walk_bins
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(values, other, out):  # pragma: no cover - compiled
+    for t in range(out.size):
+        out[t] = values[t] + other
 
 
 def _walk_of(width):
     """Compile the walk for tables of `width` columns, so that copying a row is unrolled."""
 
     @numba.njit(cache=True, nogil=True)
-    def triples(codes, logs, shift, particles, tables, out, row):  # pragma: no cover - compiled
-        for k in range(2, particles):
-            with_k = codes[k * (k - 1) // 2 :]
-            for j in range(1, k):
-                with_j = codes[j * (j - 1) // 2 :]
-                top = with_k[j]
-                log_jk = logs[j] + logs[k] + shift
-                for i in range(j):
-                    code = max(top, max(with_j[i], with_k[i]))
-                    for f in range(width):
-                        out[row, f] = tables[code, f]
-                    out[row, width] = log_jk + logs[i]
-                    row += 1
-
-    @numba.njit(cache=True, nogil=True)
-    def quadruples(codes, logs, shift, particles, tables, out, row):  # pragma: no cover - compiled
-        for m in range(3, particles):
-            with_m = codes[m * (m - 1) // 2 :]
-            for k in range(2, m):
-                with_k = codes[k * (k - 1) // 2 :]
-                for j in range(1, k):
-                    with_j = codes[j * (j - 1) // 2 :]
-                    top = max(with_k[j], max(with_m[j], with_m[k]))
-                    log_jkm = logs[j] + logs[k] + logs[m] + shift
-                    for i in range(j):
-                        code = max(max(top, with_j[i]), max(with_k[i], with_m[i]))
-                        for f in range(width):
-                            out[row, f] = tables[code, f]
-                        out[row, width] = log_jkm + logs[i]
-                        row += 1
-
-    @numba.njit(cache=True, nogil=True)
-    def larger(codes, logs, shift, members, tables, out, row):  # pragma: no cover - compiled
-        for place in range(members.shape[0]):
-            code = 0
-            total = shift
-            for b in range(members.shape[1]):
-                j = int(members[place, b])
-                total += logs[j]
-                for a in range(b):
-                    code = max(code, int(codes[j * (j - 1) // 2 + int(members[place, a])]))
+    def fill(bins, sums, shift, tables, out):  # pragma: no cover - compiled
+        for t in range(out.shape[0]):
+            code = bins[t]
             for f in range(width):
-                out[row, f] = tables[code, f]
-            out[row, width] = total
-            row += 1
+                out[t, f] = tables[code, f]
+            out[t, width] = sums[t] + shift
 
     @numba.njit(cache=True, nogil=True)
-    def walk(codes, logs, shift, counts, order, members, sizes, tables, out, first):
+    def walk(codes, logs, shift, particles, orders, counts, tables, out, firsts, ends):
         # pragma: no cover - compiled
+        highest = orders.max()
+        longest = max(counts[-1].max(), 1)
+        bins = np.zeros((highest + 1, longest), dtype=codes.dtype)
+        subsets = np.zeros_like(bins)
+        sums = np.zeros((highest + 1, longest), dtype=logs.dtype)
         for jet in range(codes.shape[0]):
-            n = counts[jet]
-            if order == 3:
-                triples(codes[jet], logs[jet], shift, n, tables, out[jet], first)
-            elif order == 4:
-                quadruples(codes[jet], logs[jet], shift, n, tables, out[jet], first)
-            else:
-                larger(codes[jet], logs[jet], shift, members[: sizes[n]], tables, out[jet], first)
-            out[jet, first + sizes[n] : first + sizes[-1]] = 0.0
+            n = particles[jet]
+            walk_bins(codes[jet], n, highest, counts, bins, subsets)
+            sums[1, :n] = logs[jet, :n]
+            for k in range(2, highest + 1):
+                for m in range(k - 1, n):
+                    start = counts[m, k]
+                    here = sums[k, start : start + counts[m, k - 1]]
+                    _add(sums[k - 1], logs[jet, m], here)
+            for place in range(orders.size):
+                order, first = orders[place], firsts[place]
+                last = first + counts[n, order]
+                fill(bins[order], sums[order], shift, tables, out[jet, first:last])
+                out[jet, last : ends[place]] = 0.0
 
     return walk
 
@@ -116,20 +93,22 @@ def set_features(
         Sets of each jet and order.
     """
     most = int(counts.max(initial=0))
-    lengths = [set_count(most, order) for order in orders]
-    values = np.empty((len(codes), sum(lengths), tables.shape[1] + 1), dtype=np.float32)
-    logs = log_weight.astype(np.float32)
-    tables = np.ascontiguousarray(tables, dtype=np.float32)
-    sizes = np.array([[set_count(n, order) for order in orders] for n in range(most + 1)])
-    sizes = sizes.reshape(most + 1, len(orders)).astype(np.int64)
-    counts = counts.astype(np.int64, copy=False)
-    walk = _WALKS[tables.shape[1]]
-    first = 0
-    for place, order in enumerate(orders):
-        members = set_members(most, order) if order > 4 else np.zeros((0, order), dtype=np.uint8)
-        by_count = np.ascontiguousarray(sizes[:, place])
+    numbers = set_counts(most, max(orders, default=2))
+    lengths = numbers[most, orders]
+    ends = np.cumsum(lengths)
+    values = np.empty((len(codes), int(lengths.sum()), tables.shape[1] + 1), dtype=np.float32)
+    if orders and len(codes):
+        walk = _WALKS[tables.shape[1]]
         walk(
-            codes, logs, np.float32(shift), counts, order, members, by_count, tables, values, first
+            codes,
+            log_weight.astype(np.float32),
+            np.float32(shift),
+            counts.astype(np.int64, copy=False),
+            np.asarray(orders),
+            numbers,
+            np.ascontiguousarray(tables, dtype=np.float32),
+            values,
+            ends - lengths,
+            ends,
         )
-        first += lengths[place]
-    return values, sizes[counts]
+    return values, numbers[counts][:, orders]

@@ -36,14 +36,52 @@ def set_members(particles: int, order: int) -> NDArray[np.uint8]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _set_bins(codes, members, out):  # pragma: no cover - compiled
-    for row in range(members.shape[0]):
-        farthest = 0
-        for b in range(1, members.shape[1]):
-            j = int(members[row, b])
-            for a in range(b):
-                farthest = max(farthest, int(codes[j * (j - 1) // 2 + int(members[row, a])]))
-        out[row] = farthest
+def _larger(values, other, out):  # pragma: no cover - compiled
+    """The larger of each value and one other; a loop that the compiler vectorizes."""
+    for t in range(out.size):
+        value = values[t]
+        out[t] = value if value > other else other
+
+
+@numba.njit(cache=True, nogil=True)
+def _largest(values, others, out):  # pragma: no cover - compiled
+    for t in range(out.size):
+        value, other = values[t], others[t]
+        out[t] = value if value > other else other
+
+
+@numba.njit(cache=True, nogil=True)
+def walk_bins(codes, particles, order, counts, bins, subsets):  # pragma: no cover - compiled
+    """R_L bins of the sets of 2 to `order` particles of one jet, into the rows of ``bins``.
+
+    In colexicographic order the sets whose last member is m are the smaller sets of the first m
+    particles, each joined by m. So their bins are those of the smaller sets, or the bin of m's
+    farthest partner in the set where that is larger: two arrays side by side, no index to look up.
+    ``counts[n, k]`` is the number of k-sets of n particles; ``subsets`` is scratch: in row k, the
+    bin of the farthest partner over all k-sets.
+    """
+    for t in range(counts[particles, 2]):
+        bins[2, t] = codes[t]
+    for m in range(2, particles):
+        row = codes[m * (m - 1) // 2 :]
+        for t in range(m):
+            subsets[1, t] = row[t]
+        for k in range(2, order):
+            for last in range(k - 1, m):
+                first = counts[last, k]
+                here = subsets[k, first : first + counts[last, k - 1]]
+                _larger(subsets[k - 1], row[last], here)
+        for k in range(3, order + 1):
+            first = counts[m, k]
+            here = bins[k, first : first + counts[m, k - 1]]
+            _largest(bins[k - 1], subsets[k - 1], here)
+
+
+def set_counts(particles: int, order: int) -> NDArray[np.int64]:
+    """[particles + 1, order + 1] number of k-sets of n particles."""
+    return np.array(
+        [[math.comb(n, k) for k in range(order + 1)] for n in range(particles + 1)], dtype=np.int64
+    )
 
 
 def set_bins(codes: NDArray[np.unsignedinteger], particles: int, order: int) -> NDArray:
@@ -62,10 +100,10 @@ def set_bins(codes: NDArray[np.unsignedinteger], particles: int, order: int) -> 
     [C(particles, order)]
         Same type as `codes`.
     """
-    members = set_members(particles, order)
-    out = np.zeros(len(members), dtype=codes.dtype)
-    _set_bins(codes, members, out)
-    return out
+    counts = set_counts(particles, order)
+    bins = np.zeros((order + 1, max(int(counts[-1].max()), 1)), dtype=codes.dtype)
+    walk_bins(codes, particles, order, counts, bins, np.zeros_like(bins))
+    return bins[order, : counts[particles, order]]
 
 
 @numba.njit(cache=True, nogil=True)
