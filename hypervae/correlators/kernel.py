@@ -92,44 +92,67 @@ def _linked_pairs(bits, i, j, graph, common, width):  # pragma: no cover - compi
     return 0.5 * total
 
 
-@numba.njit(cache=True, nogil=True)
-def _larger_cliques(bits, i, j, graph, common, members, degree, out):  # pragma: no cover
-    """Coefficients of x^3 and x^4 of the sum over cliques of the common neighbours."""
-    size = 0
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _row_moments(row, values, width):  # pragma: no cover - compiled
+    """Sums of the linked values, of their squares and of their cubes."""
+    r1 = r2 = r3 = 0.0
+    for m in range(width):
+        value = row[m] * values[m]
+        r1 += value
+        r2 += value * value
+        r3 += value * value * value
+    return r1, r2, r3
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _larger_cliques(bits, i, j, graph, common, both, width, degree, out):
+    # pragma: no cover - compiled
+    """Coefficients of x^3 and x^4 of the sum over cliques of the common neighbours.
+
+    Cliques of three are summed over their pairs, each with its common neighbours as one vector, and
+    so come three times; those of four over their triples, four times.
+    """
+    s3 = s4 = q12 = q13 = q22 = t111 = t112 = k1111 = 0.0
+    one = np.uint64(1)
     for word in range(bits.shape[1]):
         rest = bits[i, word] & bits[j, word]
         while rest:
-            members[size] = word * _WORD + trailing_zeros(rest)
-            rest &= rest - np.uint64(1)
-            size += 1
-    s3 = s4 = q12 = q13 = q22 = t111 = t112 = k1111 = 0.0
-    for a in range(size):
-        k = members[a]
-        wk = common[k]
-        s3 += wk * wk * wk
-        s4 += wk * wk * wk * wk
-        for b in range(a + 1, size):
-            m = members[b]
-            if graph[k, m] == 0.0:
-                continue
-            wm = common[m]
-            q12 += wk * wm * (wk + wm)
-            q13 += wk * wm * (wk * wk + wm * wm)
-            q22 += wk * wk * wm * wm
-            for c in range(b + 1, size):
-                o = members[c]
-                if graph[k, o] * graph[m, o] == 0.0:
-                    continue
-                wo = common[o]
-                t111 += wk * wm * wo
-                t112 += wk * wm * wo * (wk + wm + wo)
-                if degree < 4:
-                    continue
-                for d in range(c + 1, size):
-                    p = members[d]
-                    k1111 += wk * wm * wo * graph[k, p] * graph[m, p] * graph[o, p] * common[p]
-    out[0] = s3 / 6 + q12 / 2 + t111
-    out[1] = s4 / 24 + q13 / 6 + q22 / 4 + t112 / 2 + k1111
+            k = word * _WORD + trailing_zeros(rest)
+            rest &= rest - one
+            wk = common[k]
+            s3 += wk * wk * wk
+            s4 += wk * wk * wk * wk
+            _, r2, r3 = _row_moments(graph[k], common, width)
+            q12 += wk * r2
+            q13 += wk * r3
+            q22 += 0.5 * wk * wk * r2
+            for second in range(word, bits.shape[1]):
+                pairs = bits[i, second] & bits[j, second] & bits[k, second]
+                while pairs:
+                    m = second * _WORD + trailing_zeros(pairs)
+                    pairs &= pairs - one
+                    if m < k:
+                        continue
+                    t1 = t2 = 0.0
+                    for o in range(width):
+                        value = graph[k, o] * graph[m, o] * common[o]
+                        both[o] = value
+                        t1 += value
+                        t2 += value * value
+                    product = wk * common[m]
+                    t111 += product * t1
+                    t112 += product * t2
+                    if degree < 4:
+                        continue
+                    for third in range(second, bits.shape[1]):
+                        triples = bits[i, third] & bits[j, third] & bits[k, third] & bits[m, third]
+                        while triples:
+                            o = third * _WORD + trailing_zeros(triples)
+                            triples &= triples - one
+                            if o > m:
+                                k1111 += product * common[o] * _dot(graph[o], both, width)
+    out[0] = s3 / 6 + q12 / 2 + t111 / 3
+    out[1] = s4 / 24 + q13 / 6 + q22 / 4 + t112 / 2 + k1111 / 4
 
 
 def _kernel(highest):
@@ -154,7 +177,7 @@ def _kernel(highest):
         weighted = np.zeros((slots, width))
         bits = np.zeros((slots, (slots + _WORD - 1) // _WORD), dtype=np.uint64)
         common, weight = np.zeros(width), np.zeros(width)
-        members = np.zeros(slots, dtype=np.int64)
+        both = np.zeros(width)
         large = np.zeros(2)
         for jet in range(w.shape[0]):
             n = counts[jet]
@@ -197,7 +220,9 @@ def _kernel(highest):
                     if highest > 4:
                         large[:] = 0.0
                         if s1 > 0.0:
-                            _larger_cliques(bits, i, j, graph, common, members, highest - 2, large)
+                            _larger_cliques(
+                                bits, i, j, graph, common, both, width, highest - 2, large
+                            )
                         cubes = wi * wi * wi + wj * wj * wj
                         p5 = p2 * (cubes / 24 + p2 * (wi + wj) / 12)
                         histogram[code, 3] += 120 * (p5 + p4 * s1 + p3 * c2 + p2 * large[0])
