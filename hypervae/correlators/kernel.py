@@ -6,7 +6,7 @@ edge is added, that is, {i, j} with a clique C of the common neighbours of i and
 ordered N-tuples with repeated indices turns each particle into the polynomial
 p_t(x) = sum_{k >= 1} (w_t x)^k / k!, and the tuples' weight is N! times the coefficient of x^N of
 p_i p_j sum_C prod_{t in C} p_t. Sums over cliques of size 0, 1, 2 are plain vector and matrix sums
-over the neighbours, so that N = 4 costs about as much as the 3-sets do elsewhere.
+over the neighbours, so that up to N = 4 no set is visited one by one.
 
 Ties within one bin may be taken in any order: such sets share the bin.
 """
