@@ -45,6 +45,7 @@ def measure(kind: str, folder: Path, jets: int, batch_size: int) -> float:
         for index in range(jets):
             dataset[index]
         return jets / (time.perf_counter() - start)
+    from hypervae.model import ModelConfig
     from hypervae.normalization.sources import find_sources
     from hypervae.training.loader import JetLoader
 
@@ -57,7 +58,7 @@ def measure(kind: str, folder: Path, jets: int, batch_size: int) -> float:
             split="train",
             split_config=merged.settings["split"],
             batch_size=batch_size,
-            tokens="mlp",
+            model=ModelConfig.of({"hyperedge_encoder": "mlp", "hyperedge_decoder": "binned"}),
             seed=1,
         ).epoch(0)
 

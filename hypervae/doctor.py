@@ -72,7 +72,7 @@ def run_self_test() -> Iterator[str]:
     from hypervae.generation.generate import generate_jets
     from hypervae.normalization import merge_normalization
     from hypervae.training.run import train
-    from hypervae.validation import validate_file
+    from hypervae.validation.validate import validate_file
 
     size = {"latent_dim": 4, "blocks": 1, "vector_channels": 4, "scalar_channels": 8, "heads": 2}
     recipe = {"epochs": 2, "batch_size": 16, "model": size}

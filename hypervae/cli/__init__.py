@@ -24,6 +24,7 @@ SUBCOMMANDS = {
     "train": "Train one model.",
     "generate": "Generate jets with a trained model.",
     "evaluate": "Compare generated with held-out jets.",
+    "equivariance": "Measure the equivariance of a trained model.",
     "plot": "Draw the figures.",
     "export": "Export jets to PyG graphs.",
     "validate": "Check files and say what is in them.",

@@ -47,6 +47,7 @@ _STAGES = {
     "train": Stage("train", ("model", "split")),
     "generate": Stage("generate"),
     "evaluate": Stage("evaluate", ("split",)),
+    "equivariance": Stage("equivariance"),
     "plot": Stage("plot"),
 }
 
@@ -251,6 +252,9 @@ def _section_checks(sections: Mapping[str, Any], above: str = "") -> Iterable[st
     for jet_type, (low, high) in sections.get("simulation", {}).get("pt_hat", {}).items():
         if low >= high:
             yield f"{above}simulation.pt_hat.{jet_type}: found [{low}, {high}], expected low < high"
+    references = sections.get("model", {}).get("references", ())
+    if "axis" in references and not {"time", "beam"} <= set(references):
+        yield f"model.references: found {references}, expected time and beam beside axis"
     if "split" in sections:
         total = sum(sections["split"]["fractions"])
         if abs(total - 1) > 1e-9:

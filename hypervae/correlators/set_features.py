@@ -19,7 +19,7 @@ def _add(values, other, out):  # pragma: no cover - compiled
         out[t] = values[t] + other
 
 
-def _walk_of(width):
+def _walk_of(width, times):
     """Compile the walk for tables of `width` columns, so that copying a row is unrolled."""
 
     @numba.njit(cache=True, nogil=True)
@@ -28,7 +28,8 @@ def _walk_of(width):
             code = bins[t]
             for f in range(width):
                 out[t, f] = tables[code, f]
-            out[t, width] = sums[t] + shift
+            for f in range(times):
+                out[t, width + f] = sums[t] + shift
 
     @numba.njit(cache=True, nogil=True)
     def walk(codes, logs, shift, particles, orders, counts, tables, out, firsts, ends):
@@ -57,7 +58,7 @@ def _walk_of(width):
 
 
 # One column for each order between 3 and 6.
-_WALKS = {width: _walk_of(width) for width in range(1, 5)}
+_WALKS = {(width, times): _walk_of(width, times) for width in range(1, 5) for times in (1, 2)}
 
 
 def set_features(
@@ -67,7 +68,9 @@ def set_features(
     orders: list[int],
     tables: NDArray[np.floating],
     shift: float = 0.0,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    times: int = 1,
+    dtype: type[np.floating] = np.float32,
+) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
     """Features of every set of every jet: the table's row at its R_L bin, then its ln w.
 
     Parameters
@@ -84,10 +87,14 @@ def set_features(
         Features per R_L bin; F is at most 4.
     shift : float
         Added to each ln w; with a scaled `log_weight`, ln w comes out normalized.
+    times : int
+        Columns that ln w takes, 1 or 2.
+    dtype : floating type
+        Of the features.
 
     Returns
     -------
-    values : [n, K, F + 1] float32
+    values : [n, K, F + times]
         Order by order, each padded with zeros to the sets of the fullest jet.
     sizes : [n, len(orders)] int64
         Sets of each jet and order.
@@ -96,17 +103,17 @@ def set_features(
     numbers = set_counts(most, max(orders, default=2))
     lengths = numbers[most, orders]
     ends = np.cumsum(lengths)
-    values = np.empty((len(codes), int(lengths.sum()), tables.shape[1] + 1), dtype=np.float32)
+    values = np.empty((len(codes), int(lengths.sum()), tables.shape[1] + times), dtype=dtype)
     if orders and len(codes):
-        walk = _WALKS[tables.shape[1]]
+        walk = _WALKS[tables.shape[1], times]
         walk(
             codes,
-            log_weight.astype(np.float32),
-            np.float32(shift),
+            log_weight.astype(dtype),
+            dtype(shift),
             counts.astype(np.int64, copy=False),
             np.asarray(orders),
             numbers,
-            np.ascontiguousarray(tables, dtype=np.float32),
+            np.ascontiguousarray(tables, dtype=dtype),
             values,
             ends - lengths,
             ends,

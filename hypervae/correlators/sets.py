@@ -1,4 +1,4 @@
-"""Sets of particles (hyperedges): their R_L bins, their weights, and counts of both per bin.
+"""Sets of particles (hyperedges): their members, their R_L bins, moments of their weights.
 
 Sets are ordered colexicographically, as pairs are: the sets of the hardest m particles come first.
 """
@@ -12,9 +12,6 @@ import math
 import numba
 import numpy as np
 from numpy.typing import NDArray
-
-from hypervae.correlators.bits import population_count, trailing_zeros
-from hypervae.correlators.kernel import pair_members, sorted_pairs
 
 
 def set_count(particles: int, order: int) -> int:
@@ -104,117 +101,6 @@ def set_bins(codes: NDArray[np.unsignedinteger], particles: int, order: int) -> 
     bins = np.zeros((order + 1, max(int(counts[-1].max()), 1)), dtype=codes.dtype)
     walk_bins(codes, particles, order, counts, bins, np.zeros_like(bins))
     return bins[order, : counts[particles, order]]
-
-
-@numba.njit(cache=True, nogil=True)
-def _clique_counts(neighbours, shared, logs, degree, count, log_sum):  # pragma: no cover - compiled
-    """Number of cliques of 1 to `degree` shared neighbours, and the sum of their members' logs.
-
-    Larger cliques are counted from the smaller: each clique of d + 1 holds d + 1 cliques of d, in
-    which each member stands d times.
-    """
-    count[1:] = 0.0
-    log_sum[1:] = 0.0
-    one = shared
-    while one:
-        k = trailing_zeros(one)
-        one &= one - np.uint64(1)
-        linked = shared & neighbours[k]
-        degree_k = population_count(linked)
-        count[1] += 1.0
-        log_sum[1] += logs[k]
-        count[2] += degree_k
-        log_sum[2] += degree_k * logs[k]
-        if degree < 3:
-            continue
-        two = linked & one  # members after k, so that each pair comes once
-        while two:
-            m = trailing_zeros(two)
-            two &= two - np.uint64(1)
-            both = linked & neighbours[m]
-            triangles = population_count(both)
-            count[3] += triangles
-            log_sum[3] += triangles * (logs[k] + logs[m])
-            if degree < 4:
-                continue
-            three = both & two
-            while three:
-                o = trailing_zeros(three)
-                three &= three - np.uint64(1)
-                fours = population_count(both & neighbours[o])
-                count[4] += fours
-                log_sum[4] += fours * (logs[k] + logs[m] + logs[o])
-    count[2] /= 2
-    count[3] /= 3
-    log_sum[3] /= 2
-    count[4] /= 4
-    log_sum[4] /= 3
-
-
-@numba.njit(cache=True, nogil=True)
-def _histograms(logs, counts, codes, orders, count_out, log_out):  # pragma: no cover - compiled
-    highest = orders.max()
-    slots = logs.shape[1]
-    most = max(slots * (slots - 1) // 2, 1)
-    starts = np.zeros(count_out.shape[2] + 1, dtype=np.int64)
-    order = np.zeros(most, dtype=np.int64)
-    first, second = np.zeros(most, dtype=np.int64), np.zeros(most, dtype=np.int64)
-    pair_members(slots, first, second)
-    neighbours = np.zeros(slots, dtype=np.uint64)
-    count, log_sum = np.ones(5), np.zeros(5)
-    for jet in range(logs.shape[0]):
-        pairs = counts[jet] * (counts[jet] - 1) // 2
-        sorted_pairs(codes[jet], pairs, starts, order)
-        neighbours[:] = np.uint64(0)
-        for place in range(pairs):
-            pair = order[place]
-            i, j, code = first[pair], second[pair], codes[jet, pair]
-            shared = neighbours[i] & neighbours[j]
-            _clique_counts(neighbours, shared, logs[jet], highest - 2, count, log_sum)
-            ends = logs[jet, i] + logs[jet, j]
-            for row in range(orders.size):
-                degree = orders[row] - 2
-                count_out[jet, row, code] += count[degree]
-                log_out[jet, row, code] += log_sum[degree] + count[degree] * ends
-            neighbours[i] |= np.uint64(1) << np.uint64(j)
-            neighbours[j] |= np.uint64(1) << np.uint64(i)
-
-
-def set_histograms(
-    log_weight: NDArray[np.float64],
-    counts: NDArray[np.int64],
-    codes: NDArray[np.unsignedinteger],
-    orders: list[int],
-    size: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How many sets each R_L bin holds, and the sum of their ln w, without listing the sets.
-
-    The algorithm is `kernel`'s: sets are counted when their farthest pair joins a growing graph.
-
-    Parameters
-    ----------
-    log_weight : [n, P] float64
-        Logarithms of the particles' weights.
-    counts : [n] int64
-        Sets are formed of the first so many particles, at most 64.
-    codes : [n, P (P - 1) / 2]
-        Pair bins.
-    orders : list of int
-        Set sizes between 3 and 6.
-    size : int
-        Bins with underflow and overflow.
-
-    Returns
-    -------
-    count, log_sum : [n, len(orders), size] float32
-    """
-    if counts.max(initial=0) > 64:  # neighbours are the bits of one word
-        raise ValueError(f"sets are counted among 64 particles at most, not {counts.max()}")
-    count = np.zeros((len(log_weight), len(orders), size), dtype=np.float32)
-    log_sum = np.zeros_like(count)
-    if orders:
-        _histograms(log_weight, counts, codes, np.asarray(orders), count, log_sum)
-    return count, log_sum
 
 
 def log_weight_sums(

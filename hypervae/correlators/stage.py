@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from hypervae.correlators import features, geometry, kernel, sets
 from hypervae.correlators.binning import Binning
+from hypervae.correlators.histograms import set_histograms
 from hypervae.correlators.moments import Moments
 from hypervae.data.jets import Jets
 from hypervae.data.shard import SCHEMA_VERSION, ShardReader
@@ -150,7 +151,7 @@ def jet_sums(
     orders = config["hyperedges"]["orders"]
     hardest = np.minimum(counts, config["hyperedges"]["max_particles"])
     log_weight = np.log(np.where(jets.mask, weight, 1.0))
-    set_counts, _ = sets.set_histograms(log_weight, hardest, codes, orders, binning.size)
+    set_counts, _ = set_histograms(log_weight, hardest, codes, orders, binning.size)
     for order in orders:
         shift = _LN_WEIGHT_SHIFT * order
         values = sets.log_weight_sums(log_weight, hardest, order, shift)

@@ -40,7 +40,7 @@ def generate_jets(
     """
     model = HyperVAE.load(model_dir, choose_device(config["device"]))
     kind = jet_type if jet_type is not None else model.jet_types[0]
-    settings = {key: config[key] for key in ("jets", "seed", "batch_size", "temperature")}
+    settings = {key: value for key, value in config.items() if key != "device"}
     writer = ShardWriter(
         output,
         model.normalization.max_particles,
@@ -57,6 +57,8 @@ def generate_jets(
             jet_type=jet_type,
             temperature=config["temperature"],
             batch_size=config["batch_size"],
+            flow_evaluations=config["flow_evaluations"],
+            flow_solver=config["flow_solver"],
         ):
             writer.append(jets)
             progress.update(len(jets))

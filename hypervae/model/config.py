@@ -19,12 +19,30 @@ class ModelConfig:
     vector_channels: int
     scalar_channels: int
     heads: int
+    sparse_gp: bool
+    sparse_linear: bool
+    references: tuple[str, ...]
+    condition: tuple[str, ...]
+    cross_attention: bool
     edge_width: int
     hyperedge_width: int
+    token_blocks: int
     hyperedge_encoder: str
+    hyperedge_decoder: str
+    hyperedge_samples: int
+    hyperedge_chunk: int
+    hyperedge_window: int
+    hyperedge_log_weight: bool
+    hyperedge_weight_sum: bool
+    decoder: str
+    prior: str
     hidden: int
     radius: float
     dropout: float
+
+    def __post_init__(self) -> None:
+        for name in ("references", "condition"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @classmethod
     def of(cls, section: Mapping[str, Any] | ModelConfig | None = None) -> ModelConfig:
@@ -35,10 +53,7 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The section again."""
-        return asdict(self)
-
-    def tokens(self, device: str) -> str:
-        """How hyperedges become tokens on a device: ``mlp`` or ``binned``."""
-        if self.hyperedge_encoder != "auto":
-            return self.hyperedge_encoder
-        return "mlp" if str(device).startswith("cuda") else "binned"
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }

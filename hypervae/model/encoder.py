@@ -5,96 +5,102 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS
 from hypervae.model.config import ModelConfig
+from hypervae.model.hyperedges import TokenBranch
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import LorentzNetwork, ResidualMLP, pool
-from hypervae.model.references import beam_references, relative_coordinates
-
-
-class ParticleEncoder(nn.Module):
-    """L-GATr over the particles, to scalars.
-
-    Vectors: the momentum, and the references (time, beam). Scalars: contractions with the tetrad of
-    the jet's own momentum. What is left of the Lorentz symmetry: rotations about the beam; with
-    references and tetrad transformed along, all of it.
-    """
-
-    def __init__(self, config: ModelConfig):
-        super().__init__()
-        self.network = LorentzNetwork(
-            config,
-            vectors_in=3,
-            scalars_in=4,
-            vectors_out=1,
-            scalars_out=config.scalar_channels,
-        )
-        self.width = config.scalar_channels
-
-    def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
-        """[B, P, 4] momenta and [B, P] mask -> [B, P, scalar_channels]."""
-        references = beam_references(momenta).expand(*momenta.shape[:2], 2, 4)
-        vectors = torch.cat([momenta.unsqueeze(2), references], dim=2)
-        _, scalars = self.network(vectors, relative_coordinates(momenta, mask), mask)
-        return scalars
+from hypervae.model.layers import ResidualMLP, one_hot, pool
+from hypervae.model.particles import ParticleEncoder
+from hypervae.normalization import Normalization
 
 
 class Encoder(nn.Module):
-    """Pools the branches and gives the mean and the log variance of the posterior.
+    """Particles, edges and hyperedges attend to each other, are pooled and fused.
+
+    Particles pass L-GATr, edges and hyperedges residual MLPs. Edges read the particles and the
+    particles read the edges by cross-attention, and so do hyperedges and particles. The mean and
+    the maximum over the tokens of each branch, the jet's own features, its multiplicity and its
+    type give the mean and the log variance of the posterior.
 
     Parameters
     ----------
     config : ModelConfig
+        Without ``auto``.
+    normalization : Normalization
+        Gives slots and features. A batch may be padded to any number of slots; the largest jet's
+        number is the unit of the multiplicity.
     types : int
         Jet types of the model.
-    edge_features, hyperedge_features, orders : int
-        Features of an edge and of a hyperedge; orders of hyperedges.
-    slots : int
-        Particles that the largest jet may have, the unit of the multiplicity; a batch may be
-        padded to any number.
     """
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        *,
-        types: int,
-        edge_features: int,
-        hyperedge_features: int,
-        orders: int,
-        slots: int,
-    ):
+    def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
         super().__init__()
+        self.condition = config.condition
+        self.types, self.slots = types, normalization.max_particles
+        self.orders = len(normalization.hyperedge_orders)
         self.particles = ParticleEncoder(config)
-        self.edges = ResidualMLP(edge_features, config.edge_width, dropout=config.dropout)
-        self.hyperedges = ResidualMLP(
-            hyperedge_features + orders, config.hyperedge_width, dropout=config.dropout
+        particle_width = self.particles.width
+        common = {
+            "heads": config.heads,
+            "blocks": config.token_blocks,
+            "dropout": config.dropout,
+            "cross_attention": config.cross_attention,
+        }
+        self.edges = TokenBranch(len(EDGE_FEATURES), config.edge_width, particle_width, **common)
+        keep = [True] * self.orders + [config.hyperedge_log_weight, config.hyperedge_weight_sum]
+        self.register_buffer("_kept", torch.tensor(keep).nonzero().squeeze(1), persistent=False)
+        self.hyperedges = TokenBranch(
+            len(self._kept) + self.orders,
+            config.hyperedge_width,
+            particle_width,
+            mode=config.hyperedge_encoder,
+            chunk=config.hyperedge_chunk,
+            window=config.hyperedge_window,
+            **common,
         )
-        self.types, self.orders, self.slots = types, orders, slots
-        pooled = 2 * (self.particles.width + config.edge_width + config.hyperedge_width)
+        pooled = 2 * (particle_width + config.edge_width + config.hyperedge_width)
+        told = len(JET_TARGETS) * ("jet_features" in self.condition)
+        told += types * ("jet_type" in self.condition)
         self.fusion = nn.Sequential(
-            ResidualMLP(pooled + 3 + types + 1, config.hidden, blocks=2, dropout=config.dropout),
+            ResidualMLP(pooled + told + 1, config.hidden, blocks=2, dropout=config.dropout),
             nn.LayerNorm(config.hidden),
             nn.Linear(config.hidden, 2 * config.latent_dim),
         )
 
-    def forward(self, batch: JetBatch) -> tuple[Tensor, Tensor]:
-        """Parameters of the posterior, [B, latent_dim] each: mean and log variance."""
+    def tokens(self, batch: JetBatch) -> Tensor:
+        """[B, T, F] what the network sees of the hyperedges: chosen features, one-hot order."""
+        values = batch.hyperedges
+        if len(self._kept) < values.shape[-1]:
+            values = values[..., self._kept]
+        order = one_hot(batch.hyperedge_order, self.orders, values.dtype)
+        return torch.cat([values, order], dim=-1)
+
+    def forward(self, batch: JetBatch, references: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Parameters of the posterior.
+
+        Parameters
+        ----------
+        batch : JetBatch
+        references : Tensor, optional
+            Reference vectors transformed along with the momenta; see `ParticleEncoder.forward`.
+
+        Returns
+        -------
+        mean, log_variance : [B, latent_dim]
+        """
         real = batch.momenta.dtype
-        particles = self.particles(batch.momenta, batch.mask)
-        order = nn.functional.one_hot(batch.hyperedge_order, self.orders).to(real)
-        hyperedges = self.hyperedges(torch.cat([batch.hyperedges, order], dim=-1))
-        multiplicity = batch.mask.sum(dim=1, keepdim=True).to(real) / self.slots
-        summary = torch.cat(
-            [
-                pool(particles, batch.mask.to(real)),
-                pool(self.edges(batch.edges), batch.edge_mask.to(real)),
-                pool(hyperedges, batch.hyperedge_count),
-                batch.jet,
-                multiplicity,
-                nn.functional.one_hot(batch.jet_type, self.types).to(real),
-            ],
-            dim=-1,
+        particles = self.particles(batch.momenta, batch.mask, references)
+        edges, from_edges = self.edges(batch.edges, batch.edge_mask.to(real), particles, batch.mask)
+        hyperedges, from_hyperedges = self.hyperedges(
+            self.tokens(batch), batch.hyperedge_count, particles, batch.mask
         )
-        mean, log_variance = self.fusion(summary).chunk(2, dim=-1)
+        particles = particles + from_edges + from_hyperedges
+        summary = [pool(particles, batch.mask.to(real)), edges, hyperedges]
+        summary.append(batch.mask.sum(dim=1, keepdim=True).to(real) / self.slots)
+        if "jet_features" in self.condition:
+            summary.append(batch.jet)
+        if "jet_type" in self.condition:
+            summary.append(one_hot(batch.jet_type, self.types, real))
+        mean, log_variance = self.fusion(torch.cat(summary, dim=-1)).chunk(2, dim=-1)
         # e^-10 is a width of 0.7 %: nothing is lost, and a wild step cannot overflow
         return mean, log_variance.clamp(-10.0, 10.0)

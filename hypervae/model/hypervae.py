@@ -15,14 +15,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from hypervae.correlators.features import EDGE_FEATURES
 from hypervae.data.jets import Jets, concatenate, sort_particles
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.io import atomic_path, write_json
 from hypervae.model.config import ModelConfig
-from hypervae.model.decoder import Decoded, OneShotDecoder
+from hypervae.model.decoder import Decoded, Decoder
 from hypervae.model.encoder import Encoder
-from hypervae.model.inputs import JetBatch
+from hypervae.model.hyperedges.rules import resolved_modes
+from hypervae.model.inputs import JetBatch, make_batch
+from hypervae.model.prior import make_prior
 from hypervae.normalization import Normalization
 from hypervae.seeds import rng
 
@@ -45,13 +46,19 @@ class HyperVAE(nn.Module):
         Types that it learns; conditional on the type if there are several.
     config : ModelConfig or mapping, optional
         The ``model`` section.
+    device : str
+        Decides what ``auto`` stands for; see `resolved_modes`.
 
     Examples
     --------
-    >>> from hypervae import HyperVAE                                       # doctest: +SKIP
-    >>> jets = HyperVAE.load("results/models/t").generate(1000, seed=1)     # doctest: +SKIP
-    >>> jets.particle_features.shape                                        # doctest: +SKIP
-    (1000, 30, 4)
+    Jets in physical units from a trained model: (etarel, phirel, ptrel, mask) of each particle,
+    and (pt [GeV], eta, mass [GeV], number of particles) of each jet.
+
+    >>> from hypervae import HyperVAE
+    >>> model = HyperVAE.load("results/models/t")
+    >>> jets = model.generate(10_000, seed=1)
+    >>> len(jets), jets.particle_features.shape[2], jets.jet_features.shape
+    (10000, 4, (10000, 4))
     """
 
     def __init__(
@@ -59,20 +66,15 @@ class HyperVAE(nn.Module):
         normalization: Normalization,
         jet_types: Sequence[str],
         config: ModelConfig | dict[str, Any] | None = None,
+        device: str = "cpu",
     ):
         super().__init__()
         self.normalization = normalization
         self.jet_types = tuple(jet_types)
-        self.config = ModelConfig.of(config)
-        self.encoder = Encoder(
-            self.config,
-            types=len(self.jet_types),
-            edge_features=len(EDGE_FEATURES),
-            hyperedge_features=len(normalization.hyperedge.names),
-            orders=len(normalization.hyperedge_orders),
-            slots=normalization.max_particles,
-        )
-        self.decoder = OneShotDecoder(self.config, normalization, len(self.jet_types))
+        self.config = resolved_modes(ModelConfig.of(config), normalization, device)
+        self.encoder = Encoder(self.config, normalization, len(self.jet_types))
+        self.decoder = Decoder(self.config, normalization, len(self.jet_types))
+        self.prior = make_prior(self.config, len(self.jet_types))
 
     @property
     def device(self) -> torch.device:
@@ -88,7 +90,7 @@ class HyperVAE(nn.Module):
         ----------
         batch : JetBatch
         temperature : float, optional
-            Of the Gumbel-softmax; see `OneShotDecoder.forward`.
+            Of the Gumbel-softmax; see `Decoder.forward`.
 
         Returns
         -------
@@ -99,9 +101,39 @@ class HyperVAE(nn.Module):
         latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         noise = gumbel(torch.rand_like(batch.mask, dtype=mean.dtype))
         decoded = self.decoder(
-            latent, batch.jet_type, multiplicity_noise=noise, temperature=temperature
+            latent,
+            batch.jet_type,
+            multiplicity_noise=noise,
+            particle_noise=self._particle_noise(mean, batch.mask.shape[1]),
+            temperature=temperature,
+            target=batch,
         )
         return decoded, mean, log_variance
+
+    def _particle_noise(self, like: Tensor, slots: int) -> Tensor | None:
+        if not self.decoder.particles.needs_noise:
+            return None
+        return torch.randn(len(like), slots, 3, dtype=like.dtype, device=like.device)
+
+    def batch(self, jets: Jets, **options: Any) -> JetBatch:
+        """The tensors that this model reads of jets; options as `make_batch`."""
+        if jets.jet_type is not None:
+            options.setdefault("type_index", self.type_index(jets.jet_type))
+        options.setdefault("dtype", next(self.parameters()).dtype)
+        return make_batch(
+            jets,
+            self.normalization,
+            encoder=self.config.hyperedge_encoder,
+            decoder=self.config.hyperedge_decoder,
+            samples=self.config.hyperedge_samples,
+            **options,
+        )
+
+    def gradient_checkpointing(self, on: bool = True) -> None:
+        """Compute activations again in the backward pass instead of keeping them, or stop it."""
+        for module in self.modules():
+            if hasattr(module, "recompute"):
+                module.recompute = on
 
     def type_index(self, jet_type: str) -> int:
         """Index of a jet type among the model's.
@@ -124,6 +156,8 @@ class HyperVAE(nn.Module):
         jet_type: str | None = None,
         temperature: float = 1.0,
         batch_size: int = 256,
+        flow_evaluations: int = 10,
+        flow_solver: str = "midpoint",
     ) -> Iterator[Jets]:
         """Generate jets in batches; the jets do not depend on the batch size beyond rounding.
 
@@ -136,6 +170,9 @@ class HyperVAE(nn.Module):
         temperature : float
             Width of the latent vectors.
         batch_size : int
+        flow_evaluations : int
+            Network evaluations a jet of the flow decoder.
+        flow_solver : {"midpoint", "euler"}
 
         Yields
         ------
@@ -149,20 +186,35 @@ class HyperVAE(nn.Module):
         index = self.type_index(jet_type)
         # One stream for each kind of noise, read jet by jet: batches cut it where they like.
         latents, uniforms = rng(seed, jet_type, "latent"), rng(seed, jet_type, "multiplicity")
+        normals = rng(seed, jet_type, "particles")
         slots = self.normalization.max_particles
+        particles = self.decoder.particles
+        if particles.needs_noise:
+            particles.set_solver(flow_solver, flow_evaluations)
         was_training = self.training
         self.eval()
         try:
             for start in range(0, n_jets, batch_size):
                 size = min(batch_size, n_jets - start)
-                latent = latents.standard_normal((size, self.config.latent_dim)) * temperature
+                latent = latents.standard_normal((size, self.config.latent_dim))
                 uniform = uniforms.random((size, slots))
-                yield self._generate(latent, uniform, index, jet_type)
+                normal = None
+                if particles.needs_noise:
+                    normal = normals.standard_normal((size, slots, 3))
+                yield self._generate(latent, temperature, uniform, normal, index, jet_type)
         finally:
             self.train(was_training)
 
     @torch.no_grad()
-    def _generate(self, latent: np.ndarray, uniform: np.ndarray, index: int, jet_type: str) -> Jets:
+    def _generate(
+        self,
+        latent: np.ndarray,
+        temperature: float,
+        uniform: np.ndarray,
+        normal: np.ndarray | None,
+        index: int,
+        jet_type: str,
+    ) -> Jets:
         dtype = next(self.parameters()).dtype
 
         def to_device(values: np.ndarray) -> Tensor:
@@ -170,7 +222,11 @@ class HyperVAE(nn.Module):
 
         types = torch.full((len(latent),), index, dtype=torch.int64, device=self.device)
         decoded = self.decoder(
-            to_device(latent), types, multiplicity_noise=gumbel(to_device(uniform))
+            self.prior.sample(to_device(latent), types, temperature),
+            types,
+            multiplicity_noise=gumbel(to_device(uniform)),
+            particle_noise=None if normal is None else to_device(normal),
+            topology=False,
         )
         mask = (decoded.presence > 0.5).double().cpu().numpy()
         coordinates = decoded.coordinates.double().cpu().numpy()
@@ -189,20 +245,11 @@ class HyperVAE(nn.Module):
         *,
         seed: int = 1,
         jet_type: str | None = None,
-        temperature: float = 1.0,
-        batch_size: int = 256,
+        **options: Any,
     ) -> Jets:
-        """Generate jets in physical units; arguments as `generate_batches`."""
+        """Generate jets in physical units; further options as `generate_batches`."""
         return concatenate(
-            list(
-                self.generate_batches(
-                    n_jets,
-                    seed=seed,
-                    jet_type=jet_type,
-                    temperature=temperature,
-                    batch_size=batch_size,
-                )
-            )
+            list(self.generate_batches(n_jets, seed=seed, jet_type=jet_type, **options))
         )
 
     def save(

@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hypervae.correlators import features, geometry, sets
-from hypervae.correlators.set_features import set_features
+from hypervae.correlators import features, geometry
+from hypervae.correlators.sampling import content_keys
 from hypervae.data.jets import Jets
 from hypervae.kinematics import four_momenta
+from hypervae.model.tokens import HyperedgeSource, decoder_targets, encoder_tokens
 from hypervae.normalization import Normalization
 
 
 @dataclass
 class JetBatch:
-    """A batch of jets as tensors; B jets, P slots, E = P (P - 1) / 2 pairs, T tokens.
+    """A batch of jets as tensors; B jets, P slots, E = P (P - 1) / 2 pairs, T tokens, K sets.
 
     Attributes
     ----------
@@ -33,9 +34,9 @@ class JetBatch:
     edges : [B, E, 5]
         Scaled edge features, in the order of `geometry.pair_indices`.
     edge_mask : [B, E] bool
-    hyperedges : [B, T, F]
-        Scaled features of a token: a set, or all sets of one order in one R_L bin (with their mean
-        ln w).
+    hyperedges : [B, T, F + 1]
+        Scaled features of a token, which is one set or stands for many (`hypervae.model.tokens`):
+        ln(ENC/E2C) per order, mean ln w, and the logarithm of the sum of w (on the scale of ln w).
     hyperedge_order : [B, T] int64
         Index of the order.
     hyperedge_count : [B, T]
@@ -44,6 +45,12 @@ class JetBatch:
         Fraction of the sets of an order in each R_L bin.
     set_log_weight : [B, orders, bins + 2]
         Their mean ln w, scaled.
+    sets : [B, K, F]
+        Scaled features of the sets (or clusters of sets) that a set-level hyperedge decoder is to
+        predict; K = 0 for the binned one.
+    set_index : [B, K] int64
+        Their numbers; see `hypervae.model.tokens`.
+    set_mask : [B, K] bool
     """
 
     momenta: Tensor
@@ -58,6 +65,9 @@ class JetBatch:
     hyperedge_count: Tensor
     set_fraction: Tensor
     set_log_weight: Tensor
+    sets: Tensor
+    set_index: Tensor
+    set_mask: Tensor
 
     def __len__(self) -> int:
         return len(self.momenta)
@@ -75,7 +85,10 @@ def make_batch(
     *,
     codes: np.ndarray | None = None,
     type_index: int = 0,
-    tokens: str = "binned",
+    encoder: str = "binned",
+    decoder: str = "binned",
+    samples: int = 1024,
+    keys: np.ndarray | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> JetBatch:
     """Look up, compute and scale the features of jets.
@@ -88,15 +101,21 @@ def make_batch(
         Stored pair bins; computed when left out.
     type_index : int
         Index of the jets' type among the model's.
-    tokens : {"binned", "mlp"}
-        One token for all sets of equal order and R_L bin, or one for each set.
+    encoder, decoder : str
+        Modes of the hyperedges, without ``auto``; see `hypervae.model.tokens`.
+    samples : int
+        Sets that ``sampled`` draws per jet.
+    keys : [n] uint64, optional
+        What is drawn of a jet depends on its key; made from its particles when left out.
     dtype : torch.dtype
+        float64 computes in double precision all along.
 
     Returns
     -------
     JetBatch
     """
     settings = normalization.settings
+    real_type = np.float64 if dtype == torch.float64 else np.float32
     if codes is None:
         codes = geometry.pair_bins(jets, normalization.binning)
     slots = jets.particle_features.shape[1]
@@ -104,34 +123,39 @@ def make_batch(
 
     _, second = geometry.pair_indices(slots)
     edge_mask = second < counts[:, None]
-    edges = np.empty((*codes.shape, 5), dtype=np.float32)
-    edges[..., 0] = normalization.ln_e2c.astype(np.float32)[codes]
-    edges[..., 1:] = features.pair_features(jets, np.float32)
-    edges -= normalization.edge.offset.astype(np.float32)
-    edges /= normalization.edge.scale.astype(np.float32)
+    edges = np.empty((*codes.shape, len(features.EDGE_FEATURES)), dtype=real_type)
+    edges[..., 0] = normalization.ln_e2c.astype(real_type)[codes]
+    edges[..., 1:] = features.pair_features(jets, real_type)
+    edges -= normalization.edge.offset.astype(real_type)
+    edges /= normalization.edge.scale.astype(real_type)
     edges *= edge_mask[..., None]
 
-    orders = normalization.hyperedge_orders
     weight = geometry.weights(jets, settings["weight"], settings["exponent"])
     log_weight = np.log(np.where(jets.mask, weight, 1.0))
-    hardest = np.minimum(counts, settings["hyperedges"]["max_particles"])
-    size = normalization.binning.size
-    count, log_sum = sets.set_histograms(log_weight, hardest, codes, orders, size)
-    total = count.sum(axis=-1, keepdims=True)
-    fraction = count / np.maximum(total, 1.0)
-    mean_log = log_sum / np.maximum(count, 1.0)
-    scaled_log = (mean_log - normalization.hyperedge.offset[-1]) / normalization.hyperedge.scale[-1]
-    scaled_log = np.where(count > 0, scaled_log, 0.0)
-    if tokens == "binned":
-        token_parts = _binned_tokens(count, mean_log, normalization)
-    else:
-        token_parts = _set_tokens(codes, hardest, log_weight, orders, normalization)
+    if keys is None and "sampled" in (encoder, decoder):
+        keys = content_keys(jets.particle_features[..., :3], jets.mask)
+    source = HyperedgeSource(
+        *hardest_first(jets, codes, log_weight),
+        counts=np.minimum(counts, settings["hyperedges"]["max_particles"]),
+        normalization=normalization,
+        samples=samples,
+        keys=keys,
+        dtype=real_type,
+    )
+    tokens, targets = encoder_tokens(source, encoder), decoder_targets(source, decoder)
+    count, log_sum = source.histograms
+    fraction = count / np.maximum(count.sum(axis=-1, keepdims=True), 1.0)
+    scaled_log = np.where(count > 0, source.scale_log(log_sum / np.maximum(count, 1.0)), 0.0)
 
     momenta = four_momenta(jets.particle_features, jets.jet_features)
     jet = normalization.jet.forward(features.jet_targets(jets))
 
     def real(values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(dtype)
+
+    def whole(values: np.ndarray) -> Tensor:
+        """[n, T]; one row, where all jets share it, is viewed as many."""
+        return torch.from_numpy(values).expand(len(jets), -1)
 
     return JetBatch(
         momenta=real(momenta / normalization.momentum_scale),
@@ -141,68 +165,26 @@ def make_batch(
         jet_type=torch.full((len(jets),), type_index, dtype=torch.int64),
         edges=real(edges),
         edge_mask=torch.from_numpy(edge_mask),
-        hyperedges=real(token_parts[0]),
-        # (one row, where all jets share it, is viewed as many)
-        hyperedge_order=torch.from_numpy(token_parts[1]).expand(len(jets), -1),
-        hyperedge_count=real(token_parts[2]),
+        hyperedges=real(tokens.values),
+        hyperedge_order=whole(tokens.order),
+        hyperedge_count=real(tokens.count),
         set_fraction=real(fraction),
         set_log_weight=real(scaled_log),
+        sets=real(targets.values),
+        set_index=whole(targets.index),
+        set_mask=torch.from_numpy(targets.mask),
     )
 
 
-def _scaled_features(
-    codes: np.ndarray, log_weight: np.ndarray, normalization: Normalization
-) -> np.ndarray:
-    """[..., F] scaled hyperedge features of R_L bins and ln w."""
-    scaler = normalization.hyperedge
-    ratios = normalization.ln_ratio[:, codes]  # [orders, ...]
-    out = np.empty((*codes.shape, len(scaler.names)), dtype=np.float32)
-    out[..., :-1] = np.moveaxis(ratios, 0, -1)
-    out[..., -1] = log_weight
-    return (out - scaler.offset.astype(np.float32)) / scaler.scale.astype(np.float32)
-
-
-def _binned_tokens(
-    count: np.ndarray, mean_log: np.ndarray, normalization: Normalization
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One token for each order and occupied R_L bin; padded to the fullest jet of the batch."""
-    jets = len(count)
-    jet, order, code = np.nonzero(count)
-    if not len(jet):
-        width = len(normalization.hyperedge.names)
-        empty = np.zeros((jets, 0))
-        return np.zeros((jets, 0, width), dtype=np.float32), empty.astype(np.int64), empty
-    occupied = np.bincount(jet, minlength=jets)
-    starts = np.concatenate([[0], np.cumsum(occupied)[:-1]])
-    place = np.arange(len(jet)) - starts[jet]
-    shape = (jets, int(occupied.max()))
-    values = np.zeros((*shape, len(normalization.hyperedge.names)), dtype=np.float32)
-    values[jet, place] = _scaled_features(code, mean_log[jet, order, code], normalization)
-    orders = np.zeros(shape, dtype=np.int64)
-    orders[jet, place] = order
-    counts = np.zeros(shape, dtype=np.float32)
-    counts[jet, place] = count[jet, order, code]
-    return values, orders, counts
-
-
-def _set_tokens(
-    codes: np.ndarray,
-    hardest: np.ndarray,
-    log_weight: np.ndarray,
-    orders: list[int],
-    normalization: Normalization,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One token for each set; padded to the jet of the batch with the most particles."""
-    scaler = normalization.hyperedge
-    ratios = (normalization.ln_ratio.T - scaler.offset[:-1]) / scaler.scale[:-1]
-    scale, shift = scaler.scale[-1], -scaler.offset[-1] / scaler.scale[-1]
-    values, sizes = set_features(codes, hardest, log_weight / scale, orders, ratios, shift)
-    most = int(hardest.max())
-    lengths = [sets.set_count(most, order) for order in orders]
-    order_index = np.repeat(np.arange(len(orders)), lengths)
-    counts = np.concatenate(
-        [np.arange(length) < sizes[:, place, None] for place, length in enumerate(lengths)]
-        or [np.zeros(values.shape[:2], dtype=bool)],
-        axis=1,
-    ).astype(np.float32)
-    return values, order_index, counts
+def hardest_first(
+    jets: Jets, codes: np.ndarray, log_weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pair bins and ln w of particles that are sorted by falling pT, as they are in shards."""
+    pt = np.where(jets.mask, jets.particle_features[..., 2], -np.inf)
+    if np.all(pt[:, 1:] <= pt[:, :-1]):
+        return codes, log_weight
+    place = np.argsort(-pt, axis=1, kind="stable")
+    first, second = (place[:, members] for members in geometry.pair_indices(pt.shape[1]))
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    codes = np.take_along_axis(codes, high * (high - 1) // 2 + low, axis=1)
+    return codes, np.take_along_axis(log_weight, place, axis=1)

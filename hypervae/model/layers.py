@@ -41,6 +41,15 @@ class ResidualMLP(nn.Module):
         return hidden
 
 
+def one_hot(index: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """[...] int64 -> [..., classes] of a floating-point type.
+
+    Unlike `torch.nn.functional.one_hot` it never asks for the values, which a GPU would have to wait
+    for.
+    """
+    return (index.unsqueeze(-1) == torch.arange(classes, device=index.device)).to(dtype)
+
+
 def pool(values: Tensor, weights: Tensor) -> Tensor:
     """Weighted mean and maximum over tokens.
 
@@ -53,7 +62,8 @@ def pool(values: Tensor, weights: Tensor) -> Tensor:
     Returns
     -------
     [B, 2 C]
-        Zeros for a jet without tokens, so that every jet pools to finite numbers.
+        Zeros for a jet without tokens, so that every jet pools to finite numbers. Of tokens that
+        share the maximum, one gets its gradient.
     """
     total = weights.sum(dim=1, keepdim=True)
     share = weights / total.clamp_min(1.0)
@@ -61,7 +71,7 @@ def pool(values: Tensor, weights: Tensor) -> Tensor:
     if values.shape[1] == 0:
         return torch.cat([mean, torch.zeros_like(mean)], dim=-1)
     absent = (weights <= 0).unsqueeze(-1)
-    highest = values.masked_fill(absent, torch.finfo(values.dtype).min).amax(dim=1)
+    highest = values.masked_fill(absent, torch.finfo(values.dtype).min).max(dim=1).values
     return torch.cat([mean, torch.where(total > 0, highest, torch.zeros_like(highest))], dim=-1)
 
 
@@ -96,8 +106,8 @@ class LorentzNetwork(nn.Module):
             "hidden_s_channels": config.scalar_channels,
         }
         if self.full:
-            # The package's defaults are made for large GPUs; these are 10 times faster on a CPU.
-            primitives = {"sparse_gp": False, "sparse_linear": True}
+            # The package's own defaults are the other way round from the config's: for large GPUs.
+            primitives = {"sparse_gp": config.sparse_gp, "sparse_linear": config.sparse_linear}
             self.net = lgatr.LGATr(
                 num_blocks=config.blocks,
                 in_mv_channels=vectors_in,
@@ -119,6 +129,16 @@ class LorentzNetwork(nn.Module):
                 dropout_prob=config.dropout or None,
                 **scalars,
             )
+
+    @property
+    def recompute(self) -> bool:
+        """Whether blocks are computed again in the backward pass instead of being kept."""
+        return self.net._checkpoint_blocks
+
+    @recompute.setter
+    def recompute(self, on: bool) -> None:
+        # lgatr takes this at construction alone, but reads it in each forward pass
+        self.net._checkpoint_blocks = on
 
     def forward(self, vectors: Tensor, scalars: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Run the network; absent tokens are never attended to.

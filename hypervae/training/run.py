@@ -19,6 +19,7 @@ from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
 from hypervae.training.history import write_history
 from hypervae.training.loader import JetLoader
+from hypervae.training.prior import fit_prior
 from hypervae.training.trainer import Trainer
 
 HISTORY = "history.csv"
@@ -78,8 +79,9 @@ def train(
         )
     section = {key: value for key, value in config.items() if key not in ("model", "split")}
     torch.manual_seed(derive_seed(config["seed"], "weights"))
-    model = HyperVAE(merged, types, config["model"])
     device = choose_device(section["execution"]["device"])
+    model = HyperVAE(merged, types, config["model"], device)
+    model.gradient_checkpointing(section["execution"]["gradient_checkpointing"])
     loaders = {
         split: JetLoader(
             sources,
@@ -88,7 +90,7 @@ def train(
             split=split,
             split_config=config["split"],
             batch_size=config["batch_size"],
-            tokens=model.config.tokens(device),
+            model=model.config,
             seed=config["seed"],
         )
         for split in ("train", "validation")
@@ -98,7 +100,9 @@ def train(
             raise InputError(
                 shards[0], "split", found=f"no {split} jets in any shard", expected="some"
             )
-    name = fingerprint(config, merged, types)
+    # what `auto` stands for depends on the device, and decides the result
+    decided = {**config, "model": model.config.to_dict()}
+    name = fingerprint(decided, merged, types)
     checkpoints = Checkpoints(checkpoint_dir, name)
     trainer = Trainer(model, loaders["train"], loaders["validation"], section, checkpoints)
     state = read_checkpoint(resume) if resume is not None else checkpoints.load()
@@ -116,11 +120,13 @@ def train(
     trainer.fit()
     output_dir = Path(output_dir)
     trained = trainer.model.module
+    prior_error = fit_prior(trained, loaders["train"], section)
     training = {
         "config": {key: value for key, value in config.items() if key != "model"},
         "fingerprint": name,
         "best_epoch": trainer.best["epoch"] + 1,
         "validation_loss": trainer.best["loss"],
+        "prior_error": prior_error,
         "training_jets": loaders["train"].n_jets,
         "versions": software_versions(("torch", "lgatr", "lightning")),
     }

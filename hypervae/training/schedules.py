@@ -13,8 +13,15 @@ def learning_rate_factor(progress: float, warmup: float) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(rest, 1.0)))
 
 
-def kl_factor(progress: float, warmup: float) -> float:
-    """Linear rise of the KL weight to 1 over `warmup` (Bowman et al., arXiv:1511.06349)."""
+def kl_factor(progress: float, warmup: float, schedule: str = "linear", cycles: int = 4) -> float:
+    """Annealing of the KL weight: a linear rise to 1, then 1.
+
+    ``linear`` rises once, over the fraction `warmup` of the training (Bowman et al.,
+    arXiv:1511.06349); ``cyclical`` starts `cycles` times from 0 and each time rises over the
+    fraction `warmup` of the cycle (Fu et al., arXiv:1903.10145; their R is `warmup`).
+    """
+    if schedule == "cyclical" and progress < 1:
+        progress = (progress * cycles) % 1.0
     return 1.0 if warmup <= 0 else min(progress / warmup, 1.0)
 
 

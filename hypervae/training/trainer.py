@@ -18,7 +18,7 @@ from tqdm import tqdm
 from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
 from hypervae.model import HyperVAE, JetBatch
-from hypervae.model.losses import loss_terms, total_loss
+from hypervae.model.losses import LossTerms, total_loss
 from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints
 from hypervae.training.history import MeanOfTerms
@@ -84,9 +84,8 @@ class Trainer:
         self.model, self.optimizer = self.fabric.setup(model, optimizer)
         average = get_ema_multi_avg_fn(config["ema"])
         self.ema = AveragedModel(self.model.module, multi_avg_fn=average)
-        self.scale = torch.tensor(
-            model.normalization.particle.scale, dtype=torch.float32, device=self.fabric.device
-        )
+        clustered = model.config.hyperedge_decoder == "clustered"
+        self.loss_terms = LossTerms(model.normalization, config, clustered).to(self.fabric.device)
         self.steps_per_epoch = math.ceil(len(training) / config["accumulate"])
         self.total_steps = self.steps_per_epoch * config["epochs"]
         self.epoch = self.step_in_epoch = self.skipped = 0
@@ -170,7 +169,7 @@ class Trainer:
             disable=not sys.stderr.isatty(),
         ) as bar:
             for group in groups(batches, accumulate):
-                terms = self._optimizer_step(group)
+                terms = self.optimizer_step(group)
                 self.step_in_epoch += 1
                 bar.set_postfix(loss=f"{terms.get('total', math.nan):.3f}", refresh=False)
                 bar.update()
@@ -181,12 +180,13 @@ class Trainer:
                     saved = time.monotonic()
                     self._obey(watch)
 
-    def _optimizer_step(self, group: list[JetBatch]) -> dict[str, float]:
+    def optimizer_step(self, group: list[JetBatch]) -> dict[str, float]:
+        """Take one optimizer step with a group of batches; returns the mean of each term."""
         config, progress = self.config, self.step / self.total_steps
         factor = learning_rate_factor(progress, config["warmup"])
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = config["learning_rate"] * factor
-        kl = kl_factor(progress, config["kl_warmup"])
+        kl = kl_factor(progress, config["kl_warmup"], config["kl_schedule"], config["kl_cycles"])
         heat = temperature(progress, *config["gumbel_temperature"])
         jets = sum(len(batch) for batch in group)
         mean = MeanOfTerms()
@@ -197,7 +197,7 @@ class Trainer:
             batch = batch.to(self.fabric.device)
             with self.fabric.no_backward_sync(self.model, enabled=place < len(group) - 1):
                 decoded, mu, log_variance = self.model(batch, heat)
-                terms = loss_terms(decoded, batch, mu, log_variance, self.scale)
+                terms = self.loss_terms(decoded, batch, mu, log_variance)
                 loss = total_loss(terms, config["loss_weights"], kl)
                 finite = finite and bool(torch.isfinite(loss))
                 if not finite:
@@ -239,7 +239,7 @@ class Trainer:
             torch.manual_seed(derive_seed(self.config["seed"], "validation", number))
             batch = batch.to(self.fabric.device)
             decoded, mu, log_variance = model(batch)
-            terms = loss_terms(decoded, batch, mu, log_variance, self.scale)
+            terms = self.loss_terms(decoded, batch, mu, log_variance)
             total = total_loss(terms, self.config["loss_weights"], 1.0)
             values = {name: float(value) for name, value in terms.items()}
             mean.add({**values, "total": float(total)}, len(batch))

@@ -1,5 +1,1 @@
-"""`hypervae validate`: check any file of HyperVAE and say what is in it."""
-
-from hypervae.validation.validate import validate_file
-
-__all__ = ["validate_file"]
+"""Checks: of any file (`validate`), and of the equivariance of networks (`equivariance`)."""

@@ -16,6 +16,7 @@ WILDCARDS = {
     "observables": {"model": "first", "jet_type": "t"},
     "history": {"model": "first"},
     "correlators": {"model": "first"},
+    "equivariance": {"model": "first"},
     "summary": {},
     "workflow": {},
 }

@@ -138,6 +138,7 @@ DEPENDS = {
     "train": NORMALIZED | {"model", "training", "device"},
     "generate": NORMALIZED | {"model", "generation", "device"},
     "evaluate": IO | {"evaluation", "kinematics", "seeds"},
+    "equivariance": NORMALIZED | {"model", "validation"},
     "plot": IO | {"plotting"},
 }
 # Within a shared sub-package.
@@ -151,6 +152,7 @@ NOT_WITHIN = {
     "train": {"data.simulate", "data.jetnet", "data.importing"},
     "generate": {"data.simulate", "data.jetnet", "data.importing", "model.losses"},
     "evaluate": {"data.simulate", "data.jetnet", "data.importing"},
+    "equivariance": {"data.simulate", "data.importing", "model.losses", "validation.validate"},
     "plot": {"data.simulate", "data.jetnet", "data.importing", "data.split"},
 }
 
@@ -195,12 +197,13 @@ def test_a_change_makes_the_stages_stale_that_run_it(tmp_path, monkeypatch):
     assert stale_after("plotting/style.py", code) == {"plot"}
     assert stale_after("generation/generate.py", code) == {"generate"}
     assert stale_after("training/run.py", code) == {"train"}
-    assert stale_after("model/losses.py", code) == {"train"}
-    assert stale_after("model/decoder.py", code) == {"train", "generate"}
+    assert stale_after("model/losses/terms.py", code) == {"train"}
+    assert stale_after("model/decoder/decoder.py", code) == {"train", "generate", "equivariance"}
     assert stale_after("data/simulate.py", code) == {"simulate"}
-    assert stale_after("normalization/merge.py", code) == {"normalize", "train", "generate"}
-    after = {"correlators", "normalize", "train", "generate"}
-    assert stale_after("correlators/kernel.py", code) == after
+    after = {"normalize", "train", "generate", "equivariance"}
+    assert stale_after("normalization/merge.py", code) == after
+    assert stale_after("correlators/kernel.py", code) == {"correlators", *after}
+    assert stale_after("validation/transformations.py", code) == {"equivariance"}
     assert stale_after("data/jets.py", code) == set(DEPENDS)
     for file in ("config/schema.py", "cli/options.py", "cli/__init__.py", "progress.py"):
         assert stale_after(file, code) == set()

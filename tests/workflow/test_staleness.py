@@ -17,7 +17,8 @@ pytestmark = pytest.mark.xdist_group("workflow")
 PLOTS = {"plot_observables": 2, "plot_history": 2, "plot_correlators": 2, "plot_summary": 1}
 EVALUATE = {"evaluate_jets": 2, "plot_observables": 2, "plot_summary": 1}
 GENERATE = {"generate_jets": 2, **EVALUATE}
-TRAIN = {"train_model": 2, "plot_history": 2, **GENERATE}
+EQUIVARIANCE = {"measure_equivariance": 2}
+TRAIN = {"train_model": 2, "plot_history": 2, **GENERATE, **EQUIVARIANCE}
 NORMALIZE = {"merge_normalization": 2, "plot_correlators": 2, **TRAIN}
 CORRELATORS = {"compute_correlators": 4, **NORMALIZE}
 # The resolved config is rewritten whenever a key changes.
@@ -29,6 +30,7 @@ T_ONLY = {
     "train_model": 1,
     "generate_jets": 1,
     "evaluate_jets": 1,
+    "measure_equivariance": 1,
     "plot_observables": 1,
     "plot_history": 1,
     "plot_correlators": 1,
@@ -73,6 +75,7 @@ def edited(path, old, new):
         ({"normalization": {"method": "minmax"}}, {**NORMALIZE, **CONFIG}),
         ({"generate.seed": 7}, {**GENERATE, **CONFIG}),
         ({"evaluate": {"seed": 7}}, {**EVALUATE, **CONFIG}),
+        ({"equivariance": {"seed": 7}}, {**EQUIVARIANCE, **CONFIG}),
         ({"plot.bins": 30}, {**PLOTS, **CONFIG}),
         ({"data.simulation": {"pt_hat": {"t": [980, 1020]}}}, {**T_ONLY, **CONFIG}),
     ],
@@ -94,9 +97,9 @@ def test_another_shard_leaves_the_old_ones(finished):
     ("module", "old", "new", "stale"),
     [
         ("evaluation/metrics.py", "from __future__", "# a comment\nfrom __future__", {}),
-        ("model/losses.py", '"""The terms', '"""These are the terms', {}),
+        ("model/losses/sums.py", '"""Consistency', '"""The consistency', {}),
         ("evaluation/metrics.py", "import numpy as np", "import numpy as np\n\nX = 1", EVALUATE),
-        ("model/losses.py", "_SUM_WIDTHS = (0.1,", "_SUM_WIDTHS = (0.2,", TRAIN),
+        ("model/losses/sums.py", "_SUM_WIDTHS = (0.1,", "_SUM_WIDTHS = (0.2,", TRAIN),
         ("correlators/kernel.py", "_LANES = 16", "_LANES = 32", CORRELATORS),
         ("plotting/style.py", "import matplotlib", "X = 1\nimport matplotlib", PLOTS),
         ("errors.py", "class ConfigError", "X = 1\n\n\nclass ConfigError", {}),

@@ -75,6 +75,7 @@ def all_results():
     ]
     return [
         *evaluation_results(),
+        *expand("results/equivariance/{model}.json", model=PLAN.models),
         *expand("results/plots/{figure}.png", figure=[*figures, "summary"]),
         "results/config.yaml",
     ]

@@ -1,4 +1,4 @@
-# Generated against held-out jets, each metric beside its truth floor.
+# Generated against held-out jets, each metric beside its truth floor; the models' equivariance.
 
 
 rule evaluate_jets:
@@ -27,3 +27,37 @@ rule evaluate_jets:
         "python -m hypervae evaluate --generated {input.generated:q} --real {input.list:q}"
         " --jet-type {wildcards.jet_type} --model {wildcards.model} --config {params.config:q}"
         " --output {output.results:q} --arrays {output.arrays:q} > {log:q} 2>&1"
+
+
+rule measure_equivariance:
+    """Measure how far a trained model is from Lorentz equivariance, on held-out jets."""
+    input:
+        model=rules.train_model.output,
+        list=rules.list_model_files.output.shards,
+        shards=model_shards,
+    output:
+        results="results/equivariance/{model}.json",
+        table=report(
+            "results/equivariance/{model}.html",
+            caption="../report/equivariance.rst",
+            category="Equivariance",
+            labels={"model": "{model}"},
+        ),
+    log:
+        "logs/equivariance/{model}.log",
+    benchmark:
+        "results/timings/equivariance/{model}.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
+    params:
+        config=PLAN.section("equivariance"),
+        code=PLAN.code("equivariance"),
+        folder=lambda wildcards, input: str(Path(input.model[0]).parent),
+    shell:
+        "python -m hypervae equivariance --model {params.folder:q} --shards {input.list:q}"
+        " --threads {threads} --config {params.config:q} --output {output.results:q}"
+        " --table {output.table:q} > {log:q} 2>&1"

@@ -94,7 +94,17 @@ def leaves(section, path=()):
 
 @pytest.mark.parametrize(
     "stage",
-    ["simulate", "download", "correlators", "normalize", "train", "generate", "evaluate", "plot"],
+    [
+        "simulate",
+        "download",
+        "correlators",
+        "normalize",
+        "train",
+        "generate",
+        "evaluate",
+        "equivariance",
+        "plot",
+    ],
 )
 def test_every_key_is_an_option_and_takes_its_own_default(stage):
     defaults = resolve_section(stage, {})

@@ -32,3 +32,22 @@ def test_features_are_looked_up_set_by_set(orders):
             np.testing.assert_allclose(here[:, 2], wanted, rtol=1e-5)
             assert not values[jet, start + size : start + length].any()
             start += length
+
+
+def test_ln_w_twice_and_in_double_precision():
+    jets = toy_jets(3, seed=2, max_particles=9)
+    binning = Binning(40, 1e-3, 1.0)
+    codes = geometry.pair_bins(jets, binning)
+    log_weight = np.log(np.where(jets.mask, geometry.weights(jets), 1.0))
+    tables = np.random.default_rng(0).normal(size=(binning.size, 3))
+    arguments = (codes, jets.multiplicity, log_weight, [3, 4], tables)
+    once, _ = set_features(*arguments, shift=0.5)
+    twice, _ = set_features(*arguments, shift=0.5, times=2)
+    np.testing.assert_array_equal(twice[..., :-1], once)
+    np.testing.assert_array_equal(twice[..., -1], once[..., -1])
+    double, _ = set_features(*arguments, shift=0.5, dtype=np.float64)
+    assert double.dtype == np.float64
+    np.testing.assert_allclose(double, once, rtol=1e-6)
+    members = sets.set_members(int(jets.multiplicity[0]), 3)
+    wanted = log_weight[0][members].sum(axis=1) + 0.5
+    np.testing.assert_allclose(double[0, : len(members), -1], wanted, rtol=1e-13)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from hypervae.correlators import geometry, sets
 from tests.unit.correlators.jets import BINNING, jet_of, particles
-from tests.unit.toys import toy_jets
 
 ORDERS = [3, 4, 5, 6]
 
@@ -34,50 +33,20 @@ def test_the_numbers_of_the_design():
 
 @given(particles(largest=8), st.integers(2, 9))
 @settings(max_examples=60)
-def test_bins_and_histograms_are_those_of_each_set(rows, hardest):
+def test_the_bin_of_a_set_is_the_largest_of_its_pairs(rows, hardest):
     jets = jet_of(rows, slots=len(rows) + 1)
     codes = geometry.pair_bins(jets, BINNING)
     i, j = geometry.pair_indices(jets.particle_features.shape[1])
     code_of = dict(zip(zip(i.tolist(), j.tolist(), strict=True), codes[0].tolist(), strict=True))
-    log_weight = np.log(np.where(jets.mask, geometry.weights(jets), 1.0))
     count = min(hardest, len(rows))
-    counts, logs = sets.set_histograms(log_weight, np.array([count]), codes, ORDERS, BINNING.size)
-    for row, order in enumerate(ORDERS):
-        members = sets.set_members(count, order)
+    for order in ORDERS:
         farthest = [
             max(code_of[pair] for pair in itertools.combinations(one, 2))
-            for one in members.tolist()
+            for one in sets.set_members(count, order).tolist()
         ]
         bins = sets.set_bins(codes[0], count, order)
         assert bins.tolist() == farthest
         assert bins.dtype == codes.dtype
-        ln_w = log_weight[0][members].sum(axis=1)
-        np.testing.assert_array_equal(counts[0, row], np.bincount(bins, minlength=BINNING.size))
-        np.testing.assert_allclose(
-            logs[0, row], np.bincount(bins, ln_w, BINNING.size), rtol=1e-6, atol=1e-5
-        )
-
-
-def test_histograms_of_full_jets_hold_every_set():
-    jets = toy_jets(6)
-    counts, logs = sets.set_histograms(
-        np.log(np.where(jets.mask, geometry.weights(jets), 1.0)),
-        jets.multiplicity,
-        geometry.pair_bins(jets, BINNING),
-        ORDERS,
-        BINNING.size,
-    )
-    wanted = [[math.comb(n, order) for order in ORDERS] for n in jets.multiplicity]
-    np.testing.assert_array_equal(counts.sum(axis=2), wanted)
-    assert np.all(logs <= 0)
-
-
-def test_without_orders_there_are_no_histograms():
-    jets = toy_jets(3)
-    counts, logs = sets.set_histograms(
-        np.zeros((3, 30)), jets.multiplicity, geometry.pair_bins(jets, BINNING), [], BINNING.size
-    )
-    assert counts.shape == logs.shape == (3, 0, BINNING.size)
 
 
 @given(
@@ -99,15 +68,3 @@ def test_moments_of_ln_w_in_closed_form(logs, order, shift):
     centred = brute - shift
     wanted = (len(brute), centred.sum(), (centred**2).sum(), brute.min(), brute.max())
     np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-9)
-
-
-def test_sets_are_counted_among_64_particles_and_no_more():
-    generator = np.random.default_rng(0)
-    jets = jet_of(np.column_stack([generator.normal(0, 0.1, (65, 2)), np.ones(65)]))
-    codes = geometry.pair_bins(jets, BINNING)
-    arguments = (codes, [3], BINNING.size)
-    counts, _ = sets.set_histograms(np.zeros((1, 65)), np.array([64]), *arguments)
-    wanted = np.bincount(sets.set_bins(codes[0], 64, 3), minlength=BINNING.size)
-    np.testing.assert_array_equal(counts[0, 0], wanted)
-    with pytest.raises(ValueError, match="64 particles at most, not 65"):
-        sets.set_histograms(np.zeros((1, 65)), np.array([65]), *arguments)

@@ -9,7 +9,7 @@ from hypervae.correlators.stage import compute_correlators
 from hypervae.data.shard import ShardReader
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.generation.generate import generate_jets
-from hypervae.validation import validate_file
+from hypervae.validation.validate import validate_file
 from tests.unit.chain import CORRELATORS
 
 

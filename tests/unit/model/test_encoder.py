@@ -41,7 +41,7 @@ def test_more_slots_do_not_change_the_latent(model, normalization, tokens):
     jets = small_jets(12, seed=5)
     padded = Jets(np.pad(jets.particle_features, [(0, 0), (0, 5), (0, 0)]), jets.jet_features)
     one, other = (
-        make_batch(j, normalization, dtype=torch.float64, tokens=tokens) for j in (jets, padded)
+        make_batch(j, normalization, dtype=torch.float64, encoder=tokens) for j in (jets, padded)
     )
     assert one.edges.shape != other.edges.shape
     same(latent(model, one), latent(model, other))
@@ -93,16 +93,19 @@ def test_the_order_of_particles_pairs_and_sets_does_not_matter(model, batch):
     same(latent(model, turned), latent(model, batch))
 
 
-def test_one_token_a_bin_equals_one_a_set_without_ln_w(model, normalization):
+@pytest.mark.parametrize("cross_attention", [True, False])
+def test_one_token_a_bin_equals_one_a_set_without_ln_w(normalization, cross_attention):
     # Sets of one order and bin differ in ln w alone: without it, counts and sets pool to the same.
-    jets = small_jets(12, seed=5)
+    options = {"hyperedge_log_weight": False, "hyperedge_weight_sum": False}
     found = []
-    for tokens in ("binned", "mlp"):
-        batch = make_batch(jets, normalization, dtype=torch.float64, tokens=tokens)
-        features = batch.hyperedges.clone()
-        features[..., -1] = 0.3
-        found.append(latent(model, replace(batch, hyperedges=features)))
-    same(*found)
+    for mode in ("binned", "mlp", "chunked"):
+        torch.manual_seed(3)
+        config = {**MODEL, **options, "hyperedge_encoder": mode, "cross_attention": cross_attention}
+        model = HyperVAE(normalization, ["g"], {**config, "hyperedge_chunk": 40}).double().eval()
+        batch = model.batch(small_jets(12, seed=5))
+        found.append(latent(model, batch))
+    same(found[0], found[1])
+    same(found[0], found[2])
 
 
 @pytest.mark.parametrize("kind", ["slim", "full"])

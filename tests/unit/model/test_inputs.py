@@ -12,19 +12,18 @@ from hypervae.correlators.geometry import pair_bins, pair_indices
 from hypervae.data.shard import ShardReader
 from hypervae.kinematics import four_momenta
 from hypervae.model import make_batch
+from hypervae.model.hyperedges.rules import MODES
 from tests.unit.chain import small_jets
-
-TOKENS = ("binned", "mlp")
 
 
 def hardest(jets, normalization):
     return np.minimum(jets.multiplicity, normalization.settings["hyperedges"]["max_particles"])
 
 
-@pytest.mark.parametrize("tokens", TOKENS)
+@pytest.mark.parametrize("tokens", MODES)
 def test_shapes(normalization, tokens):
     jets = small_jets(9)
-    batch = make_batch(jets, normalization, tokens=tokens, type_index=1)
+    batch = make_batch(jets, normalization, encoder=tokens, type_index=1)
     slots, orders = jets.particle_features.shape[1], len(normalization.hyperedge_orders)
     pairs, size = slots * (slots - 1) // 2, normalization.binning.size
     assert len(batch) == 9
@@ -35,7 +34,7 @@ def test_shapes(normalization, tokens):
     assert batch.edge_mask.shape == (9, pairs)
     assert batch.jet.shape == (9, 3)
     assert batch.jet_type.tolist() == [1] * 9
-    assert batch.hyperedges.shape[2] == len(normalization.hyperedge.names)
+    assert batch.hyperedges.shape[2] == len(normalization.hyperedge.names) + 1
     assert batch.hyperedges.shape[:2] == batch.hyperedge_count.shape
     assert batch.hyperedge_count.shape == batch.hyperedge_order.shape
     assert batch.set_fraction.shape == batch.set_log_weight.shape == (9, orders, size)
@@ -45,10 +44,10 @@ def test_shapes(normalization, tokens):
         assert torch.isfinite(value).all(), field.name
 
 
-@pytest.mark.parametrize("tokens", TOKENS)
+@pytest.mark.parametrize("tokens", MODES)
 def test_every_set_is_counted_once(normalization, tokens):
     jets = small_jets(20)
-    batch = make_batch(jets, normalization, tokens=tokens)
+    batch = make_batch(jets, normalization, encoder=tokens)
     for index, order in enumerate(normalization.hyperedge_orders):
         count = (batch.hyperedge_count * (batch.hyperedge_order == index)).sum(1)
         expected = [math.comb(int(n), order) for n in hardest(jets, normalization)]
@@ -105,8 +104,7 @@ def test_edges_by_hand(normalization):
 
 
 def brute_force(jets, normalization):
-    """For each jet and set: order, R_L bin, ln w and scaled features."""
-    scaler = normalization.hyperedge
+    """For each jet and set: order, R_L bin and ln w."""
     for jet, n in enumerate(hardest(jets, normalization)):
         particles = jets.particle_features[jet].astype(np.float64)
         weights = particles[:, 2] / particles[:, 2].sum()
@@ -119,35 +117,16 @@ def brute_force(jets, normalization):
                 )
                 code = int(np.searchsorted(normalization.binning.edges, farthest, side="right"))
                 ln_w = sum(math.log(weights[member]) for member in members)
-                features = np.array([*normalization.ln_ratio[:, code], ln_w])
-                rows.append((index, code, ln_w, (features - scaler.offset) / scaler.scale))
+                rows.append((index, code, ln_w))
         yield rows
 
 
-def ordered(order, features):
-    rows = np.concatenate([np.asarray(order)[:, None], np.asarray(features)], axis=1)
-    return rows[np.lexsort(rows.round(3).T)]
-
-
-def test_one_token_a_set_equals_brute_force(normalization):
+def test_histograms_equal_brute_force(normalization):
     jets = small_jets(8, seed=2)
-    batch = make_batch(jets, normalization, tokens="mlp")
-    for jet, rows in enumerate(brute_force(jets, normalization)):
-        here = batch.hyperedge_count[jet] == 1
-        assert int(here.sum()) == len(rows)
-        assert (batch.hyperedges[jet][~here] == 0).all()
-        if rows:
-            expected = ordered([row[0] for row in rows], [row[3] for row in rows])
-            found = ordered(batch.hyperedge_order[jet][here], batch.hyperedges[jet][here])
-            np.testing.assert_allclose(found, expected, atol=1e-3)
-
-
-def test_one_token_a_bin_equals_brute_force(normalization):
-    jets = small_jets(8, seed=2)
-    batch = make_batch(jets, normalization, tokens="binned")
+    batch = make_batch(jets, normalization, encoder="binned")
     for jet, rows in enumerate(brute_force(jets, normalization)):
         bins = {}
-        for index, code, ln_w, _ in rows:
+        for index, code, ln_w in rows:
             bins.setdefault((index, code), []).append(ln_w)
         here = batch.hyperedge_count[jet] > 0
         assert int(here.sum()) == len(bins)
@@ -163,22 +142,22 @@ def test_one_token_a_bin_equals_brute_force(normalization):
             assert float(batch.set_log_weight[jet, index, code]) == pytest.approx(mean, abs=1e-4)
 
 
-@pytest.mark.parametrize("tokens", TOKENS)
+@pytest.mark.parametrize("tokens", MODES)
 def test_stored_and_recomputed_bins_give_the_same_batch(chain, normalization, tokens):
     with ShardReader(chain.shards[1]) as shard, CorrelatorReader(chain.correlators[1]) as file:
         jets, codes = shard.read(), file.pair_bins()
     np.testing.assert_array_equal(codes, pair_bins(jets, normalization.binning))
-    stored = make_batch(jets, normalization, codes=codes, tokens=tokens)
-    fresh = make_batch(jets, normalization, tokens=tokens)
+    stored = make_batch(jets, normalization, codes=codes, encoder=tokens)
+    fresh = make_batch(jets, normalization, encoder=tokens)
     for field in fields(stored):
         assert torch.equal(getattr(stored, field.name), getattr(fresh, field.name)), field.name
 
 
-@pytest.mark.parametrize("tokens", TOKENS)
+@pytest.mark.parametrize("tokens", MODES)
 def test_a_batch_of_one_particle_jets_has_no_tokens(normalization, tokens):
     jets = small_jets(40)[np.array([0])]
     assert jets.multiplicity.tolist() == [1]
-    batch = make_batch(jets, normalization, tokens=tokens)
+    batch = make_batch(jets, normalization, encoder=tokens)
     assert batch.hyperedges.shape[1] == 0
     assert not batch.edge_mask.any()
     for field in fields(batch):

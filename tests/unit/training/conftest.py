@@ -32,7 +32,7 @@ def run(chain, train_config, tmp_path):
 @pytest.fixture
 def stop_at(monkeypatch):
     """Send this process a signal within a given optimizer step (counted from now)."""
-    step = Trainer._optimizer_step
+    step = Trainer.optimizer_step
 
     def stop_at(number, kind=signal.SIGTERM):
         done = []
@@ -43,7 +43,7 @@ def stop_at(monkeypatch):
                 os.kill(os.getpid(), kind)
             return step(self, group)
 
-        monkeypatch.setattr(Trainer, "_optimizer_step", with_signal)
+        monkeypatch.setattr(Trainer, "optimizer_step", with_signal)
         return done
 
     return stop_at

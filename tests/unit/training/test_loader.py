@@ -10,6 +10,7 @@ from hypervae.correlators.stage import compute_correlators
 from hypervae.data.shard import ShardReader, write_shard
 from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
+from hypervae.model import ModelConfig
 from hypervae.normalization.sources import find_sources
 from hypervae.training import loader as loader_module
 from hypervae.training.loader import JetLoader
@@ -18,7 +19,7 @@ from tests.unit.chain import CORRELATORS, JETS, SPLIT, small_jets
 
 @pytest.fixture
 def make(chain):
-    def make(split="train", batch_size=16, seed=1, tokens="binned"):
+    def make(split="train", batch_size=16, seed=1, encoder="binned"):
         merged = chain.merged
         return JetLoader(
             find_sources(chain.shards, chain.correlators, merged, chain.normalization),
@@ -27,7 +28,7 @@ def make(chain):
             split=split,
             split_config=SPLIT,
             batch_size=batch_size,
-            tokens=tokens,
+            model=ModelConfig.of({"hyperedge_encoder": encoder, "hyperedge_decoder": "binned"}),
             seed=seed,
         )
 
@@ -118,7 +119,7 @@ def test_types_keep_their_index(chain, make):
             jets = reader.read()
         for row in jets.particle_features[:, :2, :3]:
             heavy[tuple(np.round(row.flatten().astype(float), 6))] = jet_type
-    for batch in make(tokens="mlp").epoch(0):
+    for batch in make(encoder="mlp").epoch(0):
         for row, kind in zip(batch.coordinates, batch.jet_type.tolist(), strict=True):
             key = tuple(np.round(row[:2].flatten().tolist(), 6))
             assert "qg"[kind] == heavy[key]

@@ -36,6 +36,15 @@ def test_kl_weight_rises_to_one():
     assert kl_factor(0.0, 0.0) == 1.0
 
 
+def test_cyclical_kl_weight_rises_in_each_cycle():
+    progress = [0.0, 0.0625, 0.125, 0.2, 0.25, 0.3125, 0.5, 0.9, 1.0, 1.2]
+    found = [kl_factor(x, 0.5, "cyclical", 4) for x in progress]
+    assert found == pytest.approx([0, 0.5, 1, 1, 0, 0.5, 0, 1, 1, 1])
+    assert kl_factor(0.0, 0.0, "cyclical", 4) == 1.0
+    one = [kl_factor(x, 0.4, "cyclical", 1) for x in progress]
+    assert one == pytest.approx([kl_factor(x, 0.4) for x in progress])
+
+
 def test_temperature_falls_geometrically():
     found = [temperature(x, 1.0, 0.25) for x in (0.0, 0.5, 1.0, 2.0)]
     assert found == pytest.approx([1.0, 0.5, 0.25, 0.25])

@@ -11,6 +11,7 @@ import torch
 from hypervae.data.split import SPLITS
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.model import HyperVAE
+from hypervae.model.losses import TERMS
 from hypervae.normalization import Normalization
 from hypervae.normalization.sources import find_sources
 from hypervae.training import trainer as trainer_module
@@ -59,7 +60,7 @@ def trainer(chain, train_config, tmp_path):
                 split=split,
                 split_config=SPLIT,
                 batch_size=config["batch_size"],
-                tokens="binned",
+                model=model.config,
                 seed=1,
             )
             for split in ("train", "validation")
@@ -88,6 +89,11 @@ def test_training_lowers_the_validation_loss(run, tmp_path):
     assert about["best_epoch"] == best["epoch"]
     assert about["validation_loss"] == pytest.approx(best["val_total"], rel=1e-6)
     assert about["training_jets"] > 0
+    # each term is logged, the consistency of edges and hyperedges too
+    for side in ("train", "val"):
+        logged = [name.removeprefix(f"{side}_") for name in rows[0] if name.startswith(side)]
+        assert logged == [*TERMS, "total"]
+        assert all(row[f"{side}_{term}"] > 0 for row in rows for term in TERMS)
 
 
 def test_the_same_config_gives_the_same_model(run, tmp_path):
@@ -146,9 +152,9 @@ def test_a_corrupt_last_checkpoint_costs_only_the_work_since_the_one_before(
     (folder,) = (tmp_path / "b").iterdir()
     (folder / LAST).write_bytes((folder / LAST).read_bytes()[:1000])
     steps = []
-    step = Trainer._optimizer_step
+    step = Trainer.optimizer_step
     monkeypatch.setattr(
-        Trainer, "_optimizer_step", lambda self, group: steps.append(1) or step(self, group)
+        Trainer, "optimizer_step", lambda self, group: steps.append(1) or step(self, group)
     )
     run("parts", "b", **LONG)
     assert len(steps) == (EPOCHS - 1) * STEPS
@@ -161,7 +167,7 @@ def test_a_finished_run_is_not_trained_again(run, tmp_path, monkeypatch):
     def fail(self, group):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(Trainer, "_optimizer_step", fail)
+    monkeypatch.setattr(Trainer, "optimizer_step", fail)
     run("other")
     assert_equal_runs("one", "other", tmp_path)
 
@@ -173,9 +179,9 @@ def test_another_config_does_not_resume_by_itself_but_by_hand(run, stop_at, tmp_
     monkeypatch.undo()
     (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
     steps = []
-    step = Trainer._optimizer_step
+    step = Trainer.optimizer_step
     monkeypatch.setattr(
-        Trainer, "_optimizer_step", lambda self, group: steps.append(self.step) or step(self, group)
+        Trainer, "optimizer_step", lambda self, group: steps.append(self.step) or step(self, group)
     )
     run("fresh", learning_rate=2e-3)
     assert steps == list(range(2 * STEPS))
@@ -229,7 +235,7 @@ def gradients(trainer, monkeypatch, **changes):
     made.model.train()
     group = next(groups(made.training.epoch(0), made.config["accumulate"]))
     assert sum(map(len, group)) == 16
-    made._optimizer_step(group)
+    made.optimizer_step(group)
     return found
 
 
@@ -263,7 +269,7 @@ def test_a_short_last_batch_weighs_less(trainer, monkeypatch):
             return torch.tensor(1.0)
 
         monkeypatch.setattr(made.fabric, "clip_gradients", record)
-        means = made._optimizer_step(group)
+        means = made.optimizer_step(group)
         found.append((kept, means))
     norm = torch.sqrt(sum(g.square().sum() for g in found[0][0].values() if g is not None))
     for name, gradient in found[0][0].items():
@@ -293,11 +299,11 @@ def test_a_step_without_a_finite_loss_is_skipped(trainer, monkeypatch):
     spoil_loss(monkeypatch, {1})
     batches = list(made.training.epoch(0))
     before = weights(made)
-    made._optimizer_step(batches[:1])
+    made.optimizer_step(batches[:1])
     assert torch.equal(weights(made), before)
     assert made.skipped == 1
     assert made.running.jets == 0
-    made._optimizer_step(batches[1:2])
+    made.optimizer_step(batches[1:2])
     assert not torch.equal(weights(made), before)
     assert made.skipped == 0
 
@@ -306,7 +312,7 @@ def test_a_bad_batch_spoils_its_whole_group(trainer, monkeypatch):
     made = trainer(batch_size=8, accumulate=2)
     spoil_loss(monkeypatch, {2})
     before = weights(made)
-    made._optimizer_step(list(made.training.epoch(0))[:2])
+    made.optimizer_step(list(made.training.epoch(0))[:2])
     assert torch.equal(weights(made), before)
     assert all(p.grad is None for p in made.model.module.parameters())
 
@@ -318,11 +324,11 @@ def test_a_step_without_a_finite_gradient_is_skipped(trainer, value):
     handle = parameter.register_hook(lambda gradient: gradient * value)
     batches = list(made.training.epoch(0))
     before = weights(made)
-    made._optimizer_step(batches[:1])
+    made.optimizer_step(batches[:1])
     assert torch.equal(weights(made), before)
     assert made.skipped == 1
     handle.remove()
-    made._optimizer_step(batches[1:2])
+    made.optimizer_step(batches[1:2])
     assert torch.isfinite(weights(made)).all()
 
 
@@ -358,7 +364,7 @@ def test_gradients_are_clipped(trainer, monkeypatch):
         return step(*arguments)
 
     monkeypatch.setattr(made.optimizer, "step", record)
-    made._optimizer_step(list(made.training.epoch(0))[:1])
+    made.optimizer_step(list(made.training.epoch(0))[:1])
     assert float(norms[0]) == pytest.approx(1e-3, rel=1e-2)
 
 

@@ -7,7 +7,7 @@ from torch_geometric.data import Data
 from hypervae.data.exporting import export_graphs
 from hypervae.data.shard import write_shard
 from hypervae.errors import InputError
-from hypervae.validation import validate_file
+from hypervae.validation.validate import validate_file
 from tests.unit.chain import JETS, small_jets
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from hypervae.model import HyperVAE
-from hypervae.model.decoder import LN_PTREL_RANGE, presence_of
+from hypervae.model.decoder.interface import LN_PTREL_RANGE, presence_of
 from hypervae.model.references import jet_tetrad, minkowski
 from tests.unit.chain import MODEL
 from tests.unit.model.lorentz import GENERAL, boost, rotation
@@ -86,7 +86,7 @@ def test_other_references_change_the_output(model):
 
 def test_vectors_carry_the_particles(model, monkeypatch):
     expected = decode(model).coordinates
-    network = model.decoder.particles
+    network = model.decoder.particles.network
     forward = network.forward
     monkeypatch.setattr(
         network, "forward", lambda vectors, *rest: forward(torch.zeros_like(vectors), *rest)
@@ -103,9 +103,9 @@ def test_unused_slots_do_not_change_used_ones(model):
     presence[:, :4] = 1
     tetrad = jet_tetrad(latent)
     with torch.no_grad():
-        before, _ = decoder.decode_particles(state, presence, tetrad)
-        decoder.slot_embedding[4:] += 3.0
-        after, _ = decoder.decode_particles(state, presence, tetrad)
+        before = decoder.particles(state, presence, tetrad).coordinates
+        decoder.particles.slot_embedding[4:] += 3.0
+        after = decoder.particles(state, presence, tetrad).coordinates
     torch.testing.assert_close(before[:, :4], after[:, :4], rtol=0, atol=1e-12)
     assert not torch.allclose(before[:, 4:], after[:, 4:])
 

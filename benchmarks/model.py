@@ -1,0 +1,205 @@
+"""Jets per second of the default model, in training and in generation; prints one line of JSON.
+
+``python -m benchmarks.model``. 30-particle gluon jets with all 31,465 sets of 3 and 4 particles,
+batches of 64, 2 threads. Training is the trainer's own optimizer step on batches of the loader:
+look-up of features, forward, all default losses, backward, clipping, step and moving average.
+``share`` is what each branch, run forward and backward alone on the same batch, takes of that step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.jets import gluon_jets
+from hypervae.config import resolve_section
+from hypervae.correlators.stage import compute_correlators
+from hypervae.data.shard import write_shard
+from hypervae.model import HyperVAE
+from hypervae.normalization import Normalization, merge_normalization
+from hypervae.normalization.sources import find_sources
+from hypervae.training.checkpoint import Checkpoints
+from hypervae.training.loader import JetLoader
+from hypervae.training.trainer import Trainer
+
+BATCH = 64
+BRANCHES = {
+    "encoder particles": "encoder.particles",
+    "encoder edges": "encoder.edges",
+    "encoder hyperedges": "encoder.hyperedges",
+    "encoder fusion": "encoder.fusion",
+    "decoder particles": "decoder.particles",
+    "decoder edges": "decoder.edges",
+    "decoder hyperedges": "decoder.hyperedges",
+}
+
+
+def prepare(folder: Path) -> tuple[list[Path], list[Path], Path]:
+    """Write a shard of jets with 30 particles, its correlators and their normalization."""
+    jets = gluon_jets()
+    jets = jets[jets.multiplicity == 30]
+    shard, correlators, normalization = (
+        folder / name for name in ("shard.h5", "correlators.h5", "normalization.h5")
+    )
+    write_shard(shard, jets, source="benchmark")
+    config = resolve_section("correlators", {"split": {"fractions": [0.9, 0.1, 0.0]}})
+    compute_correlators(shard, correlators, config)
+    merge_normalization([correlators], normalization, {"method": "zscore"})
+    return [shard], [correlators], normalization
+
+
+def make_trainer(files: tuple[list[Path], list[Path], Path], folder: Path, lgatr: str) -> Trainer:
+    """The default recipe for the default model, with slim or full L-GATr."""
+    shards, correlators, path = files
+    normalization = Normalization.read(path)
+    config = resolve_section("train", {"batch_size": BATCH, "model": {"lgatr": lgatr}})
+    config["execution"]["device"] = "cpu"
+    torch.manual_seed(1)
+    model = HyperVAE(normalization, ["g"], config["model"])
+    sources = find_sources(shards, correlators, normalization, path)
+    loaders = [
+        JetLoader(
+            sources,
+            normalization,
+            jet_types=["g"],
+            split=split,
+            split_config=normalization.settings["split"],
+            batch_size=BATCH,
+            model=model.config,
+            seed=1,
+        )
+        for split in ("train", "validation")
+    ]
+    return Trainer(model, *loaders, config, Checkpoints(folder, lgatr))
+
+
+def seconds(function: Callable[[], Any], repeats: int) -> float:
+    """Best time of one call."""
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def apart(value: Any) -> Any:
+    """Copy of an argument that is cut off the graph, and asks for its gradient where it had one."""
+    if isinstance(value, Tensor):
+        return value.detach().requires_grad_(value.requires_grad)
+    if is_dataclass(value):
+        return replace(value, **{f.name: apart(getattr(value, f.name)) for f in fields(value)})
+    return value
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """The tensors with a gradient of what a module returned."""
+    if isinstance(value, Tensor):
+        return [value] if value.requires_grad else []
+    if is_dataclass(value):
+        value = [getattr(value, f.name) for f in fields(value)]
+    elif isinstance(value, dict):
+        value = value.values()
+    return [t for item in value or () for t in tensors(item)]
+
+
+def branch_seconds(trainer: Trainer, batch: Any, repeats: int) -> dict[str, float]:
+    """Time of each branch forward and backward, on the arguments that it gets in a step."""
+    model, caught = trainer.model.module, {}
+    names = {**BRANCHES, "losses": None}
+    handles = []
+    for name, path in names.items():
+        module = trainer.loss_terms if path is None else model.get_submodule(path)
+
+        def catch(_: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
+            caught[name] = (args, kwargs)
+
+        handles.append(module.register_forward_pre_hook(catch, with_kwargs=True))
+    trainer.optimizer_step([batch])
+    for handle in handles:
+        handle.remove()
+    found = {}
+    for name, path in names.items():
+        module = trainer.loss_terms if path is None else model.get_submodule(path)
+        # the trainer calls a branch on the decoder's methods too: keep to forward
+        args, kwargs = caught[name]
+
+        def once(module: nn.Module = module, args: Any = args, kwargs: Any = kwargs) -> None:
+            some = [apart(value) for value in args]
+            out = tensors(module(*some, **{key: apart(value) for key, value in kwargs.items()}))
+            torch.autograd.backward(out, [torch.ones_like(value) for value in out])
+
+        found[name] = seconds(once, repeats)
+    model.zero_grad(set_to_none=True)
+    return found
+
+
+def measure(lgatr: str, files: tuple[list[Path], list[Path], Path], folder: Path, steps: int):
+    """The figures of one kind of network."""
+    trainer = make_trainer(files, folder, lgatr)
+    model = trainer.model.module
+    model.train()
+    batches = trainer.training.epoch(0)
+    for _ in range(2):  # compilation, and the optimizer's own memory
+        batch = next(batches)
+        trainer.optimizer_step([batch])
+    rates, looked_up, stepped = [], [], []
+    for _ in range(steps):
+        start = time.perf_counter()
+        batch = next(batches)
+        middle = time.perf_counter()
+        trainer.optimizer_step([batch])
+        end = time.perf_counter()
+        looked_up.append(middle - start)
+        stepped.append(end - middle)
+        rates.append(len(batch) / (end - start))
+    step = sorted(stepped)[steps // 2] + sorted(looked_up)[steps // 2]
+    parts = {"features": sorted(looked_up)[steps // 2]}
+    parts.update(branch_seconds(trainer, batch, 3))
+    share = {name: round(value / step, 3) for name, value in parts.items()}
+    share["rest"] = round(max(1 - sum(share.values()), 0.0), 3)
+    model.eval()
+    model.generate(512, seed=1)
+    jets = 2048 if lgatr == "slim" else 512
+    made = seconds(lambda: model.generate(jets, seed=1), 3)
+    config = model.config
+    return {
+        "train_jets_per_s": round(sorted(rates)[steps // 2], 1),
+        "generate_jets_per_s": round(jets / made),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "hyperedge_encoder": config.hyperedge_encoder,
+        "hyperedge_decoder": config.hyperedge_decoder,
+        "width": config.hyperedge_width,
+        "hyperedges_per_jet": int(batch.hyperedge_count.sum(1).mean()),
+        "share": share,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--steps", type=int, default=20, help="optimizer steps; their median counts"
+    )
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--kinds", nargs="+", default=["slim", "full"])
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = prepare(folder)
+        steps = {"slim": options.steps, "full": max(options.steps // 4, 3)}
+        found = {kind: measure(kind, files, folder, steps[kind]) for kind in options.kinds}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

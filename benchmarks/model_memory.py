@@ -1,0 +1,152 @@
+"""The largest batch of the full-data configuration that fits a small GPU; prints one line of JSON.
+
+``python -m benchmarks.model_memory``. The `model` section of ``config/jetnet.yaml``, jets of 30
+particles with 31,465 hyperedges each, and one step of training: forward, all losses, backward,
+AdamW and the moving average. No GPU is needed and none is asked: the step runs on fake tensors,
+which have shapes and no content, and counts the bytes of all that are alive
+(`tensor_memory.TensorMemory`): weights, gradients, states of the optimizer, moving average, batch,
+activations, temporaries. Not in it are the CUDA context, the allocator's rounding and the
+workspaces of kernels; the budget of 3.5 GB leaves half a GB of a 4 GB card to them. Operations are
+those of a CPU; fused attention keeps as little on a GPU.
+
+Per mode of the hyperedge encoder (and decoder, where it is the same), without and with gradient
+checkpointing: the largest batch within the budget, and the GB that a batch of 2 takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from benchmarks.model import prepare
+from benchmarks.tensor_memory import TensorMemory
+from hypervae.config import resolve_section
+from hypervae.data.shard import ShardReader
+from hypervae.errors import ConfigError
+from hypervae.model import HyperVAE, JetBatch
+from hypervae.model.hyperedges.rules import MODES
+from hypervae.model.losses import LossTerms, total_loss
+from hypervae.normalization import Normalization
+
+CONFIG = Path(__file__).resolve().parents[1] / "config/jetnet.yaml"
+BUDGET = 3.5e9
+
+
+def to_fake(mode: FakeTensorMode, module: nn.Module) -> None:
+    """Replace all parameters and buffers by fake ones."""
+    for part in module.modules():
+        for name, value in list(part._parameters.items()):
+            if value is not None:
+                fake = mode.from_tensor(value.detach())
+                part._parameters[name] = nn.Parameter(fake, requires_grad=value.requires_grad)
+        for name, value in list(part._buffers.items()):
+            if value is not None:
+                part._buffers[name] = mode.from_tensor(value)
+
+
+def widened(mode: FakeTensorMode, batch: JetBatch, size: int) -> JetBatch:
+    """A fake batch of `size` jets like those of a batch."""
+    with mode:
+        return replace(
+            batch,
+            **{
+                f.name: torch.empty((size, *value.shape[1:]), dtype=value.dtype)
+                for f in fields(batch)
+                for value in [getattr(batch, f.name)]
+            },
+        )
+
+
+def step_bytes(
+    model: HyperVAE, losses: LossTerms, batch: JetBatch, size: int, mode: FakeTensorMode
+) -> int:
+    """Peak bytes of a step with `size` jets."""
+    many = widened(mode, batch, size)
+    optimizer = torch.optim.AdamW(model.parameters())
+    trained = [p for p in model.parameters() if p.requires_grad]
+    held = [*model.parameters(), *model.buffers(), *losses.buffers()]
+    held += [getattr(many, f.name) for f in fields(many)]
+    fixed = sum(t.untyped_storage().nbytes() for t in held)
+    fixed += 3 * sum(p.untyped_storage().nbytes() for p in trained)  # AdamW's two, and the average
+    memory = TensorMemory()
+    with mode, memory:
+        decoded, mean, log_variance = model(many, 0.5)
+        terms = losses(decoded, many, mean, log_variance)
+        total_loss(terms, losses.weights, 1.0).backward()
+    optimizer.zero_grad(set_to_none=True)
+    return fixed + memory.peak
+
+
+def largest_batch(peak: Callable[[int], int]) -> int:
+    """The largest batch within the budget: guessed from a straight line, then looked at."""
+    two, four = peak(2), peak(4)
+    slope = (four - two) / 2
+    guess = max(int((BUDGET - two) / slope) + 2, 0)
+    while guess > 0 and peak(guess) > BUDGET:
+        guess -= max(1, guess // 200)
+    while peak(guess + 1) <= BUDGET:
+        guess += 1
+    return guess
+
+
+def measure(mode_name: str, checkpointing: bool, folder: Path, lgatr: str) -> dict[str, float]:
+    """The figures of one mode."""
+    normalization = Normalization.read(folder / "normalization.h5")
+    content = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    modes = {"hyperedge_encoder": mode_name, "hyperedge_decoder": mode_name}
+    section = resolve_section(
+        "train", {**content["train"], "model": {**content["model"], **modes, "lgatr": lgatr}}
+    )
+    model = HyperVAE(normalization, ["g"], section["model"])
+    with ShardReader(folder / "shard.h5") as reader:
+        batch = model.batch(reader.read(0, 2))
+    losses = LossTerms(normalization, section, clustered=mode_name == "clustered")
+    model.train()
+    model.gradient_checkpointing(checkpointing)
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
+    to_fake(fake, model)
+    to_fake(fake, losses)
+
+    def peak(size: int) -> int:
+        return step_bytes(model, losses, batch, size, fake)
+
+    return {
+        "largest_batch": largest_batch(peak),
+        "gb_of_2": round(peak(2) / 1e9, 3),
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lgatr", choices=("slim", "full"), default="slim")
+    parser.add_argument("--modes", nargs="+", default=list(MODES))
+    options = parser.parse_args()
+    found: dict[str, Any] = {"budget_gb": BUDGET / 1e9, "lgatr": options.lgatr}
+    with tempfile.TemporaryDirectory() as name:
+        prepare(Path(name))
+        for mode in options.modes:
+            try:
+                plain = measure(mode, False, Path(name), options.lgatr)
+                saving = measure(mode, True, Path(name), options.lgatr)
+            except ConfigError as error:
+                found[mode] = f"refused: {error}"
+                continue
+            found["parameters"] = plain.pop("parameters")
+            saving.pop("parameters")
+            found[mode] = {"plain": plain, "gradient_checkpointing": saving}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""``hypervae equivariance``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hypervae.cli.options import DIRECTORY, INPUT_FILE, OUTPUT_FILE, section_options
+
+
+@click.command("equivariance")
+@click.option("--model", type=DIRECTORY, required=True, help="Folder of a trained model.")
+@click.option("--shards", type=INPUT_FILE, required=True, help="List file of shards, all splits.")
+@click.option("--output", type=OUTPUT_FILE, required=True, help="Figures (JSON).")
+@click.option("--table", type=OUTPUT_FILE, help="The figures as a table (HTML).")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
+@section_options("equivariance")
+def command(
+    model: Path,
+    shards: Path,
+    output: Path,
+    table: Path | None,
+    threads: int | None,
+    config: dict[str, Any],
+) -> None:
+    """Measure how far a trained model is from Lorentz equivariance, on held-out jets.
+
+    Deviations are in units of the spread between jets. A broken bound is a warning.
+    """
+    import torch
+
+    from hypervae.io import read_list
+    from hypervae.validation.stage import measure_equivariance
+
+    if threads:
+        torch.set_num_threads(threads)
+    results = measure_equivariance(model, read_list(shards), config, output, table)
+    for name, value in results["figures"].items():
+        click.echo(f"{name:<24}{value if isinstance(value, str | None) else f'{value:.3g}'}")
+    for line in results["complaints"]:
+        click.echo(f"warning: {line}", err=True)

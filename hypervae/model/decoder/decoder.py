@@ -1,0 +1,154 @@
+"""The decoder: latent vector to multiplicity, particles, edges, hyperedges and jet."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hypervae.correlators.features import JET_TARGETS
+from hypervae.model.config import ModelConfig
+from hypervae.model.decoder.heads import BinnedHyperedgeHead, EdgeHead
+from hypervae.model.decoder.interface import Decoded, ParticleDecoder, Particles, presence_of
+from hypervae.model.decoder.one_shot import OneShotParticles
+from hypervae.model.decoder.sets import SetDecoder
+from hypervae.model.inputs import JetBatch
+from hypervae.model.layers import ResidualMLP, one_hot
+from hypervae.model.references import jet_tetrad
+from hypervae.normalization import Normalization
+
+
+def particle_decoder(config: ModelConfig, normalization: Normalization) -> ParticleDecoder:
+    """The particle decoder that the config names."""
+    if config.decoder == "flow":
+        from hypervae.model.decoder.flow import FlowParticles
+
+        return FlowParticles(config, normalization)
+    return OneShotParticles(config, normalization)
+
+
+class Decoder(nn.Module):
+    """Everything that a latent vector is decoded to.
+
+    The latent vector and the one-hot jet type become the state of a jet; from it come the
+    multiplicity (topology) first, then side by side the particles, edges, hyperedges and the jet.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Without ``auto``.
+    normalization : Normalization
+        Gives slots, bins, and where the outputs start.
+    types : int
+        Jet types of the model.
+    """
+
+    def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
+        super().__init__()
+        self.slots, self.types = normalization.max_particles, types
+        orders, bins = len(normalization.hyperedge_orders), normalization.binning.size
+        self.state = ResidualMLP(
+            config.latent_dim + types, config.hidden, blocks=2, dropout=config.dropout
+        )
+        self.multiplicity = nn.Linear(config.hidden, self.slots)
+        self.particles = particle_decoder(config, normalization)
+        self.edges = EdgeHead(self.particles.scalars, config.edge_width, self.slots)
+        self.set_features = len(normalization.hyperedge.names)
+        self.hyperedges: nn.Module
+        if config.hyperedge_decoder == "binned":
+            self.hyperedges = BinnedHyperedgeHead(config, orders, bins)
+        else:
+            self.hyperedges = SetDecoder(config, normalization, self.particles.scalars)
+        self.jet = nn.Sequential(
+            ResidualMLP(config.hidden, config.hidden, dropout=config.dropout),
+            nn.GELU(),
+            nn.Linear(config.hidden, len(JET_TARGETS)),
+        )
+        self._start_at(normalization)
+
+    def _start_at(self, normalization: Normalization) -> None:
+        """Start from the multiplicities of the training jets."""
+        counts = normalization.multiplicity[1 : self.slots + 1].astype(np.float64) + 0.1
+        with torch.no_grad():
+            self.multiplicity.weight.mul_(0.1)
+            self.multiplicity.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+
+    def latent_state(self, latent: Tensor, jet_type: Tensor) -> Tensor:
+        """[B, latent_dim], [B] -> [B, hidden]."""
+        kind = one_hot(jet_type, self.types, latent.dtype)
+        return self.state(torch.cat([latent, kind], dim=-1))
+
+    def forward(
+        self,
+        latent: Tensor,
+        jet_type: Tensor,
+        *,
+        multiplicity_noise: Tensor,
+        particle_noise: Tensor | None = None,
+        temperature: float | None = None,
+        references: Tensor | None = None,
+        target: JetBatch | None = None,
+        topology: bool = True,
+    ) -> Decoded:
+        """Decode latent vectors.
+
+        Parameters
+        ----------
+        latent : [B, latent_dim]
+        jet_type : [B] int64
+        multiplicity_noise : [B, P]
+            Gumbel noise: the multiplicity is a sample, in training and in generation.
+        particle_noise : [B, P, 3], optional
+            Standard normal, for particle decoders that need it.
+        temperature : float, optional
+            Of the Gumbel-softmax, for a straight-through gradient (arXiv:1611.01144); without one
+            there is none.
+        references : [4, 4], optional
+            The tetrad; that of the jet's frame when left out.
+        target : JetBatch, optional
+            The jets to be made, in training.
+        topology : bool
+            Whether to decode edges and hyperedges too; without, they are empty.
+        """
+        state = self.latent_state(latent, jet_type)
+        logits = self.multiplicity(state)
+        noisy = logits + multiplicity_noise
+        chosen = one_hot(noisy.argmax(dim=-1), self.slots, logits.dtype)
+        if temperature is not None:
+            soft = torch.softmax(noisy / temperature, dim=-1)
+            chosen = chosen + soft - soft.detach()
+        presence = presence_of(chosen)
+        tetrad = jet_tetrad(latent) if references is None else references
+        made: Particles
+        if target is None:
+            made = self.particles(state, presence, tetrad, particle_noise)
+        else:
+            made = self.particles.reconstruct(state, presence, tetrad, target, particle_noise)
+        if made.matching is not None:  # the slots are those of the jet to be made
+            presence = target.mask.to(presence.dtype)
+        if topology:
+            edges = self.edges(made.scalars)
+            logit, weight, sets = self._hyperedges(state, made.scalars, presence, target)
+        else:
+            edges = logit = weight = sets = state.new_zeros(len(state), 0, 0)
+        return Decoded(
+            multiplicity_logits=logits,
+            presence=presence,
+            coordinates=made.coordinates,
+            edges=edges,
+            set_fraction_logits=logit,
+            set_log_weight=weight,
+            sets=sets,
+            jet=self.jet(state),
+            matching=made.matching,
+            weight=made.weight,
+        )
+
+    def _hyperedges(
+        self, state: Tensor, scalars: Tensor, presence: Tensor, target: JetBatch | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        if isinstance(self.hyperedges, BinnedHyperedgeHead):
+            return *self.hyperedges(state), state.new_zeros(len(state), 0, self.set_features)
+        nothing = state.new_zeros(len(state), 0, 0)
+        index = None if target is None else target.set_index
+        return nothing, nothing, self.hyperedges(scalars, presence > 0.5, index)

@@ -1,0 +1,210 @@
+"""The flow-matching particle decoder: all particles of a jet flow from noise to their places."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hypervae.model.config import ModelConfig
+from hypervae.model.decoder.interface import LN_PTREL_RANGE, ParticleDecoder, Particles
+from hypervae.model.flow_matching import (
+    TIME_FEATURES,
+    integrate,
+    on_path,
+    time_features,
+    velocity_of,
+)
+from hypervae.model.inputs import JetBatch
+from hypervae.model.layers import LorentzNetwork, ResidualMLP
+from hypervae.model.references import minkowski, momenta_of
+from hypervae.normalization import Normalization
+
+# Vectors of a particle beside the references: its momentum, and its offset from the jet axis.
+_VECTORS = 2
+# Momenta are in units of the jet's pT; a tenth of it is a typical hard particle.
+_MOMENTUM_UNIT = 0.1
+# Scaled coordinates further out are not told apart by the vectors, so that exp() stays finite.
+_FAR = 6.0
+# Share of the radius within which particles are left where they are.
+_UNTOUCHED = 0.75
+# Times per jet and training step: encoder and condition are shared, and cost more than the flow.
+_DRAWS = 2
+
+
+class FlowParticles(ParticleDecoder):
+    """Conditional flow matching of the particles, by an L-GATr velocity network.
+
+    The points are (etarel, phirel, ln ptrel) in the units of the normalization. They start as
+    Gaussian noise at t = 0 and are the jet at t = 1; see `hypervae.model.flow_matching`. The
+    network sees, per particle and time, the vectors p (momentum of the point) and eta beam +
+    phi normal (offset from the jet axis, in widths), the tetrad, and as scalars the coordinates,
+    the time and a condition made of the slot (a learned embedding by rank), the state of the jet
+    and the number of particles. The velocity is read out from contractions of its vectors with the
+    tetrad and from its scalars: transform the tetrad and the coordinates stay, so that momenta
+    transform along.
+
+    Edges and hyperedges are decoded from the condition alone, which knows no noise.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    normalization : Normalization
+        Gives slots, and the units of the coordinates.
+    """
+
+    needs_noise = True
+
+    def __init__(self, config: ModelConfig, normalization: Normalization):
+        super().__init__()
+        self.slots, self.radius = normalization.max_particles, config.radius
+        self.scalars = config.scalar_channels
+        self.solver, self.evaluations = "midpoint", 10
+        hidden, width = config.hidden, config.scalar_channels
+        self.slot_embedding = nn.Parameter(0.5 * torch.randn(self.slots, hidden))
+        self.slot_mix = ResidualMLP(2 * hidden + 1, hidden, dropout=config.dropout)
+        self.condition = nn.Linear(hidden, width)
+        self.slot_scalars = nn.Sequential(nn.GELU(), nn.Linear(hidden, width))
+        self.network = LorentzNetwork(
+            config,
+            vectors_in=_VECTORS + 4,
+            scalars_in=width + 3 + TIME_FEATURES,
+            vectors_out=_VECTORS,
+            scalars_out=width,
+        )
+        self.velocity_out = nn.Linear(4 * _VECTORS + width, 3)
+        particle = normalization.particle
+        self.register_buffer("_offset", torch.tensor(particle.offset, dtype=torch.float32))
+        self.register_buffer("_scale", torch.tensor(particle.scale, dtype=torch.float32))
+
+    def set_solver(self, solver: str, evaluations: int) -> None:
+        """Choose how `forward` integrates; see `hypervae.model.flow_matching.integrate`."""
+        self.solver, self.evaluations = solver, evaluations
+
+    def forward(
+        self, state: Tensor, presence: Tensor, references: Tensor, noise: Tensor | None = None
+    ) -> Particles:
+        """See `ParticleDecoder.forward`; the noise is where the particles start."""
+        mask = presence > 0.5
+        slots = self._slots(state, mask)
+        condition = self.condition(slots)
+        start = torch.randn_like(condition[..., :3]) if noise is None else noise
+        points = integrate(
+            lambda points, time: self.velocity(points, time, condition, mask, references),
+            start * mask.unsqueeze(-1),
+            solver=self.solver,
+            evaluations=self.evaluations,
+        )
+        return Particles(self.placed(points), self.slot_scalars(slots))
+
+    def reconstruct(
+        self,
+        state: Tensor,
+        presence: Tensor,
+        references: Tensor,
+        target: JetBatch,
+        noise: Tensor | None = None,
+    ) -> Particles:
+        """The matching error at random times; the slots in use are the target's.
+
+        Parameters
+        ----------
+        state, presence, references, noise
+            See `ParticleDecoder.forward`; the presence is not read.
+        target : JetBatch
+
+        Returns
+        -------
+        Particles
+            ``coordinates``: the estimate x_t + (1 - t) v of the jet, at the latest time drawn for
+            it; ``weight``: t^2; ``matching``: squared error of the velocity, summed over the
+            coordinates, mean over particles and times.
+        """
+        mask = target.mask
+        slots = self._slots(state, mask)
+        condition = self.condition(slots)
+        goal = self.scaled(target.coordinates, mask)
+        batch = len(goal)
+        # one time from each of _DRAWS equal parts of [0, 1]
+        shift = torch.rand(_DRAWS, batch, dtype=goal.dtype, device=goal.device)
+        time = (shift + torch.arange(_DRAWS, device=goal.device).unsqueeze(1)).flatten() / _DRAWS
+        goals, masks, conditions = (
+            value.repeat(_DRAWS, *[1] * (value.dim() - 1)) for value in (goal, mask, condition)
+        )
+        start = torch.randn_like(goals)
+        if noise is not None:
+            start = torch.cat([noise.to(start.dtype), start[batch:]])
+        points, wanted = on_path(start * masks.unsqueeze(-1), goals, time)
+        velocity = self.velocity(points, time, conditions, masks, references)
+        error = (velocity - wanted).square().sum(-1) * masks
+        matching = error.sum(1) / masks.sum(1).clamp_min(1)
+        last, t = slice(-batch, None), time[-batch:]
+        estimate = points[last] + (1 - t)[:, None, None] * velocity[last]
+        return Particles(
+            coordinates=self.placed(estimate),
+            scalars=self.slot_scalars(slots),
+            matching=matching.unflatten(0, (_DRAWS, batch)).mean(0),
+            weight=t.square(),
+        )
+
+    def velocity(
+        self, points: Tensor, time: Tensor, condition: Tensor, mask: Tensor, references: Tensor
+    ) -> Tensor:
+        """Velocity of the points.
+
+        Parameters
+        ----------
+        points : [B, P, 3]
+            In the units of the normalization.
+        time : [B]
+        condition : [B, P, scalar_channels]
+        mask : [B, P] bool
+        references : [4, 4]
+
+        Returns
+        -------
+        [B, P, 3]
+        """
+        near = points.clamp(-_FAR, _FAR)
+        _, _, normal, beam = references
+        momenta = momenta_of(self._unscaled(near), references) / _MOMENTUM_UNIT
+        offset = near[..., :1] * beam + near[..., 1:2] * normal
+        tetrads = references.expand(*mask.shape, 4, 4)
+        vectors = torch.cat([momenta.unsqueeze(2), offset.unsqueeze(2), tetrads], dim=2)
+        times = time_features(time).unsqueeze(1).expand(-1, mask.shape[1], -1)
+        scalars = torch.cat([condition, points, times], dim=-1)
+        made, features = self.network(vectors, scalars, mask)
+        along = minkowski(made.unsqueeze(-2), references) / minkowski(references, references)
+        raw = self.velocity_out(torch.cat([along.flatten(-2), features], dim=-1))
+        return velocity_of(raw, points, time)
+
+    def scaled(self, coordinates: Tensor, mask: Tensor) -> Tensor:
+        """(etarel, phirel, ptrel) [B, P, 3] in the units of the normalization, 0 where masked."""
+        ln_ptrel = coordinates[..., 2:].clamp_min(1e-7).log()
+        values = torch.cat([coordinates[..., :2], ln_ptrel], dim=-1)
+        scaled = (values - self._offset.to(values.dtype)) / self._scale.to(values.dtype)
+        return scaled * mask.unsqueeze(-1)
+
+    def placed(self, points: Tensor) -> Tensor:
+        """(etarel, phirel, ln ptrel) of points, within the radius and the range of ln ptrel.
+
+        Up to three quarters of the radius nothing changes; from there on distances are squeezed
+        smoothly. Only what comes out is changed, never the target.
+        """
+        values = self._unscaled(points)
+        angles, ln_ptrel = values[..., :2], values[..., 2:]
+        distance = angles.norm(dim=-1, keepdim=True).clamp_min(1e-9)
+        inner, outer = _UNTOUCHED * self.radius, (1 - _UNTOUCHED) * self.radius
+        squeezed = inner + outer * torch.tanh((distance - inner) / outer)
+        angles = torch.where(distance > inner, angles * (squeezed / distance), angles)
+        return torch.cat([angles, ln_ptrel.clamp(*LN_PTREL_RANGE)], dim=-1)
+
+    def _unscaled(self, points: Tensor) -> Tensor:
+        return points * self._scale.to(points.dtype) + self._offset.to(points.dtype)
+
+    def _slots(self, state: Tensor, mask: Tensor) -> Tensor:
+        """[B, P, hidden] from the slot, the state of the jet and its number of particles."""
+        share = mask.sum(dim=1, keepdim=True).to(state.dtype) / self.slots
+        jet = torch.cat([state, share], dim=-1).unsqueeze(1).expand(-1, self.slots, -1)
+        return self.slot_mix(
+            torch.cat([self.slot_embedding.expand(len(state), -1, -1), jet], dim=-1)
+        )

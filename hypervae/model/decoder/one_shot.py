@@ -1,0 +1,80 @@
+"""The one-shot particle decoder: all particles at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hypervae.model.config import ModelConfig
+from hypervae.model.decoder.interface import (
+    LN_PTREL_RANGE,
+    ParticleDecoder,
+    Particles,
+    limited,
+)
+from hypervae.model.layers import LorentzNetwork, ResidualMLP
+from hypervae.model.references import minkowski
+from hypervae.normalization import Normalization
+
+# Vectors of a slot: one gives the angles, one gives ln ptrel.
+_VECTORS = 2
+
+
+class OneShotParticles(ParticleDecoder):
+    """Slots to particles in one pass of L-GATr.
+
+    A slot is a learned embedding by rank and the state of the jet. Its vectors start as
+    combinations of the tetrad (time, jet axis, normal, beam) with coefficients from these scalars;
+    L-GATr mixes the slots, and adds to the vectors. They are read out by contraction with the
+    tetrad, so that they transform along when it is transformed.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    normalization : Normalization
+        Gives slots, and where the outputs start.
+    """
+
+    def __init__(self, config: ModelConfig, normalization: Normalization):
+        super().__init__()
+        self.slots, self.radius = normalization.max_particles, config.radius
+        self.scalars = config.scalar_channels
+        hidden = config.hidden
+        self.slot_embedding = nn.Parameter(0.5 * torch.randn(self.slots, hidden))
+        self.slot_mix = ResidualMLP(2 * hidden, hidden, dropout=config.dropout)
+        self.start = nn.Linear(hidden, _VECTORS * 4)
+        self.network = LorentzNetwork(
+            config,
+            vectors_in=_VECTORS + 4,
+            scalars_in=hidden,
+            vectors_out=_VECTORS,
+            scalars_out=config.scalar_channels,
+        )
+        with torch.no_grad():
+            self.start.weight.mul_(0.5)  # of the order of a width, not more
+        particle = normalization.particle
+        self.register_buffer("_offset", torch.tensor(particle.offset, dtype=torch.float32))
+        self.register_buffer("_scale", torch.tensor(particle.scale, dtype=torch.float32))
+
+    def forward(
+        self, state: Tensor, presence: Tensor, references: Tensor, noise: Tensor | None = None
+    ) -> Particles:
+        """See `ParticleDecoder.forward`; no noise is read."""
+        batch = len(state)
+        slots = self.slot_embedding.expand(batch, -1, -1)
+        mixed = self.slot_mix(
+            torch.cat([slots, state.unsqueeze(1).expand(-1, self.slots, -1)], dim=-1)
+        )
+        coefficients = self.start(mixed).unflatten(-1, (_VECTORS, 4))
+        start = torch.einsum("bsvr,rm->bsvm", coefficients, references)
+        vectors = torch.cat([start, references.expand(batch, self.slots, 4, 4)], dim=2)
+        change, scalars = self.network(vectors, mixed, presence > 0.5)
+        vectors_out = start + change
+        # components along the references: contraction, over the references' own squares
+        along = minkowski(vectors_out.unsqueeze(-2), references) / minkowski(references, references)
+        scale, offset = self._scale.to(along.dtype), self._offset.to(along.dtype)
+        angles = torch.stack([along[..., 0, 3], along[..., 0, 2]], dim=-1) * scale[:2]
+        ln_ptrel = offset[2] + scale[2] * (along[..., 1, 0] + along[..., 1, 1])
+        ln_ptrel = ln_ptrel.clamp(*LN_PTREL_RANGE)
+        coordinates = torch.cat([limited(angles, self.radius), ln_ptrel.unsqueeze(-1)], dim=-1)
+        return Particles(coordinates, scalars)

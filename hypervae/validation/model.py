@@ -1,0 +1,258 @@
+"""Equivariance of a model: its particle branch, its encoder and its decoder, measured on jets."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hypervae.data.jets import Jets, sort_particles
+from hypervae.kinematics import four_momenta
+from hypervae.model.config import ModelConfig
+from hypervae.model.hyperedges import number_of_sets
+from hypervae.model.hypervae import HyperVAE, gumbel
+from hypervae.model.references import (
+    BEAM_ROTATIONS,
+    NOTHING,
+    WHOLE_GROUP,
+    encoder_references,
+    jet_tetrad,
+    momenta_of,
+    symmetry_left,
+)
+from hypervae.seeds import derive_seed
+from hypervae.validation.equivariance import Equivariance, Outputs, measure
+from hypervae.validation.transformations import BEAM_ROTATIONS_AND_BOOSTS, BOOSTS
+
+# Encoded together at most, for the memory.
+JETS_AT_ONCE = 32
+SETS_AT_ONCE = 100_000
+
+
+def residual_group(config: ModelConfig, weight: str = "pt") -> str:
+    """What the encoder's references and features together leave of the Lorentz group.
+
+    Edge, hyperedge and jet features do not change under rotations about the beam. Boosts along it
+    change the jet's eta, and the weights of the correlators if they are energies.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    weight : {"pt", "energy"}
+        Of the correlators.
+    """
+    left = symmetry_left(config.references)
+    if left == NOTHING:
+        return NOTHING
+    if left == WHOLE_GROUP and "jet_features" not in config.condition and weight == "pt":
+        return BEAM_ROTATIONS_AND_BOOSTS
+    return BEAM_ROTATIONS
+
+
+def jet_momenta(jets: Jets) -> NDArray[np.float64]:
+    """[n, 4] four-momenta (E, px, py, pz) [GeV] of the full jets, at phi = 0."""
+    pt, eta, mass = np.moveaxis(jets.jet_features[:, :3].astype(np.float64), 1, 0)
+    momentum = pt * np.cosh(eta)
+    energy = np.sqrt(momentum**2 + np.maximum(mass, 0.0) ** 2)
+    return np.stack([energy, pt, np.zeros_like(pt), pt * np.sinh(eta)], axis=1)
+
+
+def jets_of(momenta: NDArray, jets: NDArray, mask: NDArray) -> Jets:
+    """Jets in the layout of shards, but float64 and at any phi, from four-momenta.
+
+    Parameters
+    ----------
+    momenta : [n, P, 4]
+        Of the constituents [GeV], taken as massless.
+    jets : [n, 4]
+        Of the full jets [GeV].
+    mask : [n, P]
+
+    Returns
+    -------
+    Jets
+        Sorted by falling pT. phirel is the azimuth itself, since a shard's jet has none.
+    """
+    pt = np.where(mask, np.hypot(momenta[..., 1], momenta[..., 2]), 1.0)
+    eta, phi = np.arcsinh(momenta[..., 3] / pt), np.arctan2(momenta[..., 2], momenta[..., 1])
+    jet_pt = np.hypot(jets[:, 1], jets[:, 2])
+    jet_eta = np.arcsinh(jets[:, 3] / jet_pt)
+    mass = np.sqrt(np.maximum(jets[:, 0] ** 2 - (jets[:, 1:] ** 2).sum(axis=1), 0.0))
+    parts = [eta - jet_eta[:, None], phi, pt / jet_pt[:, None], np.ones_like(pt)]
+    particles = np.stack(parts, axis=-1) * mask[..., None]
+    features = np.stack([jet_pt, jet_eta, mass, mask.sum(axis=1)], axis=1)
+    return sort_particles(Jets(particles, features))
+
+
+class ModelEquivariance:
+    """Measurements of a model on jets.
+
+    Parameters
+    ----------
+    model : HyperVAE
+    jets : Jets
+    jet_type : [n] int
+        Indices among the model's types.
+    transformations, seed : int
+    """
+
+    def __init__(
+        self,
+        model: HyperVAE,
+        jets: Jets,
+        jet_type: NDArray,
+        *,
+        transformations: int = 100,
+        seed: int = 1,
+    ):
+        self.model, self.jets, self.seed = model, jets, seed
+        self.jet_type = torch.from_numpy(np.asarray(jet_type, dtype=np.int64))
+        self.momenta = four_momenta(jets.particle_features, jets.jet_features)
+        self.options = {"transformations": transformations, "seed": seed}
+        normalization = model.normalization
+        settings = normalization.settings
+        self.residual_group = residual_group(model.config, settings["weight"])
+        particles = min(normalization.max_particles, settings["hyperedges"]["max_particles"])
+        sets = number_of_sets(particles, normalization.hyperedge_orders)
+        binned = model.config.hyperedge_encoder == "binned"
+        at_once = JETS_AT_ONCE if binned else SETS_AT_ONCE // max(sets, 1)
+        self.at_once = min(max(at_once, 1), JETS_AT_ONCE)
+
+    def _model(self, dtype: torch.dtype) -> HyperVAE:
+        return copy.deepcopy(self.model).to("cpu", dtype).eval()
+
+    def particles(
+        self, dtype: torch.dtype, group: str = WHOLE_GROUP, *, transform_references: bool = True
+    ) -> Equivariance:
+        """The particle branch, slot by slot; by default its references transform along."""
+        branch = self._model(dtype).encoder.particles
+        mask = torch.from_numpy(self.jets.mask)
+
+        def encode(momenta: Tensor, references: Tensor | None = None) -> Outputs:
+            return branch(momenta, mask, references), mask.unsqueeze(-1)
+
+        vectors = [self.momenta / self.model.normalization.momentum_scale]
+        if transform_references:
+            vectors.append(encoder_references(branch.references, torch.zeros(0).double()).numpy())
+        return measure(encode, vectors, group, what="particle branch", dtype=dtype, **self.options)
+
+    def encoder(self, dtype: torch.dtype, group: str | None = None) -> Equivariance:
+        """The whole encoder, with every feature recomputed from the transformed particles.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            The transformed momenta are rounded to it before anything is computed from them.
+        group : str, optional
+            What references and features leave, when left out.
+        """
+        model = self._model(dtype)
+        mask = self.jets.mask
+
+        def encode(momenta: Tensor, jets: Tensor) -> Outputs:
+            made = jets_of(momenta.double().numpy(), jets.double().numpy(), mask)
+            # Keys of their own, so that of each jet the same sets are drawn wherever it points.
+            keys = np.arange(len(made), dtype=np.uint64)
+            found = []
+            for start in range(0, len(made), self.at_once):
+                rows = slice(start, start + self.at_once)
+                batch = model.batch(made[rows], dtype=dtype, keys=keys[rows])
+                batch = replace(batch, jet_type=self.jet_type[rows])
+                found.append(torch.cat(model.encoder(batch), dim=-1))
+            return torch.cat(found), None
+
+        return measure(
+            encode,
+            [self.momenta, jet_momenta(self.jets)],
+            group or self.residual_group,
+            what="encoder",
+            dtype=dtype,
+            **self.options,
+        )
+
+    def decoder(self, dtype: torch.dtype = torch.float64) -> Equivariance:
+        """Decoded momenta, which should transform along with the decoder's references."""
+        model = self._model(dtype)
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "decoder"))
+        jets, slots = len(self.jets), model.normalization.max_particles
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+        latent = normal(jets, model.config.latent_dim)
+        uniform = torch.rand(jets, slots, generator=generator, dtype=torch.float64)
+        noise = {
+            "multiplicity_noise": gumbel(uniform).to(dtype),
+            "particle_noise": normal(jets, slots, 3),
+        }
+
+        def decode(references: Tensor) -> Outputs:
+            decoded = model.decoder(
+                latent, self.jet_type, references=references, topology=False, **noise
+            )
+            momenta = momenta_of(decoded.coordinates, references)
+            return momenta, (decoded.presence > 0.5).unsqueeze(-1)
+
+        return measure(
+            decode,
+            [jet_tetrad(latent).double().numpy()],
+            WHOLE_GROUP,
+            what="decoded momenta",
+            dtype=dtype,
+            covariant=True,
+            **self.options,
+        )
+
+    def general_boosts(self, dtype: torch.dtype = torch.float32) -> Equivariance:
+        """The whole encoder under boosts in any direction: how far it is from full symmetry."""
+        return self.encoder(dtype, BOOSTS)
+
+
+def measure_model(
+    model: HyperVAE, jets: Jets, jet_type: NDArray, *, transformations: int = 100, seed: int = 1
+) -> tuple[dict[str, float | str | None], list[str]]:
+    """Everything that is measured of a trained model.
+
+    Parameters
+    ----------
+    model : HyperVAE
+    jets : Jets
+        Held-out ones.
+    jet_type : [n] int
+        Indices among the model's types.
+    transformations, seed : int
+
+    Returns
+    -------
+    figures : dict
+        ``particle_fp32``, ``particle_fp64``: particle branch with references transformed along,
+        whole group. ``encoder_residual_fp32``, ``encoder_residual_fp64``: the whole encoder under
+        ``residual_group`` (None where that is nothing). ``encoder_general``: under boosts in any
+        direction, in float32. ``decoder_fp64``: decoded momenta, references transformed along.
+        ``spread``: of the encoder's outputs between jets, over their size.
+    complaints : list of str
+        Broken bounds.
+    """
+    single, double = torch.float32, torch.float64
+    of = ModelEquivariance(model, jets, jet_type, transformations=transformations, seed=seed)
+    bounded = {"particle_fp32": of.particles(single), "particle_fp64": of.particles(double)}
+    if of.residual_group != NOTHING:
+        bounded["encoder_residual_fp32"] = of.encoder(single)
+        bounded["encoder_residual_fp64"] = of.encoder(double)
+    bounded["decoder_fp64"] = of.decoder(double)
+    general = of.general_boosts()
+    names = ("particle_fp32", "particle_fp64", "encoder_residual_fp32", "encoder_residual_fp64")
+    figures: dict[str, float | str | None] = {
+        name: bounded[name].deviation if name in bounded else None for name in names
+    }
+    figures |= {
+        "residual_group": of.residual_group,
+        "encoder_general": general.deviation,
+        "decoder_fp64": bounded["decoder_fp64"].deviation,
+        "spread": general.spread,
+    }
+    return figures, [line for found in bounded.values() for line in found.complaints()]

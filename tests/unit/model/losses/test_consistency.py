@@ -1,0 +1,330 @@
+from itertools import combinations
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from hypervae.correlators.geometry import weights
+from hypervae.model.decoder import Decoded
+from hypervae.model.losses import consistency
+from hypervae.model.losses.consistency import (
+    EdgeConsistency,
+    HyperedgeConsistency,
+    drawn,
+    feature_distance,
+    toward_particles,
+)
+from hypervae.model.tokens import cluster_members, complete_members
+from tests.unit.chain import SLOTS, small_jets
+
+HARDEST = 10  # of which sets are formed
+
+
+@pytest.fixture
+def jets():
+    return small_jets(40, seed=6)
+
+
+def decoded_of(jets, normalization, seed=1, **changes):
+    """The jets' own particles, with random edges and hyperedges."""
+    torch.manual_seed(seed)
+    size, orders = len(jets), len(normalization.hyperedge_orders)
+    coordinates = torch.from_numpy(jets.particle_features[..., :3].astype(np.float64))
+    coordinates[..., 2] = coordinates[..., 2].clamp_min(1e-7).log()
+    features = jets.jet_features.astype(np.float64)
+    jet = np.stack([np.log(features[:, 0]), features[:, 1], np.log(features[:, 2])], axis=1)
+    fields = {
+        "multiplicity_logits": torch.zeros(size, SLOTS),
+        "presence": torch.from_numpy(jets.mask).double(),
+        "coordinates": coordinates,
+        "edges": torch.randn(size, SLOTS * (SLOTS - 1) // 2, 5, dtype=torch.float64),
+        "set_fraction_logits": torch.randn(size, orders, normalization.binning.size).double(),
+        "set_log_weight": torch.randn(size, orders, normalization.binning.size).double(),
+        "sets": torch.zeros(size, 0, len(normalization.hyperedge.names), dtype=torch.float64),
+        "jet": torch.from_numpy(normalization.jet.forward(jet)),
+    }
+    return Decoded(**{**fields, **changes})
+
+
+def listed_of(jets, normalization, sets, **changes):
+    nothing = torch.zeros(len(jets), 0, 0, dtype=torch.float64)
+    return decoded_of(
+        jets,
+        normalization,
+        set_fraction_logits=nothing,
+        set_log_weight=nothing,
+        sets=sets,
+        **changes,
+    )
+
+
+def soft(position, size):
+    """A histogram of sum 1, filled linearly."""
+    position = np.clip(position, 0, size - 1)
+    lower = np.minimum(np.floor(position).astype(int), size - 2)
+    out = np.zeros(size)
+    np.add.at(out, lower, 1 - (position - lower))
+    np.add.at(out, lower + 1, position - lower)
+    return out / len(position)
+
+
+def position_of(distance, binning):
+    width = np.log(binning.high / binning.low) / binning.bins
+    return (np.log(distance) - np.log(binning.low)) / width + 0.5
+
+
+def sets_of(jets, row, order, kind="pt"):
+    """Members, R_L and ln w of all sets of one jet's hardest particles."""
+    count = min(int(jets.multiplicity[row]), HARDEST)
+    angles = jets.particle_features[row, :, :2].astype(float)
+    logs = np.log(weights(jets, kind)[row][:count])
+    members = list(combinations(range(count), order))
+    largest = [
+        max(np.hypot(*(angles[i] - angles[j])) for i, j in combinations(some, 2))
+        for some in members
+    ]
+    return members, np.array(largest), np.array([logs[list(some)].sum() for some in members])
+
+
+def set_features_of(jets, row, order, normalization):
+    """{members: scaled features} of all sets of one jet's hardest particles."""
+    members, largest, log_weight = sets_of(jets, row, order)
+    position = np.clip(position_of(largest, normalization.binning), 1, normalization.binning.bins)
+    columns = np.arange(normalization.binning.size)
+    ratios = [np.interp(position, columns, table) for table in normalization.ln_ratio]
+    scaled = normalization.hyperedge.forward(np.stack([*ratios, log_weight], axis=1))
+    return dict(zip(members, scaled, strict=True))
+
+
+def test_gradient_share():
+    values = torch.tensor([2.0], requires_grad=True)
+    for share in (0.25, 1.0):
+        values.grad = None
+        found = toward_particles(values, share)
+        (3 * found).sum().backward()
+        assert found.tolist() == [2.0]
+        assert float(values.grad) == pytest.approx(3 * share)
+    assert not toward_particles(values, 0.0).requires_grad
+
+
+def test_feature_distance_by_hand():
+    decoded = torch.tensor([[[0.0, 0.0], [9.9, 9.9]]])
+    recomputed = torch.tensor([[[1.0, 0.0], [-9.9, 9.9]]])
+    found = feature_distance(decoded, recomputed, torch.tensor([[1.0, 0.0]]), -6.0, 0.25)
+    # one value each, 1 apart in the first feature: the integral of 1 over a length of 1
+    assert float(found) == pytest.approx(1.0 / 2)
+
+
+def test_few_numbers_come_once_and_many_without_preference():
+    torch.manual_seed(1)
+    number, valid = drawn(torch.tensor([0, 1, 4, 5]), 4)
+    assert valid.sum(1).tolist() == [0, 1, 4, 4]
+    assert number[2].tolist() == [0, 1, 2, 3]
+    assert number[3].max() <= 4
+    assert (number[3].diff() >= 0).all()  # one of each quarter
+    number, valid = drawn(torch.full((5000,), 10), 4)
+    assert valid.all()
+    np.testing.assert_allclose(np.bincount(number.flatten(), minlength=10) / 20_000, 0.1, atol=0.01)
+    huge, _ = drawn(torch.tensor([10**12]), 4)
+    assert (huge // (10**12 // 4)).tolist() == [[0, 1, 2, 3]]
+
+
+def test_edges_of_the_particles_themselves_are_consistent(jets, normalization):
+    term = EdgeConsistency(normalization)
+    seen = {}
+
+    def remember(decoded, recomputed, weights, low, width):
+        seen["edges"] = recomputed
+        return feature_distance(decoded, recomputed, weights, low, width)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(consistency, "feature_distance", remember)
+        apart = term(decoded_of(jets, normalization))
+    several = torch.from_numpy(jets.multiplicity > 1)
+    assert (apart[several] > 0).all()
+    assert (apart[~several] == 0).all()  # no pairs
+    own = decoded_of(jets, normalization, edges=seen["edges"])
+    torch.testing.assert_close(term(own), torch.zeros(len(jets), dtype=torch.float64))
+    # in any order of the pairs, as distributions are compared
+    full = jets.multiplicity == SLOTS
+    assert full.any()
+    turned = decoded_of(jets, normalization, edges=seen["edges"].flip(1))
+    torch.testing.assert_close(term(turned)[full], torch.zeros(full.sum(), dtype=torch.float64))
+
+
+def test_recomputed_edges_are_those_of_the_batch(jets, normalization):
+    """Up to the look-up of ln E2C by bin, which is interpolated here."""
+    from hypervae.correlators.features import pair_features
+
+    edges = np.zeros((len(jets), SLOTS * (SLOTS - 1) // 2, 5))
+    edges[..., 1:] = pair_features(jets)
+    scaled = torch.from_numpy(normalization.edge.forward(edges))
+    decoded = decoded_of(jets, normalization, edges=scaled)
+    term = EdgeConsistency(normalization)
+    term.ln_e2c.zero_()
+    torch.testing.assert_close(
+        term(decoded), torch.zeros(len(jets), dtype=torch.float64), atol=1e-9, rtol=0
+    )
+
+
+@pytest.mark.parametrize("kind", ["pt", "energy"])
+def test_binned_hyperedges_by_enumeration(jets, normalization, kind):
+    decoded = decoded_of(jets, normalization)
+    term = HyperedgeConsistency(normalization)
+    term.energy = kind == "energy"
+    found = term(decoded, None)
+    size = normalization.binning.size
+    scaler = normalization.hyperedge
+    fraction = torch.softmax(decoded.set_fraction_logits, dim=-1).numpy()
+    log_weight = (fraction * decoded.set_log_weight.numpy()).sum(-1)
+    for row in range(12):
+        expected = []
+        for place, order in enumerate(normalization.hyperedge_orders):
+            members, largest, logs = sets_of(jets, row, order, kind)
+            if not members:
+                continue
+            filled = soft(position_of(largest, normalization.binning), size)
+            cumulative = (fraction[row, place] - filled).cumsum()
+            wanted = (logs.mean() - scaler.offset[-1]) / scaler.scale[-1]
+            expected.append((cumulative**2).sum() + (log_weight[row, place] - wanted) ** 2)
+        assert float(found[row]) == pytest.approx(np.mean(expected or [0.0]), rel=1e-6)
+    assert (found[jets.multiplicity < 3] == 0).all()
+
+
+def test_binned_hyperedges_take_the_hardest_particles_wherever_they_are(jets, normalization):
+    full = jets[jets.multiplicity > HARDEST]
+    assert len(full) > 2
+    term = HyperedgeConsistency(normalization)
+    decoded = decoded_of(full, normalization)
+    expected = term(decoded, None)
+    order = torch.arange(SLOTS)
+    order[:11] = order[:11].flip(0)  # the slots in use stay the first
+    decoded.coordinates = decoded.coordinates[:, order]
+    torch.testing.assert_close(term(decoded, None), expected)
+
+
+def test_a_sample_of_sets_stands_for_all(jets, normalization, monkeypatch):
+    full = jets[jets.multiplicity > 8]
+    decoded = decoded_of(full, normalization)
+    term = HyperedgeConsistency(normalization)
+    exact = term(decoded, None)
+    monkeypatch.setattr(consistency, "_SETS", 64)
+    sampled = torch.stack([term(decoded, None) for _ in range(200)])
+    assert (sampled.std(0) > 0).all()
+    np.testing.assert_allclose(sampled.mean(0) / exact, 1.0, atol=0.02)
+
+
+def batch_of(jets, orders, list_of):
+    """Numbers and mask of all sets or clusters, with those of absent particles masked."""
+    members, order = list_of(HARDEST, tuple(orders))
+    count = torch.from_numpy(np.minimum(jets.multiplicity, HARDEST))
+    index = torch.arange(len(members)).expand(len(jets), -1)
+    last = members.masked_fill(members == HARDEST, -1).amax(dim=1)
+    if list_of is cluster_members:
+        last = last + torch.tensor(orders)[order] - 2
+    mask = last < count.unsqueeze(1)
+    return SimpleNamespace(set_index=index, set_mask=mask), members, order
+
+
+@pytest.fixture
+def own_sets(jets, normalization):
+    """The batch of all sets, and the features of the jets' own sets."""
+    orders = normalization.hyperedge_orders
+    batch, members, order = batch_of(jets, orders, complete_members)
+    values = torch.zeros(*batch.set_index.shape, len(orders) + 1, dtype=torch.float64)
+    tables = {
+        (row, number): set_features_of(jets, row, number, normalization)
+        for row in range(len(jets))
+        for number in orders
+    }
+    for row, column in batch.set_mask.nonzero().tolist():
+        number = orders[order[column]]
+        chosen = tuple(members[column, :number].tolist())
+        values[row, column] = torch.from_numpy(tables[row, number][chosen])
+    return batch, values
+
+
+def test_sets_of_the_particles_themselves_are_consistent(jets, normalization, own_sets):
+    batch, values = own_sets
+    found = HyperedgeConsistency(normalization)(listed_of(jets, normalization, values), batch)
+    torch.testing.assert_close(
+        found, torch.zeros(len(jets), dtype=torch.float64), atol=1e-9, rtol=0
+    )
+
+
+def test_a_shift_of_the_sets_by_hand(jets, normalization, own_sets):
+    batch, values = own_sets
+    values = values.clone()
+    values[..., -1] = values[..., -1].clamp(-5, 4) + 0.75  # 3 bins of 0.25
+    own = listed_of(jets, normalization, values)
+    found = HyperedgeConsistency(normalization)(own, batch)
+    for row in range(12):
+        expected = []
+        for order in normalization.hyperedge_orders:
+            table = set_features_of(jets, row, order, normalization)
+            if table:
+                logs = np.array(list(table.values()))[:, -1]
+                one = soft((logs + 6) / 0.25, 49)
+                other = soft((np.clip(logs, -5, 4) + 0.75 + 6) / 0.25, 49)
+                distance = 0.25 * ((one - other).cumsum() ** 2).sum()
+                expected.append(distance / values.shape[-1])
+        assert float(found[row]) == pytest.approx(np.mean(expected or [0.0]), abs=1e-7)
+
+
+def test_a_sample_of_the_listed_sets(jets, normalization, own_sets, monkeypatch):
+    batch, values = own_sets
+    monkeypatch.setattr(consistency, "_SETS", 16)
+    term = HyperedgeConsistency(normalization)
+    own = listed_of(jets, normalization, values)
+    assert float(term(own, batch).abs().max()) < 1e-9
+    own.sets = values + 0.5
+    several = jets.multiplicity > 2
+    assert (term(own, batch)[several] > 0.05).all()
+
+
+def test_sets_of_slots_that_are_not_used_do_not_count(jets, normalization, own_sets):
+    batch, values = own_sets
+    full = np.flatnonzero(jets.multiplicity >= HARDEST)
+    row = int(full[0])
+    used = torch.from_numpy(jets.mask).double()
+    used[row, 5:] = 0.0  # fewer are decoded than there are
+    values = values.clone()
+    members, _ = complete_members(HARDEST, tuple(normalization.hyperedge_orders))
+    gone = (members.masked_fill(members == HARDEST, -1) >= 5).any(dim=1)
+    values[row, gone] = 99.0
+    logs = normalization.hyperedge.scale[-1]
+    own = listed_of(jets, normalization, values, presence=used)
+    # ln w of the rest changes by what the lost particles had: undo that
+    total = own.coordinates[row, :, 2].exp()
+    lost = torch.log(total[:5].sum() / (total * torch.from_numpy(jets.mask[row])).sum())
+    orders = torch.tensor([len([m for m in some if m != HARDEST]) for some in members.tolist()])
+    values[row, :, -1] -= orders * lost / logs
+    found = HyperedgeConsistency(normalization)(own, batch)
+    assert float(found[row]) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_clusters_of_the_particles_themselves_are_consistent(jets, normalization):
+    orders = normalization.hyperedge_orders
+    jets = jets[jets.multiplicity <= 6]  # few enough sets in a cluster to take all
+    batch, members, order = batch_of(jets, orders, cluster_members)
+    values = torch.full((*batch.set_index.shape, len(orders) + 1), 99.0, dtype=torch.float64)
+    for row, column in batch.set_mask.nonzero().tolist():
+        pair = tuple(members[column].tolist())
+        table = set_features_of(jets, row, orders[order[column]], normalization)
+        own = [features for some, features in table.items() if some[:2] == pair]
+        values[row, column] = torch.from_numpy(np.mean(own, axis=0))
+    assert batch.set_mask.sum() > 50
+    term = HyperedgeConsistency(normalization, clustered=True)
+    own = listed_of(jets, normalization, values)
+    assert float(term(own, batch).abs().max()) < 1e-9
+    own.sets = values + 0.5
+    assert (term(own, batch)[jets.multiplicity > 2] > 0.05).all()
+
+
+def test_without_sets_or_orders_there_is_nothing(jets, normalization):
+    nothing = torch.zeros(len(jets), 0, len(normalization.hyperedge.names), dtype=torch.float64)
+    index = torch.zeros(len(jets), 0, dtype=torch.int64)
+    batch = SimpleNamespace(set_index=index, set_mask=index.bool())
+    term = HyperedgeConsistency(normalization)
+    assert not term(listed_of(jets, normalization, nothing), batch).any()

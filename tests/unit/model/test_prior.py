@@ -1,0 +1,85 @@
+import pytest
+import torch
+
+from hypervae.model import ModelConfig
+from hypervae.model.prior import FlowPrior, StandardNormal, make_prior
+
+DIMENSIONS, TYPES = 4, 2
+
+
+@pytest.fixture
+def prior():
+    """With weights that are not those of the start."""
+    torch.manual_seed(2)
+    made = FlowPrior(DIMENSIONS, TYPES, 16)
+    with torch.no_grad():
+        made.out.weight.normal_(0, 0.3)
+        made.offset.normal_()
+        made.scale.uniform_(0.5, 2.0)
+    return made
+
+
+def noise_and_types(n=200, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, DIMENSIONS, generator=generator), torch.arange(n) % TYPES
+
+
+def test_the_config_names_the_prior():
+    assert isinstance(make_prior(ModelConfig.of({"prior": "normal"}), 1), StandardNormal)
+    flow = make_prior(ModelConfig.of({"prior": "flow", "latent_dim": 7}), 3)
+    assert isinstance(flow, FlowPrior)
+    assert flow.offset.shape == (3, 7)
+
+
+def test_the_standard_normal_is_the_noise_times_the_temperature():
+    noise, types = noise_and_types()
+    assert torch.equal(StandardNormal().sample(noise, types), noise)
+    assert torch.equal(StandardNormal().sample(noise, types, 0.5), 0.5 * noise)
+    assert not list(StandardNormal().state_dict())
+
+
+def test_the_flow_starts_as_the_standard_normal():
+    noise, types = noise_and_types()
+    latent = FlowPrior(DIMENSIONS, TYPES, 16).sample(noise, types)
+    # the solver takes steps: not exactly
+    torch.testing.assert_close(latent, noise, rtol=0.01, atol=1e-6)
+
+
+def test_the_flow_takes_no_gradient_until_it_is_fitted():
+    assert all(not parameter.requires_grad for parameter in FlowPrior(4, 1, 16).parameters())
+
+
+def test_all_of_the_flow_travels_in_its_state(prior):
+    other = FlowPrior(DIMENSIONS, TYPES, 16)
+    other.load_state_dict(prior.state_dict())
+    noise, types = noise_and_types()
+    assert torch.equal(other.sample(noise, types), prior.sample(noise, types))
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_the_same_noise_makes_the_same_latents_in_any_batch(prior, size):
+    noise, types = noise_and_types()
+    latent = prior.sample(noise, types)
+    for start in range(0, len(noise), size):
+        rows = slice(start, start + size)
+        part = prior.sample(noise[rows], types[rows])
+        torch.testing.assert_close(part, latent[rows], rtol=1e-5, atol=1e-5)
+
+
+def test_the_type_matters(prior):
+    noise, types = noise_and_types()
+    assert not torch.allclose(prior.sample(noise, types), prior.sample(noise, 1 - types), atol=0.1)
+    with torch.no_grad():
+        prior.offset.zero_()
+        prior.scale.fill_(1.0)
+    assert not torch.allclose(prior.sample(noise, types), prior.sample(noise, 1 - types), atol=0.1)
+
+
+def test_the_temperature_narrows_and_widens(prior):
+    noise, types = noise_and_types()
+    noise, types = noise, torch.zeros_like(types)
+    cold, normal, hot = (prior.sample(noise, types, t).std(dim=0) for t in (0.3, 1.0, 2.0))
+    assert (cold < normal).all()
+    assert (normal < hot).all()
+    middle = prior.sample(noise, types, 0.0)
+    torch.testing.assert_close(middle, middle[:1].expand_as(middle))

@@ -1,0 +1,64 @@
+"""A model of several types: the labels survive from the shards to the generated jets."""
+
+import numpy as np
+import pytest
+
+from hypervae.config import resolve_section
+from hypervae.correlators.stage import compute_correlators
+from hypervae.data.shard import ShardReader, write_shard
+from hypervae.evaluation.evaluate import evaluate
+from hypervae.generation.generate import generate_jets
+from hypervae.normalization import merge_normalization
+from hypervae.training.run import train
+from tests.unit.chain import CORRELATORS, SLOTS
+from tests.unit.toys import toy_jets
+
+# Particles of each type: unlike in the data, so that a swapped label cannot hide.
+PARTICLES = {"q": 3, "g": 10, "t": 7}
+
+
+def jets_of(kind, n, seed):
+    jets = toy_jets(n, seed, kind, SLOTS)
+    jets.particle_features[:, PARTICLES[kind] :] = 0.0
+    jets.jet_features[:, 3] = jets.particle_features[..., 3].sum(axis=1)
+    return jets
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, train_config):
+    folder = tmp_path_factory.mktemp("joint")
+    shards, correlators = [], []
+    for kind in PARTICLES:
+        shards.append(folder / f"{kind}.h5")
+        correlators.append(folder / f"c-{kind}.h5")
+        write_shard(shards[-1], jets_of(kind, 120, 1), source="toy")
+        compute_correlators(
+            shards[-1], correlators[-1], resolve_section("correlators", CORRELATORS)
+        )
+    merge_normalization(correlators, folder / "n.h5", resolve_section("normalize", {}))
+    config = train_config(epochs=25, learning_rate=5e-3)
+    # an order of types that is neither JetNet's nor the alphabet's
+    train(
+        shards,
+        correlators,
+        folder / "n.h5",
+        folder / "model",
+        folder / "checkpoints",
+        config,
+        jet_types=["t", "q", "g"],
+    )
+    return folder
+
+
+@pytest.mark.parametrize("kind", PARTICLES)
+def test_a_joint_model_makes_the_type_it_is_asked_for(trained, kind, tmp_path):
+    config = resolve_section("generate", {"jets": 150, "device": "cpu"})
+    generate_jets(trained / "model", tmp_path / "jets.h5", config, jet_type=kind)
+    with ShardReader(tmp_path / "jets.h5") as reader:
+        assert reader.jet_type == kind
+        jets = reader.read()
+    assert np.median(jets.multiplicity) == PARTICLES[kind]
+    config = resolve_section("evaluate", {"w1_samples": 60, "w1_batches": 2})
+    results = evaluate(tmp_path / "jets.h5", [trained / f"{kind}.h5"], config).results
+    assert results["jet_type"] == kind
+    assert results["metrics"]["w1_multiplicity"]["value"] < 0.5

@@ -1,0 +1,195 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from hypervae.model import HyperVAE
+from hypervae.model.prior import FlowPrior, StandardNormal
+from hypervae.training import prior as fitting
+from hypervae.training import run as run_module
+from hypervae.training.prior import fit_prior, posteriors
+from tests.unit.chain import MODEL
+from tests.unit.training.test_trainer import assert_equal_runs
+
+CONFIG = {"prior_steps": 800, "seed": 1}
+WIDTH = 0.1  # of the posteriors
+
+
+class Batch:
+    def __init__(self, mean, jet_type):
+        self.mean, self.jet_type = mean, jet_type
+
+    def __len__(self):
+        return len(self.mean)
+
+    def to(self, device):
+        return self
+
+
+class Model(nn.Module):
+    """As far as the fit looks: the encoder gives the means that are in the batch."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, types=1, dimensions=2):
+        super().__init__()
+        torch.manual_seed(4)
+        self.prior = FlowPrior(dimensions, types, 64)
+
+    def encoder(self, batch):
+        return batch.mean, torch.full_like(batch.mean, WIDTH).log() * 2
+
+
+def fitted(means, types=None, **changes):
+    """The prior after a fit, and samples of it for each type."""
+    types = torch.zeros(len(means), dtype=torch.int64) if types is None else types
+    kinds = int(types.max()) + 1
+    model = Model(kinds, means.shape[1])
+    batches = [Batch(m, t) for m, t in zip(means.split(100), types.split(100), strict=True)]
+    loader = SimpleNamespace(epoch=lambda epoch: iter(batches))
+    error = fit_prior(model, loader, {**CONFIG, **changes})
+    noise = torch.randn(4000, means.shape[1], generator=torch.Generator().manual_seed(9))
+    samples = [
+        model.prior.sample(noise, torch.full((4000,), kind, dtype=torch.int64))
+        for kind in range(kinds)
+    ]
+    return model, error, samples
+
+
+def gaussian(n=3000, seed=0):
+    """Means of a Gaussian away from the origin, long in one direction and narrow across it."""
+    generator = torch.Generator().manual_seed(seed)
+    mixing = torch.tensor([[1.0, 1.0], [-0.1, 0.1]])
+    return torch.randn(n, 2, generator=generator) @ mixing + torch.tensor([3.0, -1.0])
+
+
+def test_a_shifted_and_rotated_gaussian_is_fitted():
+    means = gaussian()
+    _, error, (samples,) = fitted(means)
+    wanted = torch.cov(means.T) + WIDTH**2 * torch.eye(2)
+    torch.testing.assert_close(samples.mean(0), means.mean(0), rtol=0, atol=0.08)
+    torch.testing.assert_close(torch.cov(samples.T), wanted, rtol=0.1, atol=0.1)
+    across = (samples[:, 0] - samples[:, 1]).std()
+    assert float(across) == pytest.approx(float((wanted[0, 0] - wanted[0, 1]) * 2) ** 0.5, rel=0.3)
+    # a standard normal is far from all of this
+    normal = torch.randn(4000, 2, generator=torch.Generator().manual_seed(9))
+    assert float(normal[:, 0].mean()) == pytest.approx(0.0, abs=0.1)
+    assert abs(float(torch.cov(normal.T)[0, 1])) < 0.1 * float(wanted[0, 1])
+    assert error < 1.5
+
+
+def test_two_modes_are_fitted():
+    generator = torch.Generator().manual_seed(3)
+    side = torch.rand(3000, 1, generator=generator) < 0.3
+    means = torch.where(side, -2.0, 1.0) + 0.1 * torch.randn(3000, 2, generator=generator)
+    _, _, (samples,) = fitted(means)
+    left = samples[:, 0] < -0.5
+    assert float(left.float().mean()) == pytest.approx(0.3, abs=0.05)
+    near = torch.minimum((samples + 2).norm(dim=1), (samples - 1).norm(dim=1)) < 0.6
+    assert float(near.float().mean()) > 0.9
+    # in a standard normal of the same mean and width most would lie between
+    normal = torch.randn(4000, 2, generator=generator) * means.std(0) + means.mean(0)
+    near = torch.minimum((normal + 2).norm(dim=1), (normal - 1).norm(dim=1)) < 0.6
+    assert float(near.float().mean()) < 0.5
+
+
+def test_each_type_gets_its_own():
+    means = torch.cat([gaussian(1500), gaussian(1500, 1) * torch.tensor([-1.0, 0.2])])
+    types = torch.arange(3000) // 1500
+    rows = torch.randperm(3000, generator=torch.Generator().manual_seed(1))
+    _, _, samples = fitted(means[rows], types[rows])
+    for kind in (0, 1):
+        wanted = means[types == kind]
+        torch.testing.assert_close(samples[kind].mean(0), wanted.mean(0), rtol=0, atol=0.1)
+        torch.testing.assert_close(samples[kind].std(0), wanted.std(0), rtol=0.1, atol=0.05)
+
+
+def test_a_type_without_jets_keeps_the_standard_normals_moments():
+    model, _, _ = fitted(gaussian(200), torch.ones(200, dtype=torch.int64), prior_steps=2)
+    assert model.prior.offset[0].tolist() == [0.0, 0.0]
+    assert model.prior.scale[0].tolist() == [1.0, 1.0]
+    assert model.prior.offset[1].tolist() != [0.0, 0.0]
+
+
+def test_the_seed_decides_and_nothing_else_is_touched(monkeypatch):
+    torch.manual_seed(77)
+    expected = torch.rand(3)
+    one, _, _ = fitted(gaussian(300), prior_steps=20)
+    torch.manual_seed(77)
+    loader = SimpleNamespace(
+        epoch=lambda epoch: iter([Batch(gaussian(300), torch.zeros(300).long())])
+    )
+    model = Model()
+    torch.manual_seed(77)
+    fit_prior(model, loader, {**CONFIG, "prior_steps": 20})
+    assert torch.equal(torch.rand(3), expected)
+    assert model.training
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    for name, value in one.prior.state_dict().items():
+        torch.testing.assert_close(model.prior.state_dict()[name], value, rtol=0, atol=0)
+    other, _, _ = fitted(gaussian(300), prior_steps=20, seed=2)
+    assert not torch.equal(other.prior.out.weight, one.prior.out.weight)
+
+
+def test_only_so_many_jets_are_kept(monkeypatch):
+    monkeypatch.setattr(fitting, "_MOST_JETS", 250)
+    read = []
+
+    def epoch(number):
+        for start in range(100):
+            read.append(start)
+            yield Batch(gaussian(100, start), torch.zeros(100, dtype=torch.int64))
+
+    mean, deviation, jet_type = posteriors(Model(), SimpleNamespace(epoch=epoch))
+    assert len(read) == 3
+    assert len(mean) == len(deviation) == len(jet_type) == 300
+    assert float(deviation.mean()) == pytest.approx(WIDTH)
+
+
+def test_a_standard_normal_has_nothing_to_fit():
+    model = SimpleNamespace(prior=StandardNormal())
+    assert fit_prior(model, None, CONFIG) is None
+
+
+@pytest.mark.parametrize("decoder", ["one_shot", "flow"])
+@pytest.mark.parametrize("prior", ["normal", "flow"])
+def test_every_decoder_and_prior_trains_saves_loads_and_generates(run, tmp_path, decoder, prior):
+    section = {**MODEL, "decoder": decoder, "prior": prior}
+    trained = run(jet_types=["g", "q"], epochs=1, model=section, prior_steps=20)
+    loaded = HyperVAE.load(tmp_path / "model")
+    assert loaded.config.decoder, loaded.config.prior == (decoder, prior)
+    state = loaded.state_dict()
+    assert any(name.startswith("prior.") for name in state) == (prior == "flow")
+    for name, value in trained.state_dict().items():
+        torch.testing.assert_close(state[name], value.cpu(), rtol=0, atol=0)
+    if prior == "flow":
+        assert loaded.prior.out.weight.abs().max() > 0
+        assert loaded.prior.offset.abs().min() > 0
+    for jet_type in "gq":
+        jets = loaded.generate(40, jet_type=jet_type, seed=3)
+        again = loaded.generate(40, jet_type=jet_type, seed=3, batch_size=11)
+        assert (jets.particle_features[..., 2][jets.mask] > 0).all()
+        torch.testing.assert_close(
+            torch.from_numpy(jets.particle_features),
+            torch.from_numpy(again.particle_features),
+            rtol=1e-5,
+            atol=1e-5,
+        )
+
+
+def test_a_fit_that_was_killed_is_done_again_with_the_same_result(run, tmp_path, monkeypatch):
+    section = {"epochs": 1, "model": {**MODEL, "prior": "flow"}, "prior_steps": 10}
+    run("whole", "a", **section)
+
+    def killed(*arguments):
+        fit_prior(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "fit_prior", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run("parts", "b", **section)
+    assert not (tmp_path / "parts").exists()
+    monkeypatch.undo()
+    run("parts", "b", **section)
+    assert_equal_runs("whole", "parts", tmp_path)
