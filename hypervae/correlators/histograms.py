@@ -40,119 +40,115 @@ def _sum_of(word, table, size):  # pragma: no cover - compiled
     return total
 
 
-def _walk_of(weighted):
-    """Compile the walk over the jets' pairs, with or without sums of the sets' weights."""
+# Without sums of the weights there is no table, and the compiler leaves out all that reads it.
+# (Functions at the module's level, since Numba finds closures over others in no cache.)
 
-    @numba.njit(cache=True, nogil=True)
-    def cliques(neighbours, shared, logs, weights, table, size, degree, count, log_sum, weight_sum):
-        # pragma: no cover - compiled
-        """Number of cliques of 1 to `degree` shared neighbours, and sums of their ln w and w.
 
-        Larger cliques are counted from the smaller: each clique of d + 1 holds d + 1 cliques of d,
-        in which each member stands d times.
-        """
-        count[1:] = 0.0
-        log_sum[1:] = 0.0
-        weight_sum[1:] = 0.0
-        if weighted:
-            weight_sum[1] = _sum_of(shared, table, size)
-        one = shared
-        while one:
-            k = trailing_zeros(one)
-            one &= one - np.uint64(1)
-            linked = shared & neighbours[k]
-            degree_k = population_count(linked)
-            count[1] += 1.0
-            log_sum[1] += logs[k]
-            count[2] += degree_k
-            log_sum[2] += degree_k * logs[k]
-            if weighted and degree > 1:
-                weight_sum[2] += weights[k] * _sum_of(linked, table, size)
-            if degree < 3:
+@numba.njit(cache=True, nogil=True)
+def _cliques(neighbours, shared, logs, weights, table, size, degree, count, log_sum, weight_sum):
+    # pragma: no cover - compiled
+    """Number of cliques of 1 to `degree` shared neighbours, and sums of their ln w and w.
+
+    Larger cliques are counted from the smaller: each clique of d + 1 holds d + 1 cliques of d,
+    in which each member stands d times.
+    """
+    count[1:] = 0.0
+    log_sum[1:] = 0.0
+    weight_sum[1:] = 0.0
+    if table is not None:
+        weight_sum[1] = _sum_of(shared, table, size)
+    one = shared
+    while one:
+        k = trailing_zeros(one)
+        one &= one - np.uint64(1)
+        linked = shared & neighbours[k]
+        degree_k = population_count(linked)
+        count[1] += 1.0
+        log_sum[1] += logs[k]
+        count[2] += degree_k
+        log_sum[2] += degree_k * logs[k]
+        if table is not None and degree > 1:
+            weight_sum[2] += weights[k] * _sum_of(linked, table, size)
+        if degree < 3:
+            continue
+        two = linked & one  # members after k, so that each pair comes once
+        while two:
+            m = trailing_zeros(two)
+            two &= two - np.uint64(1)
+            both = linked & neighbours[m]
+            triangles = population_count(both)
+            count[3] += triangles
+            log_sum[3] += triangles * (logs[k] + logs[m])
+            product = weights[k] * weights[m]
+            if table is not None:
+                weight_sum[3] += product * _sum_of(both, table, size)
+            if degree < 4:
                 continue
-            two = linked & one  # members after k, so that each pair comes once
-            while two:
-                m = trailing_zeros(two)
-                two &= two - np.uint64(1)
-                both = linked & neighbours[m]
-                triangles = population_count(both)
-                count[3] += triangles
-                log_sum[3] += triangles * (logs[k] + logs[m])
-                product = weights[k] * weights[m]
-                if weighted:
-                    weight_sum[3] += product * _sum_of(both, table, size)
-                if degree < 4:
-                    continue
-                three = both & two
-                while three:
-                    o = trailing_zeros(three)
-                    three &= three - np.uint64(1)
-                    linked_to_all = both & neighbours[o]
-                    fours = population_count(linked_to_all)
-                    count[4] += fours
-                    log_sum[4] += fours * (logs[k] + logs[m] + logs[o])
-                    if weighted:
-                        weight_sum[4] += product * weights[o] * _sum_of(linked_to_all, table, size)
-        count[2] /= 2
-        count[3] /= 3
-        log_sum[3] /= 2
-        count[4] /= 4
-        log_sum[4] /= 3
-        weight_sum[2] /= 2
-        weight_sum[3] /= 3
-        weight_sum[4] /= 4
-
-    @numba.njit(cache=True, nogil=True)
-    def walk(logs, weights, counts, codes, orders, count_out, log_out, weight_out):
-        # pragma: no cover - compiled
-        highest = orders.max()
-        slots = logs.shape[1]
-        most = max(slots * (slots - 1) // 2, 1)
-        starts = np.zeros(count_out.shape[2] + 1, dtype=np.int64)
-        order = np.zeros(most, dtype=np.int64)
-        first, second = np.zeros(most, dtype=np.int64), np.zeros(most, dtype=np.int64)
-        pair_members(slots, first, second)
-        neighbours = np.zeros(slots, dtype=np.uint64)
-        table = np.zeros((8, 256))
-        count, log_sum, weight_sum = np.ones(5), np.zeros(5), np.ones(5)
-        for jet in range(logs.shape[0]):
-            n = counts[jet]
-            pairs = n * (n - 1) // 2
-            sorted_pairs(codes[jet], pairs, starts, order)
-            neighbours[:] = np.uint64(0)
-            if weighted:
-                _subset_sums(weights[jet], n, table)
-            for place in range(pairs):
-                pair = order[place]
-                i, j, code = first[pair], second[pair], codes[jet, pair]
-                shared = neighbours[i] & neighbours[j]
-                cliques(
-                    neighbours,
-                    shared,
-                    logs[jet],
-                    weights[jet],
-                    table,
-                    n,
-                    highest - 2,
-                    count,
-                    log_sum,
-                    weight_sum,
-                )
-                ends = logs[jet, i] + logs[jet, j]
-                for row in range(orders.size):
-                    degree = orders[row] - 2
-                    count_out[jet, row, code] += count[degree]
-                    log_out[jet, row, code] += log_sum[degree] + count[degree] * ends
-                    if weighted:
-                        product = weights[jet, i] * weights[jet, j]
-                        weight_out[jet, row, code] += product * weight_sum[degree]
-                neighbours[i] |= np.uint64(1) << np.uint64(j)
-                neighbours[j] |= np.uint64(1) << np.uint64(i)
-
-    return walk
+            three = both & two
+            while three:
+                o = trailing_zeros(three)
+                three &= three - np.uint64(1)
+                linked_to_all = both & neighbours[o]
+                fours = population_count(linked_to_all)
+                count[4] += fours
+                log_sum[4] += fours * (logs[k] + logs[m] + logs[o])
+                if table is not None:
+                    weight_sum[4] += product * weights[o] * _sum_of(linked_to_all, table, size)
+    count[2] /= 2
+    count[3] /= 3
+    log_sum[3] /= 2
+    count[4] /= 4
+    log_sum[4] /= 3
+    weight_sum[2] /= 2
+    weight_sum[3] /= 3
+    weight_sum[4] /= 4
 
 
-_WALKS = {weighted: _walk_of(weighted) for weighted in (False, True)}
+@numba.njit(cache=True, nogil=True)
+def _walk(logs, weights, counts, codes, orders, table, count_out, log_out, weight_out):
+    # pragma: no cover - compiled
+    highest = orders.max()
+    slots = logs.shape[1]
+    most = max(slots * (slots - 1) // 2, 1)
+    starts = np.zeros(count_out.shape[2] + 1, dtype=np.int64)
+    order = np.zeros(most, dtype=np.int64)
+    first, second = np.zeros(most, dtype=np.int64), np.zeros(most, dtype=np.int64)
+    pair_members(slots, first, second)
+    neighbours = np.zeros(slots, dtype=np.uint64)
+    count, log_sum, weight_sum = np.ones(5), np.zeros(5), np.ones(5)
+    for jet in range(logs.shape[0]):
+        n = counts[jet]
+        pairs = n * (n - 1) // 2
+        sorted_pairs(codes[jet], pairs, starts, order)
+        neighbours[:] = np.uint64(0)
+        if table is not None:
+            _subset_sums(weights[jet], n, table)
+        for place in range(pairs):
+            pair = order[place]
+            i, j, code = first[pair], second[pair], codes[jet, pair]
+            shared = neighbours[i] & neighbours[j]
+            _cliques(
+                neighbours,
+                shared,
+                logs[jet],
+                weights[jet],
+                table,
+                n,
+                highest - 2,
+                count,
+                log_sum,
+                weight_sum,
+            )
+            ends = logs[jet, i] + logs[jet, j]
+            for row in range(orders.size):
+                degree = orders[row] - 2
+                count_out[jet, row, code] += count[degree]
+                log_out[jet, row, code] += log_sum[degree] + count[degree] * ends
+                if table is not None:
+                    product = weights[jet, i] * weights[jet, j]
+                    weight_out[jet, row, code] += product * weight_sum[degree]
+            neighbours[i] |= np.uint64(1) << np.uint64(j)
+            neighbours[j] |= np.uint64(1) << np.uint64(i)
 
 
 def _histograms(
@@ -171,9 +167,8 @@ def _histograms(
     weight_sum = np.zeros(count.shape if weighted else (0, 0, 0))
     weights = np.exp(log_weight) if weighted else log_weight
     if orders:
-        walk = _WALKS[weighted]
-        rows = np.asarray(orders)
-        walk(log_weight, weights, counts, codes, rows, count, log_sum, weight_sum)
+        rows, table = np.asarray(orders), np.zeros((8, 256)) if weighted else None
+        _walk(log_weight, weights, counts, codes, rows, table, count, log_sum, weight_sum)
     return count, log_sum, weight_sum
 
 

@@ -19,46 +19,43 @@ def _add(values, other, out):  # pragma: no cover - compiled
         out[t] = values[t] + other
 
 
-def _walk_of(width, times):
-    """Compile the walk for tables of `width` columns, so that copying a row is unrolled."""
-
-    @numba.njit(cache=True, nogil=True)
-    def fill(bins, sums, shift, tables, out):  # pragma: no cover - compiled
-        for t in range(out.shape[0]):
-            code = bins[t]
-            for f in range(width):
-                out[t, f] = tables[code, f]
-            for f in range(times):
-                out[t, width + f] = sums[t] + shift
-
-    @numba.njit(cache=True, nogil=True)
-    def walk(codes, logs, shift, particles, orders, counts, tables, out, firsts, ends):
-        # pragma: no cover - compiled
-        highest = orders.max()
-        longest = max(counts[-1].max(), 1)
-        bins = np.zeros((highest + 1, longest), dtype=codes.dtype)
-        subsets = np.zeros_like(bins)
-        sums = np.zeros((highest + 1, longest), dtype=logs.dtype)
-        for jet in range(codes.shape[0]):
-            n = particles[jet]
-            walk_bins(codes[jet], n, highest, counts, bins, subsets)
-            sums[1, :n] = logs[jet, :n]
-            for k in range(2, highest + 1):
-                for m in range(k - 1, n):
-                    start = counts[m, k]
-                    here = sums[k, start : start + counts[m, k - 1]]
-                    _add(sums[k - 1], logs[jet, m], here)
-            for place in range(orders.size):
-                order, first = orders[place], firsts[place]
-                last = first + counts[n, order]
-                fill(bins[order], sums[order], shift, tables, out[jet, first:last])
-                out[jet, last : ends[place]] = 0.0
-
-    return walk
+# The lengths of the tuples `columns` and `times` are part of their types: loops over them are
+# unrolled, once for each length. (Numba finds closures over other functions in no cache.)
 
 
-# One column for each order between 3 and 6.
-_WALKS = {(width, times): _walk_of(width, times) for width in range(1, 5) for times in (1, 2)}
+@numba.njit(cache=True, nogil=True)
+def _fill(bins, sums, shift, tables, columns, times, out):  # pragma: no cover - compiled
+    for t in range(out.shape[0]):
+        code = bins[t]
+        for f in range(len(columns)):
+            out[t, f] = tables[code, f]
+        for f in range(len(times)):
+            out[t, len(columns) + f] = sums[t] + shift
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(codes, logs, shift, particles, orders, counts, tables, columns, times, out, firsts, ends):
+    # pragma: no cover - compiled
+    highest = orders.max()
+    longest = max(counts[-1].max(), 1)
+    bins = np.zeros((highest + 1, longest), dtype=codes.dtype)
+    subsets = np.zeros_like(bins)
+    sums = np.zeros((highest + 1, longest), dtype=logs.dtype)
+    for jet in range(codes.shape[0]):
+        n = particles[jet]
+        walk_bins(codes[jet], n, highest, counts, bins, subsets)
+        sums[1, :n] = logs[jet, :n]
+        for k in range(2, highest + 1):
+            for m in range(k - 1, n):
+                start = counts[m, k]
+                part = sums[k, start : start + counts[m, k - 1]]
+                _add(sums[k - 1], logs[jet, m], part)
+        for place in range(orders.size):
+            order, first = orders[place], firsts[place]
+            last = first + counts[n, order]
+            here = out[jet, first:last]
+            _fill(bins[order], sums[order], shift, tables, columns, times, here)
+            out[jet, last : ends[place]] = 0.0
 
 
 def set_features(
@@ -105,8 +102,7 @@ def set_features(
     ends = np.cumsum(lengths)
     values = np.empty((len(codes), int(lengths.sum()), tables.shape[1] + times), dtype=dtype)
     if orders and len(codes):
-        walk = _WALKS[tables.shape[1], times]
-        walk(
+        _walk(
             codes,
             log_weight.astype(dtype),
             dtype(shift),
@@ -114,6 +110,8 @@ def set_features(
             np.asarray(orders),
             numbers,
             np.ascontiguousarray(tables, dtype=dtype),
+            tuple(range(tables.shape[1])),
+            tuple(range(times)),
             values,
             ends - lengths,
             ends,

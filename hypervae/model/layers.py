@@ -44,8 +44,8 @@ class ResidualMLP(nn.Module):
 def one_hot(index: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
     """[...] int64 -> [..., classes] of a floating-point type.
 
-    Unlike `torch.nn.functional.one_hot` it never asks for the values, which a GPU would have to wait
-    for.
+    Unlike `torch.nn.functional.one_hot` it never asks for the values, for which the host would have
+    to wait on a GPU.
     """
     return (index.unsqueeze(-1) == torch.arange(classes, device=index.device)).to(dtype)
 

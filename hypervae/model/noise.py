@@ -1,9 +1,9 @@
 """Random numbers that belong to a jet: the same whatever batch, step or process it is in.
 
-A generator that is read batch by batch gives a jet other numbers when the batch size, the accumulation
-or the number of processes changes. Here number k of stream s of a jet is a hash of (seed, jet, s,
-k), as counter-based generators do it (Salmon et al., SC 2011); the hash is SplitMix64's finalizer
-(Steele, Lea, Flood, OOPSLA 2014).
+A generator that is read batch by batch gives a jet other numbers when the batch size, the
+accumulation or the number of processes changes. Here number k of stream s of a jet is a hash of
+(seed, jet, s, k), as counter-based generators do it (Salmon et al., SC 2011); the hash is
+SplitMix64's finalizer (Steele, Lea, Flood, OOPSLA 2014).
 """
 
 from __future__ import annotations

@@ -110,6 +110,7 @@ def test_how_training_runs_is_options_and_no_section():
     found = plan(train={"execution": {"device": "cpu", "checkpoint_minutes": 1}})
     assert found.execution_options() == (
         "--execution.device cpu --execution.checkpoint-minutes 1.0 --execution.max-memory-gb 0.0"
+        " --execution.gradient-checkpointing False"
     )
     assert "execution" not in json.loads(found.section("train"))
 

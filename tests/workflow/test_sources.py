@@ -17,9 +17,9 @@ from tests.workflow.running import copy_repository, snakemake
 pytestmark = pytest.mark.xdist_group("sources")
 
 
-def jetnet_file(path, n_jets, seed):
+def jetnet_file(path, n_jets, seed, jet_type="w"):
     """A file as JetNet publishes them: two datasets, no attributes."""
-    jets = toy_jets(n_jets, seed, "w", max_particles=30)
+    jets = toy_jets(n_jets, seed, jet_type, max_particles=30)
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         file["particle_features"] = jets.particle_features
@@ -33,24 +33,36 @@ def folder(tmp_path_factory):
 
 
 def test_jetnet_and_files_train_one_conditional_model(folder):
+    """A joint model of q, g, t and w, with the other decoder and the other prior."""
     jetnet_file(folder / "staged/w.hdf5", 150, seed=1)
     for shard in range(2):
-        jetnet_file(folder / f"mine/jets-{shard}.h5", 80, seed=2 + shard)
+        jetnet_file(folder / f"mine/gluons-{shard}.h5", 80, seed=2 + shard, jet_type="g")
+    jetnet_file(folder / "mine/quarks.h5", 150, seed=4, jet_type="q")
+    jetnet_file(folder / "mine/tops.h5", 150, seed=5, jet_type="t")
     tiny = yaml.safe_load((folder / TINY).read_text())
     tiny["data"]["jet_types"] = {
         "w": {"source": "jetnet", "shards": 2},
-        "z": {"source": "files", "paths": ["mine/jets-0.h5", "mine/jets-1.h5"]},
+        "g": {"source": "files", "paths": ["mine/gluons-0.h5", "mine/gluons-1.h5"]},
+        "q": {"source": "files", "paths": ["mine/quarks.h5"]},
+        "t": {"source": "files", "paths": ["mine/tops.h5"]},
     }
     tiny["data"]["jetnet"] = {"directory": "staged"}
-    tiny["models"] = {"both": {"jet_types": ["w", "z"]}}
+    tiny["models"] = {"all": {"jet_types": ["q", "g", "t", "w"]}}
+    tiny["model"] |= {"decoder": "flow", "prior": "flow"}
+    tiny["train"] |= {"prior_steps": 5}
+    tiny["generate"] |= {"flow_evaluations": 3}
     (folder / "sources.yaml").write_text(yaml.safe_dump(tiny))
     snakemake(folder, "--cores", "2", "--configfile", "sources.yaml")
     shards = sorted(path.name for path in (folder / "resources/shards/w").iterdir())
     assert shards == ["00000-of-00002.h5", "00001-of-00002.h5"]
-    for kind in ("w", "z"):
-        with h5py.File(folder / f"results/generated/both/{kind}.h5") as file:
+    kept = json.loads((folder / "results/models/all/config.json").read_text())
+    assert kept["model"]["decoder"] == kept["model"]["prior"] == "flow"
+    assert kept["model"]["hyperedge_encoder"] == "binned"  # what auto stood for
+    for kind in ("q", "g", "t", "w"):
+        with h5py.File(folder / f"results/generated/all/{kind}.h5") as file:
             assert file.attrs["jet_type"] == kind
-        results = json.loads((folder / f"results/evaluation/both/{kind}.json").read_text())
+            assert json.loads(file.attrs["settings"])["flow_evaluations"] == 3
+        results = json.loads((folder / f"results/evaluation/all/{kind}.json").read_text())
         assert results["jet_type"] == kind
         assert np.isfinite(results["metrics"]["w1m"]["value"])
 

@@ -256,3 +256,25 @@ def test_more_bins_than_a_byte_holds(factor):
     merged = two[:, 1:-1].reshape(2, 100, factor).sum(axis=2)
     np.testing.assert_allclose(one[:, 1:-1], merged, rtol=1e-11, atol=1e-13)
     np.testing.assert_allclose(one[:, [0, -1]], two[:, [0, -1]], rtol=1e-12)
+
+
+def test_compiled_functions_are_found_in_the_cache():
+    # Numba keys its cache by what a closure holds; another compiled function never compares equal,
+    # and every process would compile anew for seconds.
+    import importlib
+    import pkgutil
+
+    from numba.core.dispatcher import Dispatcher
+
+    import hypervae.correlators
+
+    found = 0
+    for module in pkgutil.iter_modules(hypervae.correlators.__path__, "hypervae.correlators."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            for compiled in value.values() if isinstance(value, dict) else [value]:
+                if isinstance(compiled, Dispatcher):
+                    cells = compiled.py_func.__closure__ or ()
+                    held = [cell for cell in cells if isinstance(cell.cell_contents, Dispatcher)]
+                    assert not held, f"{module.name}.{name}"
+                    found += 1
+    assert found > 10

@@ -7,7 +7,6 @@ import torch
 
 from hypervae.data.jets import Jets
 from hypervae.model import HyperVAE, make_batch
-from hypervae.model.references import minkowski, relative_coordinates
 from tests.unit.chain import MODEL, small_jets
 from tests.unit.model.lorentz import boost, rotation
 
@@ -175,29 +174,6 @@ def test_jets_without_pairs_and_sets_encode_finitely(model, normalization):
     assert torch.isfinite(log_variance).all()
     gradients = [p.grad for p in model.encoder.parameters() if p.grad is not None]
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
-
-
-def test_relative_coordinates_by_hand():
-    momenta = torch.zeros(1, 3, 4, dtype=torch.float64)
-    for slot, (pt, eta, phi) in enumerate([(3.0, 0.5, 1.2), (1.0, 0.1, 0.9)]):
-        momenta[0, slot] = pt * torch.tensor([np.cosh(eta), np.cos(phi), np.sin(phi), np.sinh(eta)])
-    mask = torch.tensor([[True, True, False]])
-    found = relative_coordinates(momenta, mask)
-    px, py, pz = momenta[0, :, 1:].sum(0).numpy()
-    phi, eta = np.arctan2(py, px), np.arcsinh(pz / np.hypot(px, py))
-    expected = [
-        [0.5 - eta, 1.2 - phi, np.log(3.0), np.log(0.75)],
-        [0.1 - eta, 0.9 - phi, np.log(1.0), np.log(0.25)],
-        [0.0] * 4,
-    ]
-    torch.testing.assert_close(found[0], torch.tensor(expected, dtype=torch.float64))
-
-
-def test_minkowski_is_invariant():
-    a, b = torch.randn(2, 5, 4, dtype=torch.float64)
-    general = boost(1.0, (1.0, 2.0, -1.0))
-    torch.testing.assert_close(minkowski(a @ general.T, b @ general.T), minkowski(a, b))
-    assert minkowski(torch.tensor([2.0, 1.0, 0.0, 1.0]), torch.tensor([1.0, 3.0, 5.0, -1.0])) == 0
 
 
 def test_a_batch_moves_whole(batch):

@@ -1,0 +1,149 @@
+"""One writer at a time: a lock on the folder of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hypervae.errors import HyperVAEError
+
+LOCK = "lock.json"
+#: Seconds between signs of life, and without any after which a holder on another machine is dead.
+HEARTBEAT, DEAD_AFTER = 30.0, 300.0
+
+
+class RunLock:
+    """Holds a run's folder for this process; a dead holder's lock is broken.
+
+    The lock is a file made with O_EXCL, which is atomic on network file systems too. It names the
+    holder (host, process, Slurm job), and its time of change is the holder's sign of life. A holder
+    on this machine is dead when its process is gone, one elsewhere when it has not shown life for
+    five minutes.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder of the run.
+    heartbeat, dead_after : float
+        [s]
+
+    Raises
+    ------
+    HyperVAEError
+        On entering, if a living process holds the lock.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        heartbeat: float = HEARTBEAT,
+        dead_after: float = DEAD_AFTER,
+    ):
+        self.path = Path(directory) / LOCK
+        self.heartbeat, self.dead_after = heartbeat, dead_after
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> RunLock:
+        content = json.dumps(identity()).encode()
+        while True:
+            try:
+                file = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            except FileExistsError:
+                self._break_if_dead()
+                continue
+            with os.fdopen(file, "wb") as stream:
+                stream.write(content)
+            break
+        self._thread = threading.Thread(target=self._show_life, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.path.unlink(missing_ok=True)
+
+    def _show_life(self) -> None:
+        while not self._stop.wait(self.heartbeat):
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(self.path)
+
+    def _break_if_dead(self) -> None:
+        try:
+            age = time.time() - self.path.stat().st_mtime
+            holder = read_holder(self.path)
+        except FileNotFoundError:
+            return  # released meanwhile
+        if is_alive(holder, age, self.dead_after):
+            raise HyperVAEError(
+                f"{self.path}: this run is being trained by {described(holder)}, last seen "
+                f"{age:.0f} s ago; wait for it or stop it. If it is surely gone, remove the file"
+            )
+        # Two that find it dead: only one of them renames it away.
+        grave = self.path.with_name(f".{LOCK}.{os.getpid()}.dead")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.path, grave)
+            grave.unlink()
+
+
+def identity() -> dict[str, Any]:
+    """How a lock names the process that holds it."""
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started": _started(os.getpid()),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
+
+
+def read_holder(path: Path) -> dict[str, Any]:
+    """What a lock says of its holder; nothing if it was killed while it wrote it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def is_alive(holder: dict[str, Any], age: float, dead_after: float) -> bool:
+    """Whether the holder of a lock is alive, so far as can be known here."""
+    if holder.get("host") == socket.gethostname() and isinstance(holder.get("pid"), int):
+        started = _started(holder["pid"])
+        # a number is used again by another process in time, and at once after a restart
+        return started is not None and started == holder.get("started")
+    return age < dead_after
+
+
+def described(holder: dict[str, Any]) -> str:
+    """The holder, for people."""
+    if not holder:
+        return "an unknown process"
+    job = f", Slurm job {holder['slurm_job']}" if holder.get("slurm_job") else ""
+    return f"process {holder.get('pid')} on {holder.get('host')}{job}"
+
+
+def _started(pid: int) -> float | None:
+    """When a process of this machine started; None if there is none."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.create_time()
+    except psutil.NoSuchProcess:
+        return None
