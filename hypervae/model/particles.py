@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hypervae.model.config import ModelConfig
-from hypervae.model.layers import LorentzNetwork
+from hypervae.model.layers import LorentzNetwork, full_precision
 from hypervae.model.references import (
     chosen_references,
     encoder_references,
@@ -44,6 +44,7 @@ class ParticleEncoder(nn.Module):
         )
         self.width = config.scalar_channels
 
+    @full_precision
     def forward(self, momenta: Tensor, mask: Tensor, references: Tensor | None = None) -> Tensor:
         """Encode the particles.
 

@@ -15,7 +15,7 @@ from hypervae.model.flow_matching import (
     velocity_of,
 )
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import LorentzNetwork, ResidualMLP
+from hypervae.model.layers import LorentzNetwork, ResidualMLP, full_precision
 from hypervae.model.references import minkowski, momenta_of
 from hypervae.normalization import Normalization
 
@@ -80,6 +80,7 @@ class FlowParticles(ParticleDecoder):
         """Choose how `forward` integrates; see `hypervae.model.flow_matching.integrate`."""
         self.solver, self.evaluations = solver, evaluations
 
+    @full_precision
     def forward(
         self, state: Tensor, presence: Tensor, references: Tensor, noise: Tensor | None = None
     ) -> Particles:
@@ -96,6 +97,7 @@ class FlowParticles(ParticleDecoder):
         )
         return Particles(self.placed(points), self.slot_scalars(slots))
 
+    @full_precision
     def reconstruct(
         self,
         state: Tensor,

@@ -12,7 +12,7 @@ from hypervae.model.decoder.interface import (
     Particles,
     limited,
 )
-from hypervae.model.layers import LorentzNetwork, ResidualMLP
+from hypervae.model.layers import LorentzNetwork, ResidualMLP, full_precision
 from hypervae.model.references import minkowski
 from hypervae.normalization import Normalization
 
@@ -56,6 +56,7 @@ class OneShotParticles(ParticleDecoder):
         self.register_buffer("_offset", torch.tensor(particle.offset, dtype=torch.float32))
         self.register_buffer("_scale", torch.tensor(particle.scale, dtype=torch.float32))
 
+    @full_precision
     def forward(
         self, state: Tensor, presence: Tensor, references: Tensor, noise: Tensor | None = None
     ) -> Particles:

@@ -11,7 +11,6 @@ from hypervae import HyperVAE
 from hypervae.data.jets import check_jets
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.kinematics import four_momenta
-from hypervae.model import ModelConfig
 from hypervae.model.hypervae import CONFIG, NORMALIZATION, WEIGHTS, gumbel
 from tests.unit.chain import MODEL
 
@@ -178,9 +177,16 @@ def test_gumbel_noise_is_finite_and_has_its_mean():
     assert float(noise.mean()) == pytest.approx(0.5772, abs=0.02)
 
 
-def test_how_hyperedges_become_tokens():
-    auto = ModelConfig.of({"hyperedge_encoder": "auto"})
-    assert (auto.tokens("cpu"), auto.tokens("cuda:0")) == ("binned", "mlp")
-    assert ModelConfig.of({"hyperedge_encoder": "mlp"}).tokens("cpu") == "mlp"
-    assert ModelConfig.of(auto) is auto
-    assert ModelConfig.of(auto.to_dict()) == auto
+def test_the_example_of_the_docstring_runs(chain, normalization, tmp_path, monkeypatch):
+    import doctest
+
+    torch.manual_seed(3)
+    model = HyperVAE(normalization, ["t"], MODEL)
+    model.save(tmp_path / "results/models/t", chain.normalization)
+    monkeypatch.chdir(tmp_path)
+    (example,) = doctest.DocTestFinder().find(HyperVAE, "HyperVAE", globs={}, module=False)[:1]
+    assert len(example.examples) == 4
+    runner = doctest.DocTestRunner()
+    runner.run(example)
+    assert runner.summarize().failed == 0
+    assert runner.summarize().attempted == 4

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from hypervae.model import ModelConfig
+from hypervae.model import HyperVAE, ModelConfig
 from hypervae.model.layers import LorentzNetwork, ResidualMLP, pool
-from tests.unit.chain import MODEL
+from tests.unit.chain import MODEL, small_jets
 from tests.unit.model.lorentz import GENERAL
 
 
@@ -86,3 +86,31 @@ def test_vectors_transform_along_and_scalars_stay(network, tokens):
     torch.testing.assert_close(turned, out @ GENERAL.T, rtol=0, atol=1e-9)
     torch.testing.assert_close(scalars_turned, scalars_out, rtol=0, atol=1e-9)
     assert out.std() > 1e-3
+
+
+@pytest.mark.parametrize("decoder", ["one_shot", "flow"])
+def test_vectors_stay_in_single_precision_under_autocast(normalization, decoder):
+    torch.manual_seed(3)
+    model = HyperVAE(normalization, ["g"], {**MODEL, "decoder": decoder})
+    batch = model.batch(small_jets(8, seed=5))
+
+    def run():
+        torch.manual_seed(4)
+        found = model.encoder.particles(batch.momenta, batch.mask)
+        state = torch.randn(8, MODEL["hidden"]).bfloat16().float()
+        made = model.decoder.particles.reconstruct(
+            state, batch.mask.float(), torch.eye(4), batch
+        )
+        return found, made.coordinates
+
+    expected = run()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+        found = run()
+        half = model.decoder.particles.reconstruct(
+            torch.randn(8, MODEL["hidden"]).bfloat16(), batch.mask.bfloat16(), torch.eye(4), batch
+        )
+    assert half.coordinates.dtype == torch.float32
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == torch.float32
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
