@@ -16,7 +16,9 @@ checkpointing: the largest batch within the budget, and the GB that a batch of 2
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -88,15 +90,16 @@ def step_bytes(
 
 
 def largest_batch(peak: Callable[[int], int]) -> int:
-    """The largest batch within the budget: guessed from a straight line, then looked at."""
-    two, four = peak(2), peak(4)
-    slope = (four - two) / 2
-    guess = max(int((BUDGET - two) / slope) + 2, 0)
-    while guess > 0 and peak(guess) > BUDGET:
-        guess -= max(1, guess // 200)
-    while peak(guess + 1) <= BUDGET:
-        guess += 1
-    return guess
+    """The largest batch within the budget, by the secant; the slope is a jet's memory."""
+    low, high = 2, 8
+    at_low, at_high = peak(low), peak(high)
+    while True:
+        slope = (at_high - at_low) / (high - low)
+        guess = max(int(high + (BUDGET - at_high) / slope), 0)
+        at_guess = peak(guess) if guess else 0
+        if guess == 0 or at_guess <= BUDGET < at_guess + slope:
+            return guess
+        low, at_low, high, at_high = high, at_high, guess, at_guess
 
 
 def measure(mode_name: str, checkpointing: bool, folder: Path, lgatr: str) -> dict[str, float]:
@@ -117,8 +120,11 @@ def measure(mode_name: str, checkpointing: bool, folder: Path, lgatr: str) -> di
     to_fake(fake, model)
     to_fake(fake, losses)
 
+    @functools.cache
     def peak(size: int) -> int:
-        return step_bytes(model, losses, batch, size, fake)
+        found = step_bytes(model, losses, batch, size, fake)
+        print(f"{mode_name}, {size} jets: {found / 1e9:.3f} GB", file=sys.stderr, flush=True)
+        return found
 
     return {
         "largest_batch": largest_batch(peak),

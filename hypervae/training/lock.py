@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,8 +16,10 @@ from typing import Any
 from hypervae.errors import HyperVAEError
 
 LOCK = "lock.json"
-#: Seconds between signs of life, and without any after which a holder on another machine is dead.
-HEARTBEAT, DEAD_AFTER = 30.0, 300.0
+#: Seconds between signs of life, and how long a holder on another machine is watched for one.
+HEARTBEAT, DEAD_AFTER = 30.0, 120.0
+# A lock that is older than so many times DEAD_AFTER is not watched any more, whatever the clocks.
+_LONG_AGO = 10
 
 
 class RunLock:
@@ -24,8 +27,9 @@ class RunLock:
 
     The lock is a file made with O_EXCL, which is atomic on network file systems too. It names the
     holder (host, process, Slurm job), and its time of change is the holder's sign of life. A holder
-    on this machine is dead when its process is gone, one elsewhere when it has not shown life for
-    five minutes.
+    on this machine is dead when its process is gone, one in this very Slurm job, which was then
+    requeued, in any case, and one elsewhere when it shows no life for two minutes of watching:
+    clocks of machines differ, so only changes count.
 
     Parameters
     ----------
@@ -84,20 +88,39 @@ class RunLock:
 
     def _break_if_dead(self) -> None:
         try:
-            age = time.time() - self.path.stat().st_mtime
+            seen = self.path.stat().st_mtime
             holder = read_holder(self.path)
+            alive = lives_here(holder)
+            if alive is None:
+                alive = self._watch(seen, holder)
         except FileNotFoundError:
             return  # released meanwhile
-        if is_alive(holder, age, self.dead_after):
+        if alive:
             raise HyperVAEError(
-                f"{self.path}: this run is being trained by {described(holder)}, last seen "
-                f"{age:.0f} s ago; wait for it or stop it. If it is surely gone, remove the file"
+                f"{self.path}: this run is being trained by {described(holder)}; wait for it or "
+                "stop it. If it is surely gone, remove the file"
             )
         # Two that find it dead: only one of them renames it away.
         grave = self.path.with_name(f".{LOCK}.{os.getpid()}.dead")
         with contextlib.suppress(FileNotFoundError):
             os.rename(self.path, grave)
             grave.unlink()
+
+    def _watch(self, seen: float, holder: dict[str, Any]) -> bool:
+        """Whether a holder elsewhere shows life."""
+        if time.time() - seen > _LONG_AGO * self.dead_after:
+            return False
+        print(
+            f"{self.path}: held by {described(holder)}; watching it for signs of life",
+            file=sys.stderr,
+            flush=True,
+        )
+        end = time.monotonic() + self.dead_after
+        while time.monotonic() < end:
+            time.sleep(min(1.0, self.dead_after / 20))
+            if self.path.stat().st_mtime != seen:
+                return True
+        return False
 
 
 def identity() -> dict[str, Any]:
@@ -119,13 +142,16 @@ def read_holder(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def is_alive(holder: dict[str, Any], age: float, dead_after: float) -> bool:
-    """Whether the holder of a lock is alive, so far as can be known here."""
+def lives_here(holder: dict[str, Any]) -> bool | None:
+    """Whether the holder of a lock is alive; None if that cannot be told from here."""
     if holder.get("host") == socket.gethostname() and isinstance(holder.get("pid"), int):
         started = _started(holder["pid"])
         # a number is used again by another process in time, and at once after a restart
         return started is not None and started == holder.get("started")
-    return age < dead_after
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is not None and holder.get("slurm_job") == job:
+        return False  # this job, before it was requeued to another node
+    return None
 
 
 def described(holder: dict[str, Any]) -> str:

@@ -98,9 +98,7 @@ def test_vectors_stay_in_single_precision_under_autocast(normalization, decoder)
         torch.manual_seed(4)
         found = model.encoder.particles(batch.momenta, batch.mask)
         state = torch.randn(8, MODEL["hidden"]).bfloat16().float()
-        made = model.decoder.particles.reconstruct(
-            state, batch.mask.float(), torch.eye(4), batch
-        )
+        made = model.decoder.particles.reconstruct(state, batch.mask.float(), torch.eye(4), batch)
         return found, made.coordinates
 
     expected = run()
