@@ -23,17 +23,12 @@ from hypervae.model.decoder import Decoded, Decoder
 from hypervae.model.encoder import Encoder
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.inputs import JetBatch, make_batch
+from hypervae.model.noise import gumbel, normal, uniform
 from hypervae.model.prior import make_prior
 from hypervae.normalization import Normalization
 from hypervae.seeds import rng
 
 WEIGHTS, CONFIG, NORMALIZATION = "weights.safetensors", "config.json", "normalization.h5"
-
-
-def gumbel(uniform: Tensor) -> Tensor:
-    """Gumbel noise from uniform numbers in [0, 1)."""
-    tiny = torch.finfo(uniform.dtype).tiny
-    return -(-(uniform.clamp_min(tiny)).log()).clamp_min(tiny).log()
 
 
 class HyperVAE(nn.Module):
@@ -98,8 +93,8 @@ class HyperVAE(nn.Module):
         mean, log_variance : [B, latent_dim]
         """
         mean, log_variance = self.encoder(batch)
-        latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        noise = gumbel(torch.rand_like(batch.mask, dtype=mean.dtype))
+        latent = mean + normal(*mean.shape, like=mean) * (0.5 * log_variance).exp()
+        noise = gumbel(uniform(*batch.mask.shape, like=mean))
         decoded = self.decoder(
             latent,
             batch.jet_type,
@@ -113,7 +108,7 @@ class HyperVAE(nn.Module):
     def _particle_noise(self, like: Tensor, slots: int) -> Tensor | None:
         if not self.decoder.particles.needs_noise:
             return None
-        return torch.randn(len(like), slots, 3, dtype=like.dtype, device=like.device)
+        return normal(len(like), slots, 3, like=like)
 
     def batch(self, jets: Jets, **options: Any) -> JetBatch:
         """The tensors that this model reads of jets; options as `make_batch`."""

@@ -51,6 +51,8 @@ class JetBatch:
     set_index : [B, K] int64
         Their numbers; see `hypervae.model.tokens`.
     set_mask : [B, K] bool
+    key : [B] int64
+        Decides all that is drawn for a jet; see `hypervae.model.noise`.
     """
 
     momenta: Tensor
@@ -68,6 +70,7 @@ class JetBatch:
     sets: Tensor
     set_index: Tensor
     set_mask: Tensor
+    key: Tensor
 
     def __len__(self) -> int:
         return len(self.momenta)
@@ -132,7 +135,7 @@ def make_batch(
 
     weight = geometry.weights(jets, settings["weight"], settings["exponent"])
     log_weight = np.log(np.where(jets.mask, weight, 1.0))
-    if keys is None and "sampled" in (encoder, decoder):
+    if keys is None:
         keys = content_keys(jets.particle_features[..., :3], jets.mask)
     source = HyperedgeSource(
         *hardest_first(jets, codes, log_weight),
@@ -173,6 +176,7 @@ def make_batch(
         sets=real(targets.values),
         set_index=whole(targets.index),
         set_mask=torch.from_numpy(targets.mask),
+        key=torch.from_numpy(keys.astype(np.uint64).view(np.int64)),
     )
 
 

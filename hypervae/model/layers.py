@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hypervae.model.config import ModelConfig
+from hypervae.model.dropout import Dropout, use_jet_dropout
 
 
 class ResidualMLP(nn.Module):
@@ -31,7 +32,7 @@ class ResidualMLP(nn.Module):
                 nn.LayerNorm(width),
                 nn.Linear(width, width),
                 nn.GELU(),
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 nn.Linear(width, width),
             )
             for _ in range(blocks)
@@ -157,6 +158,9 @@ class LorentzNetwork(nn.Module):
                 dropout_prob=config.dropout or None,
                 **scalars,
             )
+
+        if config.dropout:
+            use_jet_dropout(self.net, config.dropout)
 
     @property
     def recompute(self) -> bool:

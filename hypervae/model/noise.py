@@ -1,14 +1,20 @@
 """Random numbers that belong to a jet: the same whatever batch, step or process it is in.
 
 A generator that is read batch by batch gives a jet other numbers when the batch size, the
-accumulation or the number of processes changes. Here number k of stream s of a jet is a hash of
-(seed, jet, s, k), as counter-based generators do it (Salmon et al., SC 2011); the hash is
-SplitMix64's finalizer (Steele, Lea, Flood, OOPSLA 2014).
+accumulation or the number of processes changes. Within `of_jets` each number is instead a hash of
+(draw, jet, place), as in counter-based generators (Salmon et al., SC 2011); the hash is SplitMix64's
+finalizer (Steele, Lea, Flood, OOPSLA 2014). Outside, torch's own generator is read.
+
+Draws are told apart by a number from torch's generator on the CPU. Whoever seeds it before each
+batch therefore gets the same draws again, and so does what restores its state to compute a part of the
+network again, as gradient checkpointing does.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -18,61 +24,89 @@ _STEP = 0x9E3779B97F4A7C15 - 2**64
 _FIRST = 0xBF58476D1CE4E5B9 - 2**64
 _SECOND = 0x94D049BB133111EB - 2**64
 
+_keys: list[Tensor] = []
+
+
+def active_keys() -> Tensor | None:
+    """The keys of the jets that are drawn for, if any."""
+    return _keys[-1] if _keys else None
+
+
+@contextmanager
+def of_jets(keys: Tensor | None) -> Iterator[None]:
+    """Draw for the jets of a batch.
+
+    What computes parts of the network again in the backward pass needs this around that, too.
+
+    Parameters
+    ----------
+    keys : [B] int64
+        One number a jet, of its own in the whole sample. None changes nothing.
+    """
+    if keys is None:
+        yield
+        return
+    _keys.append(keys)
+    try:
+        yield
+    finally:
+        _keys.pop()
+
+
+def uniform(rows: int, *shape: int, like: Tensor) -> Tensor:
+    """Uniform numbers in (0, 1).
+
+    Parameters
+    ----------
+    rows : int
+        The jets of the batch, or a multiple of them (then each comes so many times).
+    shape : int
+        The numbers of a jet in [n, c] do not depend on n: padding changes none.
+    like : Tensor
+        Gives type and device.
+
+    Returns
+    -------
+    [rows, *shape]
+    """
+    if not _keys:
+        value = torch.rand(rows, *shape, dtype=torch.float64, device=like.device)
+    else:
+        keys = _keys[-1].to(like.device)
+        copies = torch.arange(rows // len(keys), device=like.device).repeat_interleave(len(keys))
+        draw = int(torch.randint(2**62, ()))
+        base = _mixed(keys.repeat(rows // len(keys)) * _STEP + draw) + copies * _FIRST
+        place = torch.arange(math.prod(shape), device=like.device)
+        word = _mixed(_mixed(base).unsqueeze(1) + place * _STEP)
+        value = ((_shifted(word, 12)).double() + 0.5) * 2.0**-52
+        value = value.view(rows, *shape)
+    if like.dtype == torch.float64:
+        return value.clamp_min(torch.finfo(torch.float64).tiny)
+    info = torch.finfo(like.dtype)  # rounding must not reach 1
+    return value.to(like.dtype).clamp(info.tiny, 1 - info.eps)
+
+
+def normal(rows: int, *shape: int, like: Tensor) -> Tensor:
+    """Standard normal numbers, as `uniform`."""
+    if not _keys:
+        return torch.randn(rows, *shape, dtype=like.dtype, device=like.device)
+    value = uniform(rows, *shape, like=like.new_empty(0, dtype=torch.float64))
+    return (math.sqrt(2) * torch.erfinv(2 * value - 1)).to(like.dtype)
+
+
+def gumbel(value: Tensor) -> Tensor:
+    """Gumbel numbers -ln(-ln u) from uniform ones."""
+    tiny = torch.finfo(value.dtype).tiny
+    return -(-(value.clamp_min(tiny)).log()).clamp_min(tiny).log()
+
 
 def _shifted(word: Tensor, bits: int) -> Tensor:
     """Logical shift to the right, which torch has for no signed type."""
     return (word >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def mixed(word: Tensor) -> Tensor:
+def _mixed(word: Tensor) -> Tensor:
     """SplitMix64's finalizer: a bijection of 64-bit integers without visible structure."""
     word = (word ^ _shifted(word, 30)) * _FIRST
     word = (word ^ _shifted(word, 27)) * _SECOND
     return word ^ _shifted(word, 31)
-
-
-class JetNoise:
-    """Random numbers for the jets of a batch.
-
-    Parameters
-    ----------
-    keys : [B] int64
-        One number a jet, of its own in the whole sample.
-    seed : int
-        E.g. of the epoch; see `hypervae.seeds.derive_seed`.
-    """
-
-    def __init__(self, keys: Tensor, seed: int):
-        self.keys = mixed(keys * _STEP + mixed(torch.tensor(_signed(seed), device=keys.device)))
-        self.stream = 0
-
-    def uniform(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """[B, *shape] numbers in (0, 1), from the next stream.
-
-        The numbers of a jet in [B, n, c] do not depend on n: padding changes none.
-        """
-        self.stream += 1
-        count = math.prod(shape)
-        place = torch.arange(count, device=self.keys.device)
-        base = mixed(self.keys + _signed(self.stream * _FIRST))
-        word = mixed(base.unsqueeze(1) + place * _STEP)
-        # 52 bits and a half: never 0 nor 1 in double precision
-        value = (_shifted(word, 12).double() + 0.5) * 2.0**-52
-        if dtype != torch.float64:  # rounding must not reach 1
-            value = value.to(dtype).clamp(torch.finfo(dtype).tiny, 1 - torch.finfo(dtype).eps)
-        return value.view(len(self.keys), *shape)
-
-    def normal(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """[B, *shape] standard normal numbers, from the next stream."""
-        uniform = self.uniform(*shape, dtype=torch.float64)
-        return (math.sqrt(2) * torch.erfinv(2 * uniform - 1)).to(dtype)
-
-    def gumbel(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """[B, *shape] Gumbel numbers, -ln(-ln u), from the next stream."""
-        return (-(-self.uniform(*shape, dtype=torch.float64).log()).log()).to(dtype)
-
-
-def _signed(seed: int) -> int:
-    """A 64-bit number as a signed one."""
-    seed %= 2**64
-    return seed - 2**64 if seed >= 2**63 else seed

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
-from hypervae.model import HyperVAE, JetBatch
+from hypervae.model import HyperVAE, JetBatch, noise
 from hypervae.model.losses import LossTerms, total_loss
 from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints
@@ -40,8 +40,8 @@ def groups(batches: Iterable[JetBatch], size: int) -> Iterator[list[JetBatch]]:
 class Trainer:
     """Trains a model; can be stopped and taken up at any optimizer step.
 
-    Noise is drawn from a seed of its own for each epoch and batch, so that the position in the
-    epoch is all the state that randomness has.
+    Noise belongs to the jets (`hypervae.model.noise`): it is decided by the seed, the epoch and the
+    jet, whatever batch that is in, so that the position in the epoch is all the state of randomness.
 
     Parameters
     ----------
@@ -192,10 +192,14 @@ class Trainer:
         mean = MeanOfTerms()
         finite = True
         for place, batch in enumerate(group):
-            number = self.step_in_epoch * config["accumulate"] + place
-            torch.manual_seed(derive_seed(config["seed"], "noise", self.epoch, number))
             batch = batch.to(self.fabric.device)
-            with self.fabric.no_backward_sync(self.model, enabled=place < len(group) - 1):
+            # the same draws for each batch: the jets' own keys tell them apart
+            torch.manual_seed(derive_seed(config["seed"], "noise", self.epoch))
+            last = place == len(group) - 1
+            with (
+                self.fabric.no_backward_sync(self.model, enabled=not last),
+                noise.of_jets(batch.key),
+            ):
                 decoded, mu, log_variance = self.model(batch, heat)
                 terms = self.loss_terms(decoded, batch, mu, log_variance)
                 loss = total_loss(terms, config["loss_weights"], kl)
@@ -235,11 +239,12 @@ class Trainer:
         """Terms on the validation split, with averaged weights, full KL weight and fixed noise."""
         model = self.ema.module.eval()
         mean = MeanOfTerms()
-        for number, batch in enumerate(self.validation.epoch(0, shuffle=False)):
-            torch.manual_seed(derive_seed(self.config["seed"], "validation", number))
+        for batch in self.validation.epoch(0, shuffle=False):
             batch = batch.to(self.fabric.device)
-            decoded, mu, log_variance = model(batch)
-            terms = self.loss_terms(decoded, batch, mu, log_variance)
+            torch.manual_seed(derive_seed(self.config["seed"], "validation"))
+            with noise.of_jets(batch.key):
+                decoded, mu, log_variance = model(batch)
+                terms = self.loss_terms(decoded, batch, mu, log_variance)
             total = total_loss(terms, self.config["loss_weights"], 1.0)
             values = {name: float(value) for name, value in terms.items()}
             mean.add({**values, "total": float(total)}, len(batch))

@@ -16,6 +16,7 @@ from hypervae.model.flow_matching import (
 )
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import LorentzNetwork, ResidualMLP, full_precision
+from hypervae.model.noise import normal, uniform
 from hypervae.model.references import minkowski, momenta_of
 from hypervae.normalization import Normalization
 
@@ -127,12 +128,12 @@ class FlowParticles(ParticleDecoder):
         goal = self.scaled(target.coordinates, mask)
         batch = len(goal)
         # one time from each of _DRAWS equal parts of [0, 1]
-        shift = torch.rand(_DRAWS, batch, dtype=goal.dtype, device=goal.device)
+        shift = uniform(_DRAWS * batch, like=goal).view(_DRAWS, batch)
         time = (shift + torch.arange(_DRAWS, device=goal.device).unsqueeze(1)).flatten() / _DRAWS
         goals, masks, conditions = (
             value.repeat(_DRAWS, *[1] * (value.dim() - 1)) for value in (goal, mask, condition)
         )
-        start = torch.randn_like(goals)
+        start = normal(*goals.shape, like=goals)
         if noise is not None:
             start = torch.cat([noise.to(start.dtype), start[batch:]])
         points, wanted = on_path(start * masks.unsqueeze(-1), goals, time)

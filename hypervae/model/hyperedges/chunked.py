@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
+from hypervae.model import noise
 from hypervae.model.attention import count_logits
 
 
@@ -26,13 +27,15 @@ class _Random:
 
     def __init__(self, device: torch.device):
         self.device = device
+        self.keys = noise.active_keys()
         self.cpu = torch.get_rng_state()
         self.cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
     @contextmanager
     def again(self) -> Iterator[None]:
         """The same random numbers as from where the state was taken."""
-        with torch.random.fork_rng([] if self.cuda is None else [self.device]):
+        devices = [] if self.cuda is None else [self.device]
+        with torch.random.fork_rng(devices), noise.of_jets(self.keys):
             torch.set_rng_state(self.cpu)
             if self.cuda is not None:
                 torch.cuda.set_rng_state(self.cuda, self.device)

@@ -1,4 +1,12 @@
-"""Consistency of decoded edges and hyperedges with those of the decoded particles."""
+"""Consistency of decoded edges and hyperedges with those of the decoded particles.
+
+Which side gives way matters. Edges and single sets are trained by a squared error each, which gives
+means, and these spread less than the truth: so they follow the particles, which get no gradient. A
+binned hyperedge decoder is trained on whole distributions, of which the Chamfer distance sees
+nothing: so the particles follow it, and it follows them with a small share of the gradient. What a
+flow's particles are in training is an estimate of their mean, which nothing else may pull at: they
+get no gradient. docs/decisions.md says what was measured.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +33,9 @@ from hypervae.model.losses.recomputed import (
 )
 from hypervae.normalization import Normalization
 
-# Share of the gradient that reaches the particles: see `toward_particles`.
-_PARTICLE_SHARE = 0.0
+# Share of the gradient of binned hyperedges that reaches the hyperedge head; all of it reaches the
+# particles.
+_HEAD_SHARE = 0.25
 # Bins of scaled features: where they lie, for features of mean 0 and width 1 and of range [0, 1].
 _SCALED_RANGE = {"zscore": (-6.0, 6.0), "minmax": (-0.25, 1.25)}
 _SCALED_BINS = 49
@@ -35,11 +44,9 @@ _SETS = 256
 _SETS_OF_CLUSTER = 8
 
 
-def toward_particles(values: Tensor, share: float) -> Tensor:
+def yielding(values: Tensor, share: float) -> Tensor:
     """The same values, with `share` of their gradient."""
-    if share == 0:
-        return values.detach()
-    return values if share == 1 else values.detach() + share * (values - values.detach())
+    return values.detach() + share * (values - values.detach())
 
 
 def feature_distance(
@@ -96,8 +103,8 @@ def drawn(total: Tensor, count: int) -> tuple[Tensor, Tensor]:
 class EdgeConsistency(nn.Module):
     """Distribution over the pairs of slots in use of each edge feature: decoded, and recomputed.
 
-    The edge head is trained by the squared error of each pair, which gives means; this
-    term asks for the spread that the particles have.
+    The edge head is trained by the squared error of each pair, which gives means; this term asks
+    for the spread that the particles have. It trains the edge head, and what that reads.
 
     Parameters
     ----------
@@ -125,7 +132,7 @@ class EdgeConsistency(nn.Module):
 
     def forward(self, decoded: Decoded) -> Tensor:
         """[B] mean over the features of the Cramer distance, in scaled units."""
-        coordinates = toward_particles(decoded.coordinates, _PARTICLE_SHARE)
+        coordinates = decoded.coordinates.detach()
         real = coordinates.dtype
         # (the jet's pT only sets the unit of kT and m^2)
         ln_jet_pt = decoded.jet[:, 0].detach() * self.jet_scale + self.jet_offset
@@ -187,13 +194,16 @@ class HyperedgeConsistency(nn.Module):
 
     def forward(self, decoded: Decoded, batch: JetBatch) -> Tensor:
         """[B] mean over the orders that have sets; 0 without any."""
-        coordinates = toward_particles(decoded.coordinates, _PARTICLE_SHARE)
+        binned = bool(decoded.set_log_weight.shape[-1])
+        coordinates = decoded.coordinates
+        if not binned or decoded.matching is not None:
+            coordinates = coordinates.detach()
         used = decoded.presence > 0.5
         eta = None
         if self.energy:
             eta = decoded.jet[:, 1].detach() * self.eta_scale + self.eta_offset
         logs = log_weights(coordinates, used, self.exponent, eta)
-        if decoded.set_log_weight.shape[-1]:
+        if binned:
             return self._binned(decoded, coordinates, logs, used)
         if decoded.sets.shape[1] and self.orders:
             return self._listed(decoded.sets, batch, coordinates, logs, used)
@@ -218,8 +228,8 @@ class HyperedgeConsistency(nn.Module):
         squared = self._squared(coordinates)
         # each particle is in equally many sets: the mean over sets of ln w needs no sample
         mean_log = logs.masked_fill(~used, 0).sum(1) / number_used.clamp_min(1)
-        fraction = torch.softmax(decoded.set_fraction_logits, dim=-1)
-        decoded_log = (fraction * decoded.set_log_weight).sum(-1)
+        fraction = torch.softmax(yielding(decoded.set_fraction_logits, _HEAD_SHARE), dim=-1)
+        decoded_log = (fraction * yielding(decoded.set_log_weight, _HEAD_SHARE)).sum(-1)
         total = coordinates.new_zeros(len(coordinates))
         found = torch.zeros_like(total)
         for place, order in enumerate(self.orders):

@@ -13,7 +13,7 @@ from hypervae.model.losses.consistency import (
     HyperedgeConsistency,
     drawn,
     feature_distance,
-    toward_particles,
+    yielding,
 )
 from hypervae.model.tokens import cluster_members, complete_members
 from tests.unit.chain import SLOTS, small_jets
@@ -99,13 +99,10 @@ def set_features_of(jets, row, order, normalization):
 
 def test_gradient_share():
     values = torch.tensor([2.0], requires_grad=True)
-    for share in (0.25, 1.0):
-        values.grad = None
-        found = toward_particles(values, share)
-        (3 * found).sum().backward()
-        assert found.tolist() == [2.0]
-        assert float(values.grad) == pytest.approx(3 * share)
-    assert not toward_particles(values, 0.0).requires_grad
+    found = yielding(values, 0.25)
+    (3 * found).sum().backward()
+    assert found.tolist() == [2.0]
+    assert float(values.grad) == pytest.approx(0.75)
 
 
 def test_feature_distance_by_hand():
@@ -328,3 +325,54 @@ def test_without_sets_or_orders_there_is_nothing(jets, normalization):
     batch = SimpleNamespace(set_index=index, set_mask=index.bool())
     term = HyperedgeConsistency(normalization)
     assert not term(listed_of(jets, normalization, nothing), batch).any()
+
+
+def leaves_of(decoded):
+    return {
+        name: value.requires_grad_()
+        for name, value in vars(decoded).items()
+        if value is not None and value.is_floating_point() and value.numel()
+    }
+
+
+def trained_by(term, decoded, *batch):
+    leaves = leaves_of(decoded)
+    value = term(decoded, *batch).sum()
+    found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+    return {name for name, g in zip(leaves, found, strict=True) if g is not None and g.any()}
+
+
+def test_which_side_gives_way(jets, normalization, own_sets):
+    batch, values = own_sets
+    edge, hyperedge = EdgeConsistency(normalization), HyperedgeConsistency(normalization)
+    binned = decoded_of(jets, normalization)
+    heads = {"set_fraction_logits", "set_log_weight"}
+    assert trained_by(edge, binned) == {"edges"}
+    assert trained_by(hyperedge, binned, None) == {*heads, "coordinates"}
+    # the estimate of a flow stays what it is
+    flow = decoded_of(jets, normalization, matching=torch.zeros(len(jets)))
+    assert trained_by(hyperedge, flow, None) == heads
+    listed = listed_of(jets, normalization, values + 0.5)
+    assert trained_by(hyperedge, listed, batch) == {"sets"}
+
+
+def test_particles_move_to_the_decoded_histogram(jets, normalization):
+    """A jet that is too narrow gets wider if its hyperedges are decoded as wide ones."""
+    chosen = jets[jets.multiplicity > 6]
+    term = HyperedgeConsistency(normalization)
+    decoded = decoded_of(chosen, normalization)
+    wide = torch.zeros_like(decoded.set_fraction_logits)
+    wide[..., -4] = 50.0
+    decoded.set_fraction_logits = wide
+    decoded.coordinates.requires_grad_()
+    before = term(decoded, None)
+    (gradient,) = torch.autograd.grad(before.sum(), decoded.coordinates)
+    center = decoded.coordinates[..., :2].detach()
+    decoded.coordinates = decoded.coordinates.detach() - 1e-3 * gradient
+    assert (term(decoded, None) < before).all()
+    used = torch.from_numpy(chosen.mask)
+
+    def size(angles):
+        return angles.norm(dim=-1)[used].mean()
+
+    assert size(decoded.coordinates[..., :2]) > size(center)

@@ -197,7 +197,7 @@ TRAINED_BY = {
     "multiplicity": ["decoder.multiplicity.", STATE],
     "sum": [*PARTICLES, "decoder.multiplicity.", STATE],
     "edge_consistency": ["decoder.edges.", "decoder.particles.network.", STATE],
-    "hyperedge_consistency": ["decoder.hyperedges.", STATE],
+    "hyperedge_consistency": ["decoder.hyperedges.", *PARTICLES, STATE],
     "kl": [],
 }
 ENCODER = ["encoder.particles.", "encoder.edges.", "encoder.hyperedges.", "encoder.fusion."]

@@ -1,0 +1,77 @@
+"""Dropout whose choices belong to the jets; see `hypervae.model.noise`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hypervae.model.noise import uniform
+
+# The grade of each component of a multivector: scalar, vector, bivector, axial vector, pseudoscalar.
+_GRADES = (0,) + (1,) * 4 + (2,) * 6 + (3,) * 4 + (4,)
+
+
+class Dropout(nn.Module):
+    """Each number is set to 0 with a probability, the others grow to keep the mean.
+
+    Parameters
+    ----------
+    probability : float
+    """
+
+    def __init__(self, probability: float):
+        super().__init__()
+        self.probability = probability
+
+    def kept(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Factors of values [B, ...]: 0 or 1 / (1 - p)."""
+        drawn = uniform(*shape, like=like.detach())
+        return (drawn > self.probability).to(like.dtype) / (1 - self.probability)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[B, ...] -> [B, ...]."""
+        if not self.training or self.probability == 0:
+            return values
+        return values * self.kept(tuple(values.shape), values)
+
+
+class VectorDropout(Dropout):
+    """For L-GATr-slim: vectors [..., 4, V] are dropped whole, which is equivariant."""
+
+    def forward(self, vectors: Tensor, scalars: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors [B, ..., 4, V] and scalars [B, ..., S]."""
+        if not self.training or self.probability == 0:
+            return vectors, scalars
+        whole = (*vectors.shape[:-2], 1, vectors.shape[-1])
+        vectors = vectors * self.kept(whole, vectors)
+        return vectors, scalars * self.kept(tuple(scalars.shape), scalars)
+
+
+class GradeDropout(Dropout):
+    """For L-GATr: each grade of a multivector [..., 16] is dropped whole, which is equivariant."""
+
+    def forward(
+        self, multivectors: Tensor, scalars: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Multivectors [B, ..., 16] and scalars [B, ..., S]."""
+        if not self.training or self.probability == 0:
+            return multivectors, scalars
+        grades = self.kept((*multivectors.shape[:-1], 5), multivectors)
+        index = torch.tensor(_GRADES, device=multivectors.device)
+        multivectors = multivectors * grades.index_select(-1, index)
+        if scalars is not None:
+            scalars = scalars * self.kept(tuple(scalars.shape), scalars)
+        return multivectors, scalars
+
+
+def use_jet_dropout(network: nn.Module, probability: float) -> None:
+    """Put dropout of ours in the place of lgatr's own, which reads torch's generator."""
+    from lgatr.layers.dropout import GradeDropout as Theirs
+    from lgatr.layers.slim_layers import SlimDropout
+
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, Theirs):
+                setattr(parent, name, GradeDropout(probability))
+            elif isinstance(child, SlimDropout):
+                setattr(parent, name, VectorDropout(probability))
