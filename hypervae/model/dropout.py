@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from hypervae.model.noise import uniform
 
-# The grade of each component of a multivector: scalar, vector, bivector, axial vector, pseudoscalar.
+# Grades of a multivector's components: scalar, vector, bivector, axial vector, pseudoscalar.
 _GRADES = (0,) + (1,) * 4 + (2,) * 6 + (3,) * 4 + (4,)
 
 

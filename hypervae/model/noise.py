@@ -2,12 +2,12 @@
 
 A generator that is read batch by batch gives a jet other numbers when the batch size, the
 accumulation or the number of processes changes. Within `of_jets` each number is instead a hash of
-(draw, jet, place), as in counter-based generators (Salmon et al., SC 2011); the hash is SplitMix64's
-finalizer (Steele, Lea, Flood, OOPSLA 2014). Outside, torch's own generator is read.
+(draw, jet, place), as in counter-based generators (Salmon et al., SC 2011); the hash is the
+finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). Outside, torch's own generator is read.
 
 Draws are told apart by a number from torch's generator on the CPU. Whoever seeds it before each
-batch therefore gets the same draws again, and so does what restores its state to compute a part of the
-network again, as gradient checkpointing does.
+batch therefore gets the same draws again, and so does what restores its state to compute a part of
+the network again, as gradient checkpointing does.
 """
 
 from __future__ import annotations

@@ -59,7 +59,9 @@ class Checkpoints:
         self.fingerprint = name
         self.directory = Path(directory) / name
         self.directory.mkdir(parents=True, exist_ok=True)
-        # what a save that was killed left behind
+
+    def clean(self) -> None:
+        """Remove what a save that was killed left behind; for the one writer alone."""
         for left in self.directory.glob(".last.*.ckpt"):
             left.unlink()
 

@@ -24,7 +24,8 @@ _MOST_JETS = 200_000
 _BATCH = 256
 _LEARNING_RATE = 2e-3
 _WARMUP = 0.05
-_DECAY = 0.995
+# The moving average reaches back over this share of the steps.
+_AVERAGED = 0.05
 
 
 def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> float | None:
@@ -59,8 +60,9 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> 
         set_moments(prior, mean, deviation, jet_type)
     prior.requires_grad_(True)
     optimizer = torch.optim.AdamW(prior.parameters(), lr=_LEARNING_RATE, weight_decay=0.0)
-    average = AveragedModel(prior, multi_avg_fn=get_ema_multi_avg_fn(_DECAY))
     steps = config["prior_steps"]
+    decay = max(0.0, 1 - 1 / (_AVERAGED * steps))
+    average = AveragedModel(prior, multi_avg_fn=get_ema_multi_avg_fn(decay))
     errors = []
     for step in range(steps):
         for group in optimizer.param_groups:

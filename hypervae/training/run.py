@@ -19,6 +19,7 @@ from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
 from hypervae.training.history import write_history
 from hypervae.training.loader import JetLoader
+from hypervae.training.lock import RunLock
 from hypervae.training.prior import fit_prior
 from hypervae.training.trainer import Trainer
 
@@ -59,6 +60,8 @@ def train(
     ------
     InputError
         If files do not fit together, or a split has no jets.
+    HyperVAEError
+        If another process is training this run.
     Interrupted
         See `Trainer.fit`.
     """
@@ -105,31 +108,41 @@ def train(
     name = fingerprint(decided, merged, types)
     checkpoints = Checkpoints(checkpoint_dir, name)
     trainer = Trainer(model, loaders["train"], loaders["validation"], section, checkpoints)
-    state = read_checkpoint(resume) if resume is not None else checkpoints.load()
-    if state is not None:
-        try:
-            trainer.restore(state)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise InputError(
-                resume or checkpoints.directory,
-                "checkpoint",
-                found=f"the state of another model ({type(error).__name__})",
-                expected="that of a run with the same model section and jet types",
-            ) from error
-        trainer._say(f"resuming after epoch {trainer.epoch}, step {trainer.step_in_epoch}")
-    trainer.fit()
-    output_dir = Path(output_dir)
-    trained = trainer.model.module
-    prior_error = fit_prior(trained, loaders["train"], section)
-    training = {
-        "config": {key: value for key, value in config.items() if key != "model"},
-        "fingerprint": name,
-        "best_epoch": trainer.best["epoch"] + 1,
-        "validation_loss": trainer.best["loss"],
-        "prior_error": prior_error,
-        "training_jets": loaders["train"].n_jets,
-        "versions": software_versions(("torch", "lgatr", "lightning")),
-    }
-    write_history(output_dir / HISTORY, trainer.history)
-    trained.save(output_dir, normalization, training)
+    with RunLock(checkpoints.directory):
+        checkpoints.clean()
+        _resume(trainer, checkpoints, resume)
+        trainer.fit()
+        prior_error = fit_prior(trainer.model.module, loaders["train"], section)
+        output_dir = Path(output_dir)
+        trained = trainer.model.module
+        training = {
+            "config": {key: value for key, value in config.items() if key != "model"},
+            "fingerprint": name,
+            "best_epoch": trainer.best["epoch"] + 1,
+            "validation_loss": trainer.best["loss"],
+            "prior_error": prior_error,
+            "training_jets": loaders["train"].n_jets,
+            "versions": software_versions(("torch", "lgatr", "lightning")),
+        }
+        write_history(output_dir / HISTORY, trainer.history)
+        trained.save(output_dir, normalization, training)
     return trained
+
+
+def _resume(
+    trainer: Trainer, checkpoints: Checkpoints, resume: str | os.PathLike[str] | None
+) -> None:
+    """Go on from a checkpoint, if there is one."""
+    state = read_checkpoint(resume) if resume is not None else checkpoints.load()
+    if state is None:
+        return
+    try:
+        trainer.restore(state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            resume or checkpoints.directory,
+            "checkpoint",
+            found=f"the state of another model ({type(error).__name__})",
+            expected="that of a run with the same model section and jet types",
+        ) from error
+    trainer.say(f"resuming after epoch {trainer.epoch}, step {trainer.step_in_epoch}")

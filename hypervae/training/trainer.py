@@ -41,7 +41,8 @@ class Trainer:
     """Trains a model; can be stopped and taken up at any optimizer step.
 
     Noise belongs to the jets (`hypervae.model.noise`): it is decided by the seed, the epoch and the
-    jet, whatever batch that is in, so that the position in the epoch is all the state of randomness.
+    jet, whatever batch that is in, so that the position in the epoch is all the state that
+    randomness has.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ class Trainer:
         # the epochs without a better loss; before the first epoch, best is -1 too
         stop = bool(patience) and self.epoch - 1 - self.best["epoch"] >= patience
         if stop:
-            self._say(f"no better validation loss for {patience} epochs: stopping early")
+            self.say(f"no better validation loss for {patience} epochs: stopping early")
         return stop
 
     def _run_epoch(self, watch: SignalWatch) -> None:
@@ -227,7 +228,7 @@ class Trainer:
 
     def _skip(self) -> None:
         self.skipped += 1
-        self._say(f"step {self.step}: the loss or its gradient is not finite; step skipped")
+        self.say(f"step {self.step}: the loss or its gradient is not finite; step skipped")
         if self.skipped >= _MOST_SKIPPED:
             raise HyperVAEError(
                 f"training: the loss or its gradient was not finite for {_MOST_SKIPPED} steps in a "
@@ -269,7 +270,7 @@ class Trainer:
                 for name, value in self.ema.module.state_dict().items()
             }
             self.best = {"loss": validation["total"], "epoch": self.epoch, "weights": weights}
-        self._say(
+        self.say(
             f"epoch {self.epoch + 1}/{self.config['epochs']}: "
             f"loss {train.get('total', math.nan):.4f}, validation {validation['total']:.4f} "
             f"(particles {validation['particle']:.3f}, KL {validation['kl']:.2f}), "
@@ -285,5 +286,6 @@ class Trainer:
             )
 
     @staticmethod
-    def _say(text: str) -> None:
+    def say(text: str) -> None:
+        """Print a line to the log."""
         print(text, file=sys.stderr, flush=True)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from hypervae.correlators.features import DELTA_FLOOR
 from hypervae.correlators.geometry import pair_indices
 from hypervae.correlators.sets import set_counts
+from hypervae.model import noise
 from hypervae.model.decoder.interface import Decoded
 from hypervae.model.inputs import JetBatch
 from hypervae.model.losses.histogram import cramer_distance, soft_histogram
@@ -36,7 +37,8 @@ from hypervae.normalization import Normalization
 # Share of the gradient of binned hyperedges that reaches the hyperedge head; all of it reaches the
 # particles.
 _HEAD_SHARE = 0.25
-# Bins of scaled features: where they lie, for features of mean 0 and width 1 and of range [0, 1].
+# Bins of scaled features, from the center of the first to that of the last: around mean 0 and width
+# 1, or around [0, 1].
 _SCALED_RANGE = {"zscore": (-6.0, 6.0), "minmax": (-0.25, 1.25)}
 _SCALED_BINS = 49
 # Sets drawn for each jet and order, and sets drawn of a cluster.
@@ -80,20 +82,21 @@ def drawn(total: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
     Parameters
     ----------
-    total : [...] int64
+    total : [B, ...] int64
         Where it is not above `count`, each number comes once.
     count : int
 
     Returns
     -------
-    number : [..., count] int64
-    valid : [..., count] bool
+    number : [B, ..., count] int64
+    valid : [B, ..., count] bool
         Whether there is such a number.
     """
     place = torch.arange(count, device=total.device)
     total = total.unsqueeze(-1)
     # double precision: there are more sets than float32 has integers
-    where = place + torch.rand(*total.shape[:-1], count, dtype=torch.float64, device=total.device)
+    double = torch.empty(0, dtype=torch.float64, device=total.device)
+    where = place + noise.uniform(*total.shape[:-1], count, like=double)
     number = torch.minimum((where * (total / count)).long(), total - 1)
     few = total <= count
     number = torch.where(few, torch.minimum(place, total - 1), number)

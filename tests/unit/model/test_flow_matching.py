@@ -22,7 +22,8 @@ def test_points_move_straight_from_noise_to_data():
 
 @pytest.mark.parametrize("solver", ["euler", "midpoint"])
 @pytest.mark.parametrize("evaluations", [1, 2, 3, 4, 5, 10])
-def test_a_constant_velocity_is_followed_exactly_in_so_many_evaluations(solver, evaluations):
+@pytest.mark.parametrize("late", [1.0, 1.5])
+def test_a_constant_velocity_is_followed_exactly_in_so_many_evaluations(solver, evaluations, late):
     calls = []
 
     def constant(points, time):
@@ -30,7 +31,7 @@ def test_a_constant_velocity_is_followed_exactly_in_so_many_evaluations(solver, 
         return torch.tensor([3.0, -1.0], dtype=torch.float64).expand(points.shape)
 
     start = torch.tensor([[1.0, 2.0], [0.0, 0.0]], dtype=torch.float64)
-    end = integrate(constant, start, solver=solver, evaluations=evaluations)
+    end = integrate(constant, start, solver=solver, evaluations=evaluations, late=late)
     torch.testing.assert_close(end, start + torch.tensor([3.0, -1.0], dtype=torch.float64))
     assert len(calls) == evaluations
     assert all(time.shape == (2,) for time in calls)
@@ -40,18 +41,32 @@ def test_a_constant_velocity_is_followed_exactly_in_so_many_evaluations(solver, 
     assert times[-1] < 1.0
 
 
-def error(solver, evaluations):
+def error(evaluations, **options):
     """Of dx/dt = x, which takes 1 to e."""
     start = torch.ones(1, 1, dtype=torch.float64)
-    end = integrate(lambda x, t: x, start, solver=solver, evaluations=evaluations)
+    end = integrate(lambda x, t: x, start, evaluations=evaluations, **options)
     return abs(float(end) - math.e)
 
 
 @pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("midpoint", 2)])
-def test_the_order_of_the_solver(solver, order):
+@pytest.mark.parametrize("late", [1.0, 1.5])
+def test_the_order_of_the_solver(solver, order, late):
     for evaluations in (20, 40):
-        ratio = error(solver, evaluations) / error(solver, 2 * evaluations)
+        ratio = error(evaluations, solver=solver, late=late) / error(
+            2 * evaluations, solver=solver, late=late
+        )
         assert ratio == pytest.approx(2**order, rel=0.1)
+
+
+def test_late_steps_grow_shorter():
+    times = []
+
+    def record(points, time):
+        times.append(float(time[0]))
+        return points
+
+    integrate(record, torch.ones(1, 1), solver="euler", evaluations=4, late=2.0)
+    assert times == pytest.approx([0.0, 1 - 0.75**2, 1 - 0.5**2, 1 - 0.25**2], abs=1e-6)
 
 
 def test_an_odd_number_of_evaluations_ends_with_a_short_euler_step():

@@ -12,7 +12,7 @@ from hypervae.training.prior import fit_prior, posteriors
 from tests.unit.chain import MODEL
 from tests.unit.training.test_trainer import assert_equal_runs
 
-CONFIG = {"prior_steps": 800, "seed": 1}
+CONFIG = {"prior_steps": 400, "seed": 1}
 WIDTH = 0.1  # of the posteriors
 
 
@@ -35,7 +35,7 @@ class Model(nn.Module):
     def __init__(self, types=1, dimensions=2):
         super().__init__()
         torch.manual_seed(4)
-        self.prior = FlowPrior(dimensions, types, 64)
+        self.prior = FlowPrior(dimensions, types, 48)
 
     def encoder(self, batch):
         return batch.mean, torch.full_like(batch.mean, WIDTH).log() * 2

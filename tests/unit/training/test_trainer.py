@@ -18,6 +18,7 @@ from hypervae.training import trainer as trainer_module
 from hypervae.training.checkpoint import LAST, Checkpoints
 from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
+from hypervae.training.lock import RunLock
 from hypervae.training.trainer import Trainer, groups
 from tests.unit.chain import MODEL, SPLIT
 
@@ -398,3 +399,12 @@ def test_nothing_is_written_to_standard_output(run, capfd):
     assert captured.out == ""
     assert "epoch 1/1" in captured.err
     assert np.isfinite(float(captured.err.split("validation ")[1].split()[0]))
+
+
+def test_one_process_trains_a_run(run, tmp_path):
+    run("first")
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    assert not (folder / "lock.json").exists()
+    with RunLock(folder), pytest.raises(HyperVAEError, match="being trained by process"):
+        run("second")
+    assert not (tmp_path / "second").exists()

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hypervae.correlators.geometry import weights
+from hypervae.model import noise
 from hypervae.model.decoder import Decoded
 from hypervae.model.losses import consistency
 from hypervae.model.losses.consistency import (
@@ -210,6 +211,25 @@ def test_a_sample_of_sets_stands_for_all(jets, normalization, monkeypatch):
     sampled = torch.stack([term(decoded, None) for _ in range(200)])
     assert (sampled.std(0) > 0).all()
     np.testing.assert_allclose(sampled.mean(0) / exact, 1.0, atol=0.02)
+
+
+def test_the_sample_belongs_to_the_jet(jets, normalization, monkeypatch):
+    monkeypatch.setattr(consistency, "_SETS", 16)
+    full = jets[jets.multiplicity > 8]
+    keys = torch.arange(len(full)) + 17
+    term = HyperedgeConsistency(normalization)
+
+    def of(rows):
+        decoded = decoded_of(full, normalization)
+        for name, value in vars(decoded).items():
+            setattr(decoded, name, None if value is None else value[rows])
+        torch.manual_seed(3)
+        with noise.of_jets(keys[rows]):
+            return term(decoded, None)
+
+    whole = of(slice(None))
+    torch.testing.assert_close(of(slice(2, 5)), whole[2:5])
+    torch.testing.assert_close(of(torch.tensor([3, 0])), whole[[3, 0]])
 
 
 def batch_of(jets, orders, list_of):

@@ -272,7 +272,7 @@ def test_jets_of_one_particle_give_finite_losses_and_gradients(
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("config", [{}, {"decoder": "flow"}, {"hyperedge_decoder": "mlp"}], ids=str)
+@pytest.mark.parametrize("config", [{}, {"hyperedge_decoder": "mlp"}], ids=str)
 def test_initial_weighted_terms_are_comparable(normalization, make_terms, config, seed):
     torch.manual_seed(seed)
     model = HyperVAE(normalization, ["g", "q"], config)
