@@ -17,6 +17,9 @@ from hypervae.model.layers import ResidualMLP, one_hot
 from hypervae.model.references import jet_tetrad
 from hypervae.normalization import Normalization
 
+# Share that each multiplicity has at the start, beside its share of the training jets.
+_EACH_MULTIPLICITY = 0.01
+
 
 def particle_decoder(config: ModelConfig, normalization: Normalization) -> ParticleDecoder:
     """The particle decoder that the config names."""
@@ -67,11 +70,14 @@ class Decoder(nn.Module):
         self._start_at(normalization)
 
     def _start_at(self, normalization: Normalization) -> None:
-        """Start from the multiplicities of the training jets."""
-        counts = normalization.multiplicity[1 : self.slots + 1].astype(np.float64) + 0.1
+        """Start near the multiplicities of the training jets."""
+        counts = normalization.multiplicity[1 : self.slots + 1].astype(np.float64)
+        # A hundredth for each number: jets that (nearly) all fill their slots would otherwise start
+        # with a cross-entropy that is nothing beside the other terms.
+        share = counts / max(counts.sum(), 1.0) + _EACH_MULTIPLICITY
         with torch.no_grad():
             self.multiplicity.weight.mul_(0.1)
-            self.multiplicity.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+            self.multiplicity.bias.copy_(torch.from_numpy(np.log(share / share.sum())))
 
     def latent_state(self, latent: Tensor, jet_type: Tensor) -> Tensor:
         """[B, latent_dim], [B] -> [B, hidden]."""
