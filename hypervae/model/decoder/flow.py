@@ -32,7 +32,7 @@ _UNTOUCHED = 0.75
 _DRAWS = 8
 # The solver's steps grow shorter towards the jet (see `integrate`): the distances within its core
 # are a tenth of the width of the noise.
-_LATE = 1.3
+_LATE = 1.25
 
 
 class FlowParticles(ParticleDecoder):
