@@ -57,10 +57,9 @@ def measure(kind: str, folder: Path, jets: int, batch_size: int) -> float:
             jet_types=["g"],
             split="train",
             split_config=merged.settings["split"],
-            batch_size=batch_size,
             model=ModelConfig.of({"hyperedge_encoder": "mlp", "hyperedge_decoder": "binned"}),
             seed=1,
-        ).epoch(0)
+        ).batches(0, batch_size=batch_size)
 
     next(batches())  # compilation
     start = time.perf_counter()

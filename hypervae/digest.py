@@ -27,6 +27,8 @@ _NOT_COUNTED = (
     "hypervae.digest",
     "hypervae.errors",
     "hypervae.progress",
+    "hypervae.training.board",
+    "hypervae.training.progress",
 )
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from hypervae.data.jets import Jets, check_jet_type, check_jets, sort_particles
 from hypervae.errors import InputError
@@ -139,16 +140,54 @@ class ShardReader:
     def read(self, start: int = 0, stop: int | None = None) -> Jets:
         """Read and check the jets of rows [start, stop)."""
         rows = slice(start, self.n_jets if stop is None else min(stop, self.n_jets))
-        try:
+        with self._readable(rows):
             jets = Jets(
                 self._particles[rows].astype(np.float32, copy=False),
                 self._jets[rows].astype(np.float32, copy=False),
-                jet_type=self.jet_type,
+                self._column("event_id", rows, np.int64),
+                self._column("split", rows, np.uint8),
+                self.jet_type,
             )
-            if "event_id" in self._optional:
-                jets.event_id = self._optional["event_id"][rows].astype(np.int64)
-            if "split" in self._optional:
-                jets.split = self._optional["split"][rows].astype(np.uint8)
+        check_jets(jets, self.path, start)
+        return sort_particles(jets)
+
+    def split_columns(
+        self, start: int = 0, stop: int | None = None
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.uint8] | None]:
+        """Read ``event_id`` and ``split`` of rows [start, stop), and nothing else of the jets.
+
+        Returns
+        -------
+        event_id : [n] int64 or None
+            None also beside a ``split``, which decides by itself.
+        split : [n] uint8 or None
+        """
+        rows = slice(start, self.n_jets if stop is None else min(stop, self.n_jets))
+        with self._readable(rows):
+            split = self._column("split", rows, np.uint8)
+            if split is None:
+                return self._column("event_id", rows, np.int64), None
+        wrong = np.flatnonzero(split > 2)
+        if len(wrong):
+            raise InputError(
+                self.path,
+                "split",
+                found=f"{split[wrong[0]]} at row {start + wrong[0]}",
+                expected="0 (train), 1 (validation) or 2 (test)",
+            )
+        return None, split
+
+    def _column(self, name: str, rows: slice, dtype: type[np.integer]) -> NDArray | None:
+        """An optional column."""
+        if name not in self._optional:
+            return None
+        return self._optional[name][rows].astype(dtype, copy=False)
+
+    @contextmanager
+    def _readable(self, rows: slice) -> Iterator[None]:
+        """Turn a failure to read these rows into an `InputError`."""
+        try:
+            yield
         except OSError as error:
             raise InputError(
                 self.path,
@@ -156,8 +195,6 @@ class ShardReader:
                 found=f"unreadable data ({error})",
                 expected="a whole HDF5 file",
             ) from error
-        check_jets(jets, self.path, start)
-        return sort_particles(jets)
 
     def chunks(self, size: int = 10_000) -> Iterator[Jets]:
         """Read the shard in batches of `size` jets."""

@@ -45,11 +45,26 @@ def split_of(
     [n] uint8
         0 train, 1 validation, 2 test.
     """
-    if jets.split is not None:
-        return jets.split
-    key = jets.event_id
+    return split_of_rows(
+        len(jets), jets.event_id, jets.split, seed=seed, fractions=fractions, first_row=first_row
+    )
+
+
+def split_of_rows(
+    n: int,
+    event_id: NDArray[np.int64] | None,
+    split: NDArray[np.uint8] | None,
+    *,
+    seed: int,
+    fractions: Sequence[float],
+    first_row: int = 0,
+) -> NDArray[np.uint8]:
+    """The split of each of `n` jets, as `split_of`, from the two columns that decide it."""
+    if split is not None:
+        return split
+    key = event_id
     if key is None:
-        key = np.arange(first_row, first_row + len(jets), dtype=np.int64)
+        key = np.arange(first_row, first_row + n, dtype=np.int64)
     with np.errstate(over="ignore"):
         mixed = _mix(_mix(key.astype(np.uint64)) + np.uint64(derive_seed(seed, "split")))
     uniform = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from hypervae.data.shard import ShardWriter
 from hypervae.device import choose_device
+from hypervae.errors import ConfigError, HyperVAEError
+from hypervae.generation.files import GeneratedWriter
 from hypervae.model import HyperVAE
+from hypervae.model.hypervae import WEIGHTS
+from hypervae.model.sampling import Sampler
 from hypervae.progress import Progress
 
 
@@ -18,8 +23,12 @@ def generate_jets(
     config: Mapping[str, Any],
     *,
     jet_type: str | None = None,
-) -> None:
+) -> int:
     """Generate jets into a shard.
+
+    The file's attribute ``settings`` holds the config, the mix of jet types, the model's name and
+    a digest of its weights; ``redrawn`` is the number of jets that were not physical at first and
+    were drawn again (see `hypervae.model.sampling.physical`).
 
     Parameters
     ----------
@@ -29,36 +38,92 @@ def generate_jets(
     config : mapping
         The resolved ``generate`` section.
     jet_type : str, optional
-        May be left out if the model knows one type.
+        May be left out if the model knows one type, or for the mix in the config.
+
+    Returns
+    -------
+    int
+        Jets that were drawn again.
 
     Raises
     ------
     InputError
         If the model is missing or damaged.
+    ConfigError
+        If both a jet type and a mix are given, or the mix has no positive share.
     HyperVAEError
-        If the model does not know the type.
+        If the model does not know a type, its jets stay unphysical, or the output cannot be
+        written.
     """
     model = HyperVAE.load(model_dir, choose_device(config["device"]))
-    kind = jet_type if jet_type is not None else model.jet_types[0]
+    sampler = make_sampler(model, config, chosen_mix(model, config["mix"], jet_type))
+    # the device is where, not what
     settings = {key: value for key, value in config.items() if key != "device"}
-    writer = ShardWriter(
+    settings |= {
+        "mix": {kind: config["mix"].get(kind, 1.0) for kind in sampler.kinds},
+        "model": Path(model_dir).resolve().name,
+        "weights": weights_digest(model_dir),
+    }
+    writer = GeneratedWriter(
         output,
         model.normalization.max_particles,
-        jet_type=kind,
+        jet_types=sampler.kinds,
         source="hypervae",
         seed=config["seed"],
         settings=settings,
         packages=("torch", "lgatr"),
     )
-    with Progress(config["jets"], f"generate {kind}", "jets") as progress, writer:
-        for jets in model.generate_batches(
-            config["jets"],
-            seed=config["seed"],
-            jet_type=jet_type,
-            temperature=config["temperature"],
-            batch_size=config["batch_size"],
-            flow_evaluations=config["flow_evaluations"],
-            flow_solver=config["flow_solver"],
-        ):
-            writer.append(jets)
-            progress.update(len(jets))
+    label = f"generate {', '.join(sampler.kinds)}"
+    try:
+        with Progress(config["jets"], label, "jets") as progress, writer:
+            while writer.n_jets < config["jets"]:
+                size = min(config["batch_size"], config["jets"] - writer.n_jets)
+                sample = sampler.draw(size)
+                writer.append(sample.jets, sample.types, sample.redrawn)
+                progress.update(size)
+    except OSError as error:
+        raise HyperVAEError(f"{output}: cannot be written ({error.strerror or error})") from error
+    return writer.redrawn
+
+
+def chosen_mix(
+    model: HyperVAE, mix: Mapping[str, float], jet_type: str | None
+) -> Mapping[str, float]:
+    """The shares of the jet types: of the one that is named, of the mix, or of the model's one.
+
+    Raises
+    ------
+    ConfigError
+        If both a jet type and a mix are given.
+    HyperVAEError
+        If neither is, and the model knows several types.
+    """
+    if jet_type is not None:
+        if mix:
+            raise ConfigError(f"a jet type ({jet_type}) and a mix ({', '.join(mix)}): give one")
+        return {jet_type: 1.0}
+    if not mix and len(model.jet_types) > 1:
+        raise HyperVAEError(
+            f"a jet type or a mix is needed: this model knows {', '.join(model.jet_types)}"
+        )
+    return mix or {model.jet_types[0]: 1.0}
+
+
+def make_sampler(
+    model: HyperVAE, config: Mapping[str, Any], mix: Mapping[str, float], topology: bool = False
+) -> Sampler:
+    """The sampler that a ``generate`` section asks for."""
+    return Sampler(
+        model,
+        seed=config["seed"],
+        mix=mix,
+        temperature=config["temperature"],
+        flow_evaluations=config["flow_evaluations"],
+        flow_solver=config["flow_solver"],
+        topology=topology,
+    )
+
+
+def weights_digest(model_dir: str | os.PathLike[str]) -> str:
+    """16 hexadecimal digits that tell a model's weights from others."""
+    return hashlib.sha256((Path(model_dir) / WEIGHTS).read_bytes()).hexdigest()[:16]

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from hypervae.data.jets import Jets, concatenate, sort_particles
+from hypervae.data.jets import Jets, concatenate
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.io import atomic_path, write_json
 from hypervae.model.config import ModelConfig
@@ -25,8 +24,8 @@ from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.inputs import JetBatch, make_batch
 from hypervae.model.noise import gumbel, normal, uniform
 from hypervae.model.prior import make_prior
+from hypervae.model.sampling import Sampler
 from hypervae.normalization import Normalization
-from hypervae.seeds import rng
 
 WEIGHTS, CONFIG, NORMALIZATION = "weights.safetensors", "config.json", "normalization.h5"
 
@@ -153,6 +152,8 @@ class HyperVAE(nn.Module):
         batch_size: int = 256,
         flow_evaluations: int = 10,
         flow_solver: str = "midpoint",
+        latents: Tensor | None = None,
+        check: bool = True,
     ) -> Iterator[Jets]:
         """Generate jets in batches; the jets do not depend on the batch size beyond rounding.
 
@@ -162,77 +163,39 @@ class HyperVAE(nn.Module):
         seed : int
         jet_type : str, optional
             May be left out if the model knows one type.
-        temperature : float
-            Width of the latent vectors.
+        temperature, flow_evaluations, flow_solver, check
+            See `hypervae.model.sampling.Sampler`, which also draws mixes of jet types.
         batch_size : int
-        flow_evaluations : int
-            Network evaluations a jet of the flow decoder.
-        flow_solver : {"midpoint", "euler"}
+        latents : Tensor [n_jets, latent_dim], optional
+            Latent vectors to decode, instead of some drawn from the prior.
 
         Yields
         ------
         Jets
             Massless particles with pT > 0, sorted by falling pT.
+
+        Raises
+        ------
+        HyperVAEError
+            If the type is not known, or (with `check`) jets stay unphysical when drawn again.
         """
         if jet_type is None:
             if len(self.jet_types) > 1:
                 raise HyperVAEError(f"a jet type is needed: one of {', '.join(self.jet_types)}")
             jet_type = self.jet_types[0]
-        index = self.type_index(jet_type)
-        # One stream for each kind of noise, read jet by jet: batches cut it where they like.
-        latents, uniforms = rng(seed, jet_type, "latent"), rng(seed, jet_type, "multiplicity")
-        normals = rng(seed, jet_type, "particles")
-        slots = self.normalization.max_particles
-        particles = self.decoder.particles
-        if particles.needs_noise:
-            particles.set_solver(flow_solver, flow_evaluations)
-        was_training = self.training
-        self.eval()
-        try:
-            for start in range(0, n_jets, batch_size):
-                size = min(batch_size, n_jets - start)
-                latent = latents.standard_normal((size, self.config.latent_dim))
-                uniform = uniforms.random((size, slots))
-                normal = None
-                if particles.needs_noise:
-                    normal = normals.standard_normal((size, slots, 3))
-                yield self._generate(latent, temperature, uniform, normal, index, jet_type)
-        finally:
-            self.train(was_training)
-
-    @torch.no_grad()
-    def _generate(
-        self,
-        latent: np.ndarray,
-        temperature: float,
-        uniform: np.ndarray,
-        normal: np.ndarray | None,
-        index: int,
-        jet_type: str,
-    ) -> Jets:
-        dtype = next(self.parameters()).dtype
-
-        def to_device(values: np.ndarray) -> Tensor:
-            return torch.from_numpy(values).to(self.device, dtype)
-
-        types = torch.full((len(latent),), index, dtype=torch.int64, device=self.device)
-        decoded = self.decoder(
-            self.prior.sample(to_device(latent), types, temperature),
-            types,
-            multiplicity_noise=gumbel(to_device(uniform)),
-            particle_noise=None if normal is None else to_device(normal),
-            topology=False,
+        sampler = Sampler(
+            self,
+            seed=seed,
+            mix={jet_type: 1.0},
+            temperature=temperature,
+            flow_evaluations=flow_evaluations,
+            flow_solver=flow_solver,
+            check=check,
         )
-        mask = (decoded.presence > 0.5).double().cpu().numpy()
-        coordinates = decoded.coordinates.double().cpu().numpy()
-        jet = self.normalization.jet.inverse(decoded.jet.double().cpu().numpy())
-        particles = np.concatenate(
-            [coordinates[..., :2], np.exp(coordinates[..., 2:]), np.ones_like(mask)[..., None]], -1
-        )
-        particles *= mask[..., None]
-        features = np.stack([np.exp(jet[:, 0]), jet[:, 1], np.exp(jet[:, 2]), mask.sum(1)], axis=1)
-        jets = Jets(particles.astype(np.float32), features.astype(np.float32), jet_type=jet_type)
-        return sort_particles(jets)
+        for start in range(0, n_jets, batch_size):
+            stop = min(start + batch_size, n_jets)
+            some = None if latents is None else latents[start:stop]
+            yield sampler.draw(stop - start, some).jets
 
     def generate(
         self,

@@ -81,6 +81,15 @@ class JetBatch:
             *(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self))
         )
 
+    def split(self, size: int) -> list[JetBatch]:
+        """Parts of at most `size` jets, in their order; they share the memory."""
+        parts = (getattr(self, f.name).split(size) for f in fields(self))
+        return [JetBatch(*tensors) for tensors in zip(*parts, strict=True)]
+
+    def pin_memory(self) -> JetBatch:
+        """In page-locked memory, from which copies to a GPU run beside its work."""
+        return JetBatch(*(getattr(self, f.name).pin_memory() for f in fields(self)))
+
 
 def make_batch(
     jets: Jets,

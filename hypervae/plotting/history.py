@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +17,18 @@ from hypervae.plotting.style import COLOURS, figure_style, panel_grid, save
 
 # Columns that say when, not how well.
 _CLOCKS = ("epoch", "step")
+# Titles of what is no term of the loss, in the order of the panels; any other column comes last.
+_TITLES = {
+    "w1m": "W1M of generated jets",
+    "active_units": "active latent dimensions",
+    "gradient_norm": "gradient norm",
+    "skipped": "skipped steps",
+    "learning_rate": "learning rate",
+    "jets_per_s": "jets/s",
+    "peak_gpu_memory_mb": "peak GPU memory [MB]",
+}
+# What the best epoch may be chosen by.
+_MONITORS = ("total", "w1m")
 _SIDES = {"train": ("training", COLOURS[0], "-"), "val": ("validation", COLOURS[1], "--")}
 _BEST = {"marker": "*", "color": COLOURS[1], "markersize": 11, "linestyle": ""}
 # A quantity that spans more than this factor is drawn on a log axis.
@@ -56,8 +67,8 @@ def panels_of(columns: Sequence[str]) -> dict[str, dict[str, str]]:
     Returns
     -------
     dict of str to dict
-        By quantity, the total first, then in the order of the columns: the column of each side
-        (``train``, ``val``; ``""`` for a column that has none).
+        By quantity, the total first, then the terms of the loss in the order of the columns, then
+        the rest: the column of each side (``train``, ``val``; ``""`` for a column that has none).
     """
     panels: dict[str, dict[str, str]] = {}
     for column in columns:
@@ -67,14 +78,25 @@ def panels_of(columns: Sequence[str]) -> dict[str, dict[str, str]]:
         if side not in _SIDES or not quantity:
             side, quantity = "", column
         panels.setdefault(quantity, {})[side] = column
-    # Losses first, the total before its terms; settings such as the learning rate last.
-    order = sorted(panels, key=lambda name: (name != "total", "" in panels[name]))
-    return {name: panels[name] for name in order}
+    rank = {name: place for place, name in enumerate(_TITLES, 1)}
+
+    def place(name: str) -> tuple[bool, int]:
+        rest = len(rank) + 1 if "" in panels[name] else 0
+        return name != "total", rank.get(name, rest)
+
+    return {name: panels[name] for name in sorted(panels, key=place)}
 
 
 def draw_history(columns: Mapping[str, NDArray], title: str = "") -> Figure:
     """Draw the columns of a history."""
-    panels = panels_of([name for name in columns if np.isfinite(columns[name]).any()])
+    # no panel for what was never there, nor for steps of which none was skipped
+    panels = panels_of(
+        [
+            name
+            for name, values in columns.items()
+            if np.isfinite(values).any() and (name != "skipped" or np.nansum(values) > 0)
+        ]
+    )
     figure, axes = panel_grid(max(len(panels), 1), 3, (4.0, 2.9))
     epochs = columns["epoch"]
     for axis, (quantity, sides) in zip(axes, panels.items(), strict=False):
@@ -83,8 +105,8 @@ def draw_history(columns: Mapping[str, NDArray], title: str = "") -> Figure:
         axes[0].plot([], [], color=colour, linestyle=line, label=label)[0]
         for label, colour, line in _SIDES.values()
     ]
-    if "val_total" in columns:
-        handles += axes[0].plot([], [], label="lowest validation total", **_BEST)
+    if any("val" in panels.get(name, ()) for name in _MONITORS):
+        handles += axes[0].plot([], [], label="lowest in validation", **_BEST)
     figure.legend(handles=handles, loc="outside upper right", ncols=3)
     figure.suptitle(title, x=0.01, ha="left")
     return figure
@@ -93,24 +115,33 @@ def draw_history(columns: Mapping[str, NDArray], title: str = "") -> Figure:
 def _draw_panel(axis: Axes, quantity: str, curves: Mapping[str, NDArray], epochs: NDArray) -> None:
     for side, values in curves.items():
         _, colour, line = _SIDES.get(side, ("", "#333333", "-"))
+        # W1M is measured every few epochs: points, joined across those without.
+        there = np.isfinite(values) if quantity == "w1m" else np.full(len(values), True)
         # One epoch is a point, which a line would not show.
-        axis.plot(
-            epochs, values, color=colour, linestyle=line, marker="." if len(epochs) < 2 else ""
-        )
+        marker = "o" if quantity == "w1m" else "." if len(epochs) < 2 else ""
+        axis.plot(epochs[there], values[there], color=colour, linestyle=line, marker=marker)
     values = np.concatenate(list(curves.values()))
     values = values[np.isfinite(values)]
     if values.min() > 0 and values.max() / values.min() > _LOG_SPAN:
         axis.set_yscale("log")
-    if "val" in curves and quantity == "total" and np.isfinite(curves["val"]).any():
-        best = int(np.nanargmin(curves["val"]))
+    if "val" in curves and quantity in _MONITORS:
+        validation = np.where(np.isfinite(curves["val"]), curves["val"], np.inf)
+        best = int(np.argmin(validation))
         axis.plot(epochs[best], curves["val"][best], **_BEST)
-    label = "KL" if quantity == "kl" else quantity.replace("_", " ")
-    axis.set_title(label if "" in curves else f"{label} loss")
+    axis.set_title(_title(quantity, loss="" not in curves))
     axis.set_xlabel("epoch")
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(alpha=0.25)
-    if math.isclose(epochs.min(), epochs.max()):
-        axis.set_xlim(epochs.min() - 1, epochs.max() + 1)
+    # the same for all panels, also those of some epochs only
+    margin = 0.05 * (epochs.max() - epochs.min()) or 1.0
+    axis.set_xlim(epochs.min() - margin, epochs.max() + margin)
+
+
+def _title(quantity: str, loss: bool) -> str:
+    if quantity in _TITLES:
+        return _TITLES[quantity]
+    label = "KL" if quantity == "kl" else quantity.replace("_", " ")
+    return f"{label} loss" if loss else label
 
 
 def plot_history(
@@ -125,7 +156,8 @@ def plot_history(
     Parameters
     ----------
     history : path-like
-        ``history.csv``: ``epoch``, ``step``, ``learning_rate``, ``train_<term>``, ``val_<term>``.
+        ``history.csv``: ``epoch``, ``step``, ``train_<term>``, ``val_<term>`` and, of
+        generated jets, ``val_w1m``; every other column of numbers has a panel of its own.
     output, output_pdf : path-like
         The figure as PNG and PDF.
     config : mapping

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 import sys
 import zipfile
 import zlib
@@ -58,20 +59,62 @@ class Checkpoints:
     def __init__(self, directory: str | os.PathLike[str], name: str):
         self.fingerprint = name
         self.directory = Path(directory) / name
-        self.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                self.directory,
+                "checkpoint directory",
+                found=f"no way to make it ({error.strerror})",
+                expected="one that can be written to (--checkpoint-dir)",
+            ) from error
 
     def clean(self) -> None:
         """Remove what a save that was killed left behind; for the one writer alone."""
         for left in self.directory.glob(".last.*.ckpt"):
             left.unlink()
 
-    def save(self, state: Mapping[str, Any]) -> None:
-        """Write the last checkpoint; the one before stays as a fallback."""
+    def save(self, state: Mapping[str, Any], *names: str) -> None:
+        """Write the last checkpoint; the one before stays as a fallback.
+
+        Parameters
+        ----------
+        state : mapping
+        names : str
+            Further names to keep this one under, ``best`` as ``best.ckpt``.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written (a full disk); the last good ones stay.
+        """
         last, previous = self.directory / LAST, self.directory / PREVIOUS
-        with atomic_path(last) as temporary:
-            torch.save({**state, "fingerprint": self.fingerprint}, temporary)
-            if last.exists():
-                os.replace(last, previous)
+        try:
+            with atomic_path(last) as temporary:
+                torch.save({**state, "fingerprint": self.fingerprint}, temporary)
+                if last.exists():
+                    os.replace(last, previous)
+            for name in names:
+                self._keep(last, name)
+        except (OSError, RuntimeError) as error:  # torch's writer raises the latter
+            kept = last if last.exists() else previous
+            raise InputError(
+                last,
+                "checkpoint",
+                found=f"no way to write it ({_first_line(error)})",
+                expected=f"space on a writable disk; {kept} is untouched, and the next attempt "
+                "goes on from there"
+                if kept.exists()
+                else "space on a writable disk",
+            ) from error
+
+    def _keep(self, last: Path, name: str) -> None:
+        """Another name for the last checkpoint: a link, since it is replaced and never changed."""
+        with atomic_path(self.directory / f"{name}{last.suffix}") as temporary:
+            try:
+                os.link(last, temporary)
+            except OSError:  # a file system without links
+                shutil.copyfile(last, temporary)
 
     def load(self) -> dict[str, Any] | None:
         """The newest readable checkpoint of this run, or None."""
@@ -109,9 +152,11 @@ def read_checkpoint(path: str | os.PathLike[str], name: str | None = None) -> di
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            path, "checkpoint", found=f"unreadable content ({first})", expected="a whole checkpoint"
+            path,
+            "checkpoint",
+            found=f"unreadable content ({_first_line(error)})",
+            expected="a whole checkpoint",
         ) from error
     if not isinstance(state, dict) or "fingerprint" not in state:
         raise InputError(
@@ -120,3 +165,7 @@ def read_checkpoint(path: str | os.PathLike[str], name: str | None = None) -> di
     if name is not None and state["fingerprint"] != name:
         raise InputError(path, "fingerprint", found=state["fingerprint"], expected=name)
     return state
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -12,7 +12,7 @@ from hypervae.io import write_text
 
 
 def write_history(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows as CSV, atomically; numbers with seven digits."""
+    """Write the rows as CSV, atomically; numbers with seven digits, None as an empty cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["epoch"])
     writer.writeheader()

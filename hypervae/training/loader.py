@@ -2,54 +2,87 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from hypervae.correlators.file import CorrelatorReader
 from hypervae.data.jets import Jets, concatenate
-from hypervae.data.shard import ShardReader
-from hypervae.data.split import SPLITS, split_of
 from hypervae.model.config import ModelConfig
 from hypervae.model.inputs import JetBatch, make_batch
 from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source
-from hypervae.seeds import derive_seed, rng
-
-_BLOCK = 1000  # jets read at once: a chunk of the files
-_MIXED = 16  # blocks shuffled together: 16,000 jets are 8 MB
+from hypervae.seeds import derive_seed
+from hypervae.training.stream import JetStream
+from hypervae.training.workers import in_workers
 
 
 @dataclass
-class _Block:
-    """Jets with their pair bins, the index of their type and a number of their own."""
+class Step:
+    """What one process gets of one optimizer step.
 
-    jets: Jets
-    codes: np.ndarray
-    kinds: np.ndarray
-    numbers: np.ndarray
+    Attributes
+    ----------
+    batches : list of JetBatch
+        Micro-batches of at most ``batch_size`` jets; always at least one.
+    jets : int
+        Jets of this step in all processes together.
+    weights : list of int
+        Jets that each batch stands for: its length, or 0 for the stand-in of a process without
+        jets.
+    """
 
-    def __getitem__(self, rows: np.ndarray) -> _Block:
-        return _Block(self.jets[rows], self.codes[rows], self.kinds[rows], self.numbers[rows])
+    batches: list[JetBatch]
+    jets: int
+    weights: list[int]
 
-    @classmethod
-    def join(cls, blocks: Sequence[_Block]) -> _Block:
-        return cls(
-            concatenate([block.jets for block in blocks]),
-            *(
-                np.concatenate([getattr(block, name) for block in blocks])
-                for name in ("codes", "kinds", "numbers")
-            ),
-        )
+
+class _Share(NamedTuple):
+    """A process's part of a step: the ranges of its batches in the epoch's order."""
+
+    jets: int
+    ranges: list[tuple[int, int]]
+    weights: list[int]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which jets of an epoch's order go into which batch of a process."""
+
+    n_jets: int
+    jets_per_step: int
+    batch_size: int
+    first_step: int
+    rank: int
+    world: int
+
+    def shares(self) -> Iterator[_Share]:
+        """A share for each step, from the first on."""
+        for first in range(self.first_step * self.jets_per_step, self.n_jets, self.jets_per_step):
+            jets = min(self.jets_per_step, self.n_jets - first)
+            start, stop = (
+                first + place * jets // self.world for place in (self.rank, self.rank + 1)
+            )
+            ranges = [
+                (place, min(place + self.batch_size, stop))
+                for place in range(start, stop, self.batch_size)
+            ]
+            if ranges:
+                yield _Share(jets, ranges, [end - place for place, end in ranges])
+            else:
+                yield _Share(jets, [(first, first + 1)], [0])
 
 
 class JetLoader:
     """Batches of one split.
 
-    The order depends on seed and epoch alone, so that a run can be taken up anywhere.
+    The order of the jets depends on seed and epoch alone: not on the sizes of steps and batches,
+    nor on the number of processes or workers. So a run can be taken up anywhere, and one process
+    with batches of 16 sees in each step what two with batches of 8 see together.
 
     Parameters
     ----------
@@ -60,10 +93,23 @@ class JetLoader:
     split : {"train", "validation", "test"}
     split_config : mapping
         The ``split`` section.
-    batch_size : int
     model : ModelConfig
         Gives the modes of the hyperedges, without ``auto``.
     seed : int
+    workers : int
+        Processes that prepare batches ahead; with 0 the process itself does, when asked. A script
+        that uses workers needs the usual ``if __name__ == "__main__":``.
+
+    Attributes
+    ----------
+    n_jets : int
+        Jets of the split. To count them no particles are read.
+
+    Raises
+    ------
+    InputError
+        If a shard is unreadable, holds jets that fail their checks, or has changed since it was
+        counted.
     """
 
     def __init__(
@@ -74,67 +120,103 @@ class JetLoader:
         jet_types: Sequence[str],
         split: str,
         split_config: Mapping[str, Any],
-        batch_size: int,
         model: ModelConfig,
         seed: int,
+        workers: int = 0,
     ):
-        self.sources, self.normalization = list(sources), normalization
-        self.jet_types, self.split, self.split_config = list(jet_types), split, split_config
-        self.batch_size, self.model, self.seed = batch_size, model, seed
-        self._blocks = [
-            (index, start)
-            for index, source in enumerate(self.sources)
-            for start in range(0, source.n_jets, _BLOCK)
-        ]
-        self.n_jets = sum(int(self._rows(index, start)[1].sum()) for index, start in self._blocks)
+        self.normalization, self.model = normalization, model
+        self.split, self.seed, self.workers = split, seed, workers
+        self._stream = JetStream(sources, jet_types, split, split_config, seed)
+        self.n_jets = self._stream.n_jets
 
-    def __len__(self) -> int:
-        """Batches of an epoch."""
-        return -(-self.n_jets // self.batch_size)
+    def steps(
+        self,
+        epoch: int,
+        *,
+        jets_per_step: int,
+        batch_size: int,
+        first_step: int = 0,
+        shuffle: bool = True,
+        rank: int = 0,
+        world: int = 1,
+    ) -> Iterator[Step]:
+        """The part of each optimizer step of an epoch that one process gets.
 
-    def _rows(self, index: int, start: int) -> tuple[Jets, np.ndarray]:
-        source = self.sources[index]
-        with ShardReader(source.shard, source.jet_type) as reader:
-            jets = reader.read(start, start + _BLOCK)
-        splits = split_of(jets, **self.split_config, first_row=start)
-        return jets, splits == SPLITS[self.split]
+        Parameters
+        ----------
+        epoch : int
+        jets_per_step : int
+            Jets of a step in all processes together; the last step may have fewer.
+        batch_size : int
+            Most jets of a micro-batch.
+        first_step : int
+            Steps before it are skipped, and their jets, as far as they share no window with later
+            ones, not read.
+        shuffle : bool
+            Otherwise the order is that of the files.
+        rank, world : int
+            This process of how many: each gets a contiguous part of a step. One that gets nothing
+            still gets a batch, of the step's first jet and with weight 0, so that it joins in
+            whatever the processes do together.
 
-    def _load(self, index: int, start: int) -> _Block:
-        """Jets of this split in a block."""
-        jets, chosen = self._rows(index, start)
-        with CorrelatorReader(self.sources[index].correlators) as reader:
-            codes = reader.pair_bins(start, start + len(jets))[chosen]
-        kind = self.jet_types.index(self.sources[index].jet_type)
-        numbers = (index << 40) + start + np.flatnonzero(chosen)
-        return _Block(jets[chosen], codes, np.full(len(codes), kind), numbers.astype(np.uint64))
+        Raises
+        ------
+        WorkerLost
+            If a worker process died.
+        """
+        plan = _Plan(self.n_jets, jets_per_step, batch_size, first_step, rank, world)
+        prepare = functools.partial(self._prepare, plan, epoch, shuffle)
+        batches = in_workers(prepare, self.workers) if self.workers else prepare(0, 1)
+        for share in plan.shares():
+            yield Step(list(islice(batches, len(share.ranges))), share.jets, share.weights)
 
-    def epoch(self, epoch: int, first_batch: int = 0, shuffle: bool = True) -> Iterator[JetBatch]:
-        """Batches of an epoch, from batch `first_batch` on."""
-        random = rng(self.seed, "shuffle", epoch)
+    def batches(self, epoch: int, *, batch_size: int, shuffle: bool = True) -> Iterator[JetBatch]:
+        """All jets of an epoch in batches, for one process."""
+        steps = self.steps(epoch, jets_per_step=batch_size, batch_size=batch_size, shuffle=shuffle)
+        for step in steps:
+            yield step.batches[0]
+
+    def _prepare(
+        self, plan: _Plan, epoch: int, shuffle: bool, worker: int, workers: int
+    ) -> Iterator[JetBatch]:
+        """Every so many-th batch of a plan, from a worker's first on."""
+        stream = self._stream.epoch(epoch, shuffle)
         drawn = np.uint64(derive_seed(self.seed, "sets", epoch))
-        order = random.permutation(len(self._blocks)) if shuffle else np.arange(len(self._blocks))
-        number = 0
-        rest: _Block | None = None
-        for first in range(0, len(order), _MIXED):
-            parts = [self._load(*self._blocks[block]) for block in order[first : first + _MIXED]]
-            block = _Block.join(parts if rest is None else [rest, *parts])
-            size = len(block.jets)
-            rows = random.permutation(size) if shuffle else np.arange(size)
-            last = first + _MIXED >= len(order)
-            full = size if last else size // self.batch_size * self.batch_size
-            for start in range(0, full, self.batch_size):
-                if number >= first_batch:
-                    chosen = block[rows[start : min(start + self.batch_size, full)]]
-                    batch = make_batch(
-                        chosen.jets,
-                        self.normalization,
-                        codes=chosen.codes,
-                        encoder=self.model.hyperedge_encoder,
-                        decoder=self.model.hyperedge_decoder,
-                        samples=self.model.hyperedge_samples,
-                        keys=chosen.numbers ^ drawn,
-                    )
-                    batch.jet_type.copy_(torch.from_numpy(chosen.kinds))
-                    yield batch
-                number += 1
-            rest = block[rows[full:]]
+        ranges = (batch for share in plan.shares() for batch in share.ranges)
+        for start, stop in islice(ranges, worker, None, workers):
+            block = stream.take(start, stop)
+            batch = make_batch(
+                block.jets,
+                self.normalization,
+                codes=block.codes,
+                encoder=self.model.hyperedge_encoder,
+                decoder=self.model.hyperedge_decoder,
+                samples=self.model.hyperedge_samples,
+                keys=block.numbers ^ drawn,
+            )
+            batch.jet_type.copy_(torch.from_numpy(block.kinds))
+            yield batch
+
+    def jets(self, limit: int) -> dict[str, Jets]:
+        """The first jets of the split in the order of the files, by type.
+
+        Parameters
+        ----------
+        limit : int
+            At most so many in all, spread evenly over the types; a type that has fewer jets is not
+            made up for, and one without any is left out.
+        """
+        stream = self._stream
+        types = stream.jet_types
+        found = {}
+        for place, jet_type in enumerate(types):
+            wanted = limit // len(types) + (place < limit % len(types))
+            parts: list[Jets] = []
+            for block, (source, _, _) in enumerate(stream.blocks.tolist()):
+                if wanted and stream.sources[source].jet_type == jet_type:
+                    jets = stream.read(block)[0][:wanted]
+                    parts.append(jets)
+                    wanted -= len(jets)
+            if parts:
+                found[jet_type] = concatenate(parts)
+        return found

@@ -43,7 +43,7 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> 
     loader : JetLoader
         Of the training split. At most 200,000 jets of it are used.
     config : mapping
-        The resolved ``train`` section: ``prior_steps`` and ``seed``.
+        The resolved ``train`` section: ``prior_steps``, ``batch_size`` and ``seed``.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> 
     if not isinstance(model.prior, FlowPrior):
         return None
     generator = torch.Generator().manual_seed(derive_seed(config["seed"], "prior"))
-    mean, deviation, jet_type = posteriors(model, loader)
+    mean, deviation, jet_type = posteriors(model, loader, config["batch_size"])
     prior = copy.deepcopy(model.prior).train()
     with torch.no_grad():
         set_moments(prior, mean, deviation, jet_type)
@@ -95,13 +95,16 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> 
 
 
 @torch.no_grad()
-def posteriors(model: HyperVAE, loader: JetLoader) -> tuple[Tensor, Tensor, Tensor]:
+def posteriors(
+    model: HyperVAE, loader: JetLoader, batch_size: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Mean and standard deviation of the posterior of jets, and their types, on the CPU.
 
     Parameters
     ----------
     model : HyperVAE
     loader : JetLoader
+    batch_size : int
 
     Returns
     -------
@@ -113,7 +116,7 @@ def posteriors(model: HyperVAE, loader: JetLoader) -> tuple[Tensor, Tensor, Tens
     was_training = model.training
     model.eval()
     try:
-        for batch in loader.epoch(0):
+        for batch in loader.batches(0, batch_size=batch_size):
             mean, log_variance = model.encoder(batch.to(model.device))
             parts.append([mean.cpu(), (0.5 * log_variance).exp().cpu(), batch.jet_type.cpu()])
             jets += len(batch)

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hypervae.device import choose_device
-from hypervae.errors import InputError
-from hypervae.io import software_versions
+from hypervae.device import choose_precision
+from hypervae.errors import ConfigError, InputError
+from hypervae.io import software_versions, write_json
 from hypervae.model import HyperVAE
+from hypervae.model.config import ModelConfig
+from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.normalization import Normalization
-from hypervae.normalization.sources import find_sources
+from hypervae.normalization.sources import Source, find_sources
 from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
 from hypervae.training.history import write_history
+from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
 from hypervae.training.lock import RunLock
 from hypervae.training.prior import fit_prior
+from hypervae.training.processes import is_first, limit_memory, make_fabric
+from hypervae.training.progress import RunLog
 from hypervae.training.trainer import Trainer
 
 HISTORY = "history.csv"
+# In the folder of the run, beside its checkpoints: what it is, and its log over all attempts.
+SETTINGS, LOG = "run.json", "train.log"
 
 
 def train(
@@ -36,8 +44,10 @@ def train(
     *,
     jet_types: Sequence[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
-) -> HyperVAE:
+) -> HyperVAE | None:
     """Train a model, or go on with a run that was stopped.
+
+    With several devices the first process starts the others, which run the same command.
 
     Parameters
     ----------
@@ -56,15 +66,79 @@ def train(
     resume : path-like, optional
         A checkpoint to go on from by hand, whatever run it belongs to.
 
+    Returns
+    -------
+    HyperVAE or None
+        The trained model; None in all processes but the first.
+
     Raises
     ------
     InputError
         If files do not fit together, or a split has no jets.
     HyperVAEError
-        If another process is training this run.
+        If another process is training this run, or there are too few GPUs.
     Interrupted
         See `Trainer.fit`.
     """
+    merged, sources, types = _inputs(shards, correlators, normalization, config, jet_types)
+    section = {key: value for key, value in config.items() if key not in ("model", "split")}
+    fabric = make_fabric(section)
+    device = fabric.device.type
+    model_config = resolved_modes(ModelConfig.of(config["model"]), merged, device)
+    # what `auto` stands for depends on the device, and decides the result
+    decided = {
+        **config,
+        "model": model_config.to_dict(),
+        "precision": choose_precision(config["precision"], device),
+    }
+    name = fingerprint(decided, merged, types)
+    checkpoints = Checkpoints(checkpoint_dir, name)
+    with RunLock(checkpoints.directory) if is_first(fabric) else nullcontext():
+        fabric.launch()
+        if fabric.is_global_zero:
+            checkpoints.clean()
+            write_json(checkpoints.directory / SETTINGS, {"config": decided, "jet_types": types})
+        limit_memory(fabric, section["execution"]["max_memory_gb"])
+        torch.manual_seed(derive_seed(config["seed"], "weights"))
+        model = HyperVAE(merged, types, config["model"], device)
+        model.gradient_checkpointing(section["execution"]["gradient_checkpointing"])
+        loaders = _loaders(sources, merged, types, config, model.config)
+        log = RunLog(checkpoints.directory / LOG)
+        trainer = Trainer(fabric, model, *loaders, section, checkpoints, log)
+        _resume(trainer, checkpoints, resume)
+        try:
+            trainer.fit()
+        except Interrupted:
+            if fabric.is_global_zero:
+                raise
+            return None  # the first process speaks, and exits, for all
+        if not fabric.is_global_zero:
+            return None
+        trained = trainer.optimization.model
+        prior_error = fit_prior(trained, loaders[0], section)
+        output_dir = Path(output_dir)
+        training = {
+            "config": {key: value for key, value in config.items() if key != "model"},
+            "fingerprint": name,
+            "best_epoch": trainer.best["epoch"] + 1,
+            "validation_loss": trainer.best["loss"],
+            "prior_error": prior_error,
+            "training_jets": loaders[0].n_jets,
+            "versions": software_versions(("torch", "lgatr", "lightning")),
+        }
+        write_history(output_dir / HISTORY, trainer.history)
+        trained.save(output_dir, normalization, training)
+    return trained
+
+
+def _inputs(
+    shards: Sequence[str | os.PathLike[str]],
+    correlators: Sequence[str | os.PathLike[str]],
+    normalization: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    jet_types: Sequence[str] | None,
+) -> tuple[Normalization, list[Source], list[str]]:
+    """Check that the files fit together; returns the model's types in their order, too."""
     merged = Normalization.read(normalization)
     if config["split"] != merged.settings["split"]:
         raise InputError(
@@ -80,60 +154,56 @@ def train(
         raise InputError(
             normalization, "jet types", found=", ".join(present), expected=", ".join(types)
         )
-    section = {key: value for key, value in config.items() if key not in ("model", "split")}
-    torch.manual_seed(derive_seed(config["seed"], "weights"))
-    device = choose_device(section["execution"]["device"])
-    model = HyperVAE(merged, types, config["model"], device)
-    model.gradient_checkpointing(section["execution"]["gradient_checkpointing"])
-    loaders = {
-        split: JetLoader(
+    if config["monitor"] == "w1m" and not config["monitor_every"]:
+        raise ConfigError(
+            "train.monitor_every: found 0, expected at least 1 with train.monitor: w1m"
+        )
+    return merged, sources, types
+
+
+def _loaders(
+    sources: Sequence[Source],
+    merged: Normalization,
+    types: Sequence[str],
+    config: Mapping[str, Any],
+    model: ModelConfig,
+) -> tuple[JetLoader, JetLoader]:
+    """Loaders of the training and the validation split."""
+    training, validation = (
+        JetLoader(
             sources,
             merged,
             jet_types=types,
             split=split,
             split_config=config["split"],
-            batch_size=config["batch_size"],
-            model=model.config,
+            model=model,
             seed=config["seed"],
+            workers=config["execution"]["workers"],
         )
         for split in ("train", "validation")
-    }
-    for split, loader in loaders.items():
+    )
+    for loader in (training, validation):
         if loader.n_jets == 0:
             raise InputError(
-                shards[0], "split", found=f"no {split} jets in any shard", expected="some"
+                sources[0].shard,
+                "split",
+                found=f"no {loader.split} jets in any shard",
+                expected="some",
             )
-    # what `auto` stands for depends on the device, and decides the result
-    decided = {**config, "model": model.config.to_dict()}
-    name = fingerprint(decided, merged, types)
-    checkpoints = Checkpoints(checkpoint_dir, name)
-    trainer = Trainer(model, loaders["train"], loaders["validation"], section, checkpoints)
-    with RunLock(checkpoints.directory):
-        checkpoints.clean()
-        _resume(trainer, checkpoints, resume)
-        trainer.fit()
-        prior_error = fit_prior(trainer.model.module, loaders["train"], section)
-        output_dir = Path(output_dir)
-        trained = trainer.model.module
-        training = {
-            "config": {key: value for key, value in config.items() if key != "model"},
-            "fingerprint": name,
-            "best_epoch": trainer.best["epoch"] + 1,
-            "validation_loss": trainer.best["loss"],
-            "prior_error": prior_error,
-            "training_jets": loaders["train"].n_jets,
-            "versions": software_versions(("torch", "lgatr", "lightning")),
-        }
-        write_history(output_dir / HISTORY, trainer.history)
-        trained.save(output_dir, normalization, training)
-    return trained
+    return training, validation
 
 
 def _resume(
     trainer: Trainer, checkpoints: Checkpoints, resume: str | os.PathLike[str] | None
 ) -> None:
     """Go on from a checkpoint, if there is one."""
-    state = read_checkpoint(resume) if resume is not None else checkpoints.load()
+    state = checkpoints.load()
+    if resume is not None:
+        # a resubmitted job has the same option: it goes on from its own work since then
+        origin = str(Path(resume).resolve())
+        if state is None or state["resumed_from"] != origin:
+            state = read_checkpoint(resume)
+        state["resumed_from"] = origin
     if state is None:
         return
     try:
@@ -142,7 +212,7 @@ def _resume(
         raise InputError(
             resume or checkpoints.directory,
             "checkpoint",
-            found=f"the state of another model ({type(error).__name__})",
-            expected="that of a run with the same model section and jet types",
+            found=f"the state of another model or optimizer ({type(error).__name__})",
+            expected="that of a run with the same model section, optimizer and jet types",
         ) from error
     trainer.say(f"resuming after epoch {trainer.epoch}, step {trainer.step_in_epoch}")

@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 
 
-def learning_rate_factor(progress: float, warmup: float) -> float:
-    """Linear rise over `warmup`, then half a cosine down to a hundredth (arXiv:1608.03983)."""
+def learning_rate_factor(progress: float, warmup: float, schedule: str = "cosine") -> float:
+    """Linear rise over the fraction `warmup`, then ``cosine`` or ``constant``.
+
+    The cosine is half of one, down to a hundredth (Loshchilov, Hutter, arXiv:1608.03983).
+    """
     if progress < warmup:
         return max(progress / warmup, 1e-3)
+    if schedule == "constant":
+        return 1.0
     rest = (progress - warmup) / max(1 - warmup, 1e-9)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(rest, 1.0)))
 

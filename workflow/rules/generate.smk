@@ -1,4 +1,5 @@
 # Jets from a trained model, in the layout of a shard.
+import json
 
 
 rule generate_jets:
@@ -18,9 +19,37 @@ rule generate_jets:
         mem_mb=growing(2000),
         runtime=120,
     params:
-        config=PLAN.section("generate"),
+        # Only the file of several types depends on their mix.
+        config=json.dumps(
+            {**json.loads(PLAN.section("generate")), "mix": {}}, sort_keys=True
+        ),
         code=PLAN.code("generate"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
         "python -m hypervae generate --model {params.folder:q} --jet-type {wildcards.jet_type}"
         " --threads {threads} --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule generate_mix:
+    """Generate jets of several types into one file."""
+    input:
+        model=rules.train_model.output,
+    output:
+        "results/generated/{model}/mix.h5",
+    log:
+        "logs/generate/{model}/mix.log",
+    benchmark:
+        "results/timings/generate/{model}/mix.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=120,
+    params:
+        config=PLAN.section("generate"),
+        code=PLAN.code("generate"),
+        folder=lambda wildcards, input: str(Path(input.model[0]).parent),
+    shell:
+        "python -m hypervae generate --model {params.folder:q} --threads {threads}"
+        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -6,15 +6,64 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE
+from hypervae.cli.options import DIRECTORY, INPUT_FILE, OUTPUT_FILE
+from hypervae.errors import ConfigError
+
+FORMATS = {".pt": "PyG graphs", ".parquet": "an awkward array", ".root": "a ROOT tree"}
 
 
 @click.command("export")
 @click.argument("shard", type=INPUT_FILE)
-@click.option("--output", type=OUTPUT_FILE, required=True, help="PyG graphs to write (.pt).")
+@click.option(
+    "--output",
+    type=OUTPUT_FILE,
+    required=True,
+    help="File to write: PyG graphs (.pt), awkward array (.parquet) or ROOT tree (.root).",
+)
 @click.option("--jet-type", help="Type of the jets, for shards that do not name it.")
-def command(shard: Path, output: Path, jet_type: str | None) -> None:
-    """Export a shard or generated jets to PyG graphs."""
-    from hypervae.data.exporting import export_graphs
+@click.option(
+    "--decoded",
+    is_flag=True,
+    help="Edges and hyperedges of PyG graphs as the model decoded them, not recomputed from the "
+    "particles; needs --model.",
+)
+@click.option("--model", type=DIRECTORY, help="The model that made the jets, for --decoded.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where --decoded generates the jets again.",
+)
+def command(
+    shard: Path,
+    output: Path,
+    jet_type: str | None,
+    decoded: bool,
+    model: Path | None,
+    device: str,
+) -> None:
+    """Export a shard or generated jets to PyG graphs, awkward parquet or a ROOT tree."""
+    suffix = output.suffix.lower()
+    if suffix not in FORMATS:
+        raise ConfigError(f"--output: found {output}, expected a name in {', '.join(FORMATS)}")
+    if decoded != (model is not None):
+        raise ConfigError("--decoded and --model: found one alone, expected both or neither")
+    if decoded and suffix != ".pt":
+        raise ConfigError(f"--decoded: found {output}, expected PyG graphs (.pt)")
+    if suffix == ".pt":
+        from hypervae.export.graphs import export_graphs
 
-    click.echo(f"{output}: {export_graphs(shard, output, jet_type)} graphs")
+        topology = None
+        if model is not None:
+            from hypervae.device import choose_device
+            from hypervae.export.decoded import DecodedTopology
+
+            topology = DecodedTopology(model, choose_device(device))
+        count = export_graphs(shard, output, jet_type, topology)
+    else:
+        from hypervae.export import tables
+
+        write = tables.export_root if suffix == ".root" else tables.export_parquet
+        count = write(shard, output, jet_type)
+    click.echo(f"{output}: {count} jets, {FORMATS[suffix]}")

@@ -6,24 +6,43 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from hypervae.cli.options import DIRECTORY, OUTPUT_FILE, section_options
+from hypervae.config import resolve_section
+from hypervae.errors import ConfigError
 
 
 @click.command("generate")
 @click.option("--model", type=DIRECTORY, required=True, help="Folder of a trained model.")
 @click.option("--output", type=OUTPUT_FILE, required=True, help="Shard to write (HDF5).")
 @click.option("--jet-type", help="Jet type, where the model knows several.")
+@click.option(
+    "--mix",
+    metavar="TYPES",
+    help="Jet types with their shares instead, e.g. '{q: 0.5, g: 0.5}', in one file.",
+)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
 @section_options("generate")
 def command(
-    model: Path, output: Path, jet_type: str | None, threads: int | None, config: dict[str, Any]
+    model: Path,
+    output: Path,
+    jet_type: str | None,
+    mix: str | None,
+    threads: int | None,
+    config: dict[str, Any],
 ) -> None:
     """Generate jets in physical units, in the layout of a shard."""
     import torch
 
     from hypervae.generation.generate import generate_jets
 
+    if mix is not None:
+        try:
+            config = resolve_section("generate", {**config, "mix": yaml.safe_load(mix)})
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--mix: found {mix!r}, expected e.g. {{q: 0.5, g: 0.5}}") from error
     if threads:
         torch.set_num_threads(threads)
-    generate_jets(model, output, config, jet_type=jet_type)
+    redrawn = generate_jets(model, output, config, jet_type=jet_type)
+    click.echo(f"{output}: {config['jets']} jets, {redrawn} of them drawn again (not physical)")

@@ -229,3 +229,33 @@ def test_a_jet_with_one_particle(tmp_path):
     features = np.array([[1000.0, 0.5, 0.0, 1.0]], np.float32)
     write_shard(tmp_path / "a.h5", Jets(particles, features), jet_type="t", source="test")
     assert read_all(tmp_path / "a.h5").multiplicity.tolist() == [1]
+
+
+def test_the_columns_of_the_split_alone(tmp_path):
+    jets = make_jets(30, event_id=np.arange(30) + 5)
+    write_shard(tmp_path / "events.h5", jets, jet_type="g", source="test")
+    jets.split = np.arange(30, dtype=np.uint8) % 3
+    write_shard(tmp_path / "split.h5", jets, jet_type="g", source="test")
+    jets.split = jets.event_id = None
+    write_shard(tmp_path / "bare.h5", jets, jet_type="g", source="test")
+    with ShardReader(tmp_path / "events.h5") as reader:
+        event_id, split = reader.split_columns(10, 100)
+    assert event_id.tolist() == list(range(15, 35))
+    assert split is None
+    with ShardReader(tmp_path / "split.h5") as reader:
+        event_id, split = reader.split_columns(stop=4)
+    assert split.tolist() == [0, 1, 2, 0]
+    assert event_id is None
+    with ShardReader(tmp_path / "bare.h5") as reader:
+        assert reader.split_columns() == (None, None)
+
+
+def test_a_bad_split_is_found_without_reading_the_jets(tmp_path):
+    jets = make_jets(30, split=np.zeros(30, np.uint8))
+    write_shard(tmp_path / "s.h5", jets, jet_type="g", source="test")
+    with h5py.File(tmp_path / "s.h5", "r+") as file:
+        file["split"][12] = 3
+    with ShardReader(tmp_path / "s.h5") as reader:
+        assert reader.split_columns(0, 12)[1].sum() == 0
+        with pytest.raises(InputError, match="split: found 3 at row 12"):
+            reader.split_columns(10, 20)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hypervae.data.jets import concatenate
-from hypervae.data.split import SPLITS, TEST, TRAIN, VALIDATION, split_of
+from hypervae.data.split import SPLITS, TEST, TRAIN, VALIDATION, split_of, split_of_rows
 from tests.unit.data.test_jets import make_jets
 
 FRACTIONS = (0.6, 0.1, 0.3)
@@ -77,6 +77,17 @@ def test_the_files_own_split_wins():
         split_of(concatenate([jets, jets]), seed=9, fractions=(1, 0, 0)).tolist()
         == [2, 1, 0, 2] * 2
     )
+
+
+def test_the_two_columns_decide_as_the_jets_do():
+    for jets in (
+        make_jets(40),
+        with_events(np.arange(40) * 7),
+        make_jets(40, split=np.arange(40, dtype=np.uint8) % 3),
+    ):
+        options = {"seed": 2, "fractions": FRACTIONS, "first_row": 11}
+        found = split_of_rows(40, jets.event_id, jets.split, **options)
+        np.testing.assert_array_equal(found, split_of(jets, **options))
 
 
 # The values that the first release gave: a change would mix training and test jets of users.

@@ -170,3 +170,22 @@ def test_coincident_particles_are_finite(normalization):
     batch = make_batch(jets, normalization)
     assert torch.isfinite(batch.edges).all()
     assert torch.isfinite(batch.hyperedges).all()
+
+
+@pytest.mark.parametrize("size", [1, 4, 9, 100])
+def test_parts_of_a_batch(normalization, size):
+    batch = make_batch(small_jets(9), normalization)
+    parts = batch.split(size)
+    assert [len(part) for part in parts] == [min(size, 9 - i) for i in range(0, 9, size)]
+    for field in fields(batch):
+        whole = torch.cat([getattr(part, field.name) for part in parts])
+        assert torch.equal(whole, getattr(batch, field.name)), field.name
+
+
+def test_every_field_of_a_batch_is_pinned(normalization, monkeypatch):
+    # stands in for page-locked memory, which needs a GPU
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor.unsqueeze(0))
+    batch = make_batch(small_jets(3), normalization)
+    pinned = batch.pin_memory()
+    for field in fields(batch):
+        assert torch.equal(getattr(pinned, field.name)[0], getattr(batch, field.name))

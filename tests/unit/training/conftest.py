@@ -1,12 +1,23 @@
 """Runs of `train` on the small chain."""
 
+import math
 import os
 import signal
 
 import pytest
+import torch
 
+from hypervae.model import HyperVAE
+from hypervae.normalization import Normalization
+from hypervae.normalization.sources import find_sources
+from hypervae.training import step as step_module
+from hypervae.training.checkpoint import Checkpoints
+from hypervae.training.loader import JetLoader
+from hypervae.training.processes import make_fabric
 from hypervae.training.run import train
+from hypervae.training.step import Optimization
 from hypervae.training.trainer import Trainer
+from tests.unit.chain import SPLIT
 
 
 @pytest.fixture
@@ -30,20 +41,70 @@ def run(chain, train_config, tmp_path):
 
 
 @pytest.fixture
+def trainer(chain, train_config, tmp_path):
+    """Make a trainer without running it."""
+
+    def make(**changes):
+        config = train_config(**changes)
+        shards, correlators, path = chain.of("g")
+        merged = Normalization.read(path)
+        fabric = make_fabric(config)
+        fabric.launch()
+        torch.manual_seed(1)
+        model = HyperVAE(merged, ["g"], config["model"])
+        sources = find_sources(shards, correlators, merged, path)
+        loaders = [
+            JetLoader(
+                sources,
+                merged,
+                jet_types=["g"],
+                split=split,
+                split_config=SPLIT,
+                model=model.config,
+                seed=1,
+            )
+            for split in ("train", "validation")
+        ]
+        checkpoints = Checkpoints(tmp_path / "checkpoints", "run")
+        made = Trainer(fabric, model, *loaders, config, checkpoints, print)
+        made.optimization.model.train()
+        return made
+
+    return make
+
+
+@pytest.fixture
 def stop_at(monkeypatch):
     """Send this process a signal within a given optimizer step (counted from now)."""
-    step = Trainer.optimizer_step
+    step = Optimization.step
 
     def stop_at(number, kind=signal.SIGTERM):
         done = []
 
-        def with_signal(self, group):
+        def with_signal(self, taken, **options):
             done.append(1)
             if len(done) == number:
                 os.kill(os.getpid(), kind)
-            return step(self, group)
+            return step(self, taken, **options)
 
-        monkeypatch.setattr(Trainer, "optimizer_step", with_signal)
+        monkeypatch.setattr(Optimization, "step", with_signal)
         return done
 
     return stop_at
+
+
+@pytest.fixture
+def spoil_loss(monkeypatch):
+    """Make the loss of some batches, by their number, not finite."""
+
+    def spoil_loss(numbers):
+        calls = []
+        total = step_module.total_loss
+
+        def spoiled(*arguments):
+            calls.append(1)
+            return total(*arguments) * (math.nan if len(calls) in numbers else 1.0)
+
+        monkeypatch.setattr(step_module, "total_loss", spoiled)
+
+    return spoil_loss

@@ -1,7 +1,10 @@
-"""A run that is killed for real, twice, and taken up again."""
+"""Runs that are killed for real, and taken up again."""
 
 import csv
 import json
+import multiprocessing
+import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,6 +18,7 @@ from hypervae.io import write_list
 from hypervae.model import HyperVAE
 from hypervae.training.checkpoint import LAST
 from hypervae.training.run import train
+from hypervae.training.step import Optimization
 from tests.unit.chain import MODEL, SPLIT
 
 ROOT = Path(__file__).parents[3]
@@ -84,14 +88,80 @@ def test_killed_without_a_warning_and_then_asked_to_stop(chain, train_config, tm
 
     whole = tmp_path / "whole"
     train(*chain.of("g"), whole, tmp_path / "other", train_config(**CONFIG))
+    assert_equal(tmp_path / "model", whole, CONFIG["epochs"])
+
+
+def assert_equal(one, other, epochs):
     rows = []
-    for folder in (tmp_path / "model", whole):
+    for folder in (one, other):
         with open(folder / "history.csv", newline="") as file:
             rows.append(list(csv.DictReader(file)))
-    assert len(rows[0]) == CONFIG["epochs"]
-    for one, other in zip(*rows, strict=True):
-        for name in one.keys() - {"jets_per_s"}:
-            assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-6, abs=1e-9), name
-    one, other = (HyperVAE.load(folder).state_dict() for folder in (tmp_path / "model", whole))
-    for name, value in one.items():
-        torch.testing.assert_close(value, other[name], rtol=0, atol=1e-6)
+    assert len(rows[0]) == epochs
+    for row, same in zip(*rows, strict=True):
+        for name in row.keys() - {"jets_per_s"}:
+            assert float(row[name] or 0) == pytest.approx(
+                float(same[name] or 0), rel=1e-6, abs=1e-9
+            ), name
+    models = [HyperVAE.load(folder).state_dict() for folder in (one, other)]
+    for name, value in models[0].items():
+        torch.testing.assert_close(value, models[1][name], rtol=0, atol=1e-6)
+
+
+def doomed(files, folder, config, step, moment):
+    """Train, in a process of its own, until it kills itself at a moment of a step."""
+    torch.set_num_threads(1)
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    done = []
+    take, save = Optimization.step, torch.save
+
+    def die():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(self, taken, **options):
+        done.append(1)
+        if len(done) == step and moment == "before":
+            die()
+        outcome = take(self, taken, **options)
+        if len(done) == step and moment == "after":
+            die()
+        return outcome
+
+    def half_written(state, path):
+        save(state, path)
+        if len(done) >= step and moment == "while saving":
+            content = path.read_bytes()
+            path.write_bytes(content[: len(content) // 2])
+            die()
+
+    Optimization.step, torch.save = counted, half_written
+    train(*files, folder / "model", folder / "checkpoints", config)
+
+
+@pytest.mark.slow
+def test_killed_ten_times_at_random_a_run_equals_an_uninterrupted_one(
+    chain, train_config, tmp_path
+):
+    epochs = 6
+    files = chain.of("g")
+    train(*files, tmp_path / "whole", tmp_path / "other", train_config(epochs=epochs))
+    # a fork of a process that has imported everything, and run nothing
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "hypervae.training.run"])
+    generator = random.Random(11)
+    moments = ["before", "after", "while saving"]
+    for attempt in range(10):
+        # a save after each step, or only at the end of each epoch
+        minutes = generator.choice([0, 1000])
+        config = train_config(epochs=epochs, execution={"checkpoint_minutes": minutes})
+        step = generator.randint(1, 3 if minutes == 0 else 7)
+        process = context.Process(
+            target=doomed, args=(files, tmp_path, config, step, moments[attempt % 3])
+        )
+        process.start()
+        process.join(timeout=120)
+        assert process.exitcode == -signal.SIGKILL, (attempt, process.exitcode)
+        assert not (tmp_path / "model").exists()
+    train(*files, tmp_path / "model", tmp_path / "checkpoints", train_config(epochs=epochs))
+    assert_equal(tmp_path / "model", tmp_path / "whole", epochs)
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    assert not list(folder.glob(".*"))

@@ -1,4 +1,7 @@
+import dataclasses
 import shutil
+import tracemalloc
+from dataclasses import fields
 
 import h5py
 import numpy as np
@@ -11,41 +14,96 @@ from hypervae.data.shard import ShardReader, write_shard
 from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
 from hypervae.model import ModelConfig
-from hypervae.normalization.sources import find_sources
-from hypervae.training import loader as loader_module
+from hypervae.model.inputs import JetBatch
+from hypervae.normalization.sources import Source, find_sources
+from hypervae.training import stream as stream_module
 from hypervae.training.loader import JetLoader
 from tests.unit.chain import CORRELATORS, JETS, SPLIT, small_jets
 
 
 @pytest.fixture
 def make(chain):
-    def make(split="train", batch_size=16, seed=1, encoder="binned"):
+    def make(split="train", seed=1, encoder="binned", workers=0, sources=None):
         merged = chain.merged
+        if sources is None:
+            sources = find_sources(chain.shards, chain.correlators, merged, chain.normalization)
         return JetLoader(
-            find_sources(chain.shards, chain.correlators, merged, chain.normalization),
+            sources,
             merged,
             jet_types=["q", "g"],
             split=split,
             split_config=SPLIT,
-            batch_size=batch_size,
             model=ModelConfig.of({"hyperedge_encoder": encoder, "hyperedge_decoder": "binned"}),
             seed=seed,
+            workers=workers,
         )
 
     return make
 
 
-@pytest.fixture(params=["one block", "many blocks"])
-def blocks(request, monkeypatch):
-    """Blocks that mix, and blocks so small that jets are left over at every turn."""
-    if request.param == "many blocks":
-        monkeypatch.setattr(loader_module, "_BLOCK", 23)
-        monkeypatch.setattr(loader_module, "_MIXED", 3)
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Four windows of three blocks each, which no size of a batch divides."""
+    monkeypatch.setattr(stream_module, "_BLOCK", 23)
+    monkeypatch.setattr(stream_module, "_MIXED", 3)
+
+
+@pytest.fixture(params=["one window", "many windows"])
+def blocks(request):
+    if request.param == "many windows":
+        request.getfixturevalue("small_blocks")
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The rows that are read of shards."""
+    found = []
+    read = ShardReader.read
+
+    def counted(self, start=0, stop=None):
+        found.append((self.path, start, stop))
+        return read(self, start, stop)
+
+    monkeypatch.setattr(ShardReader, "read", counted)
+    return found
 
 
 def keys(batches):
-    """A number for each jet, by its momenta."""
-    return [tuple(np.round(row[:2].flatten().tolist(), 6)) for b in batches for row in b.momenta]
+    """What tells the jets of an epoch apart, in their order."""
+    return [key for batch in batches for key in batch.key.tolist()]
+
+
+def batches_of(steps):
+    """Batches that stand for jets."""
+    return [
+        batch
+        for step in steps
+        for batch, weight in zip(step.batches, step.weights, strict=True)
+        if weight
+    ]
+
+
+def assert_same(batches, others):
+    assert len(batches) == len(others)
+    for batch, other in zip(batches, others, strict=True):
+        for field in fields(JetBatch):
+            one, same = getattr(batch, field.name), getattr(other, field.name)
+            assert one.dtype == same.dtype
+            assert torch.equal(one, same), field.name
+
+
+def joined(batches, name):
+    """A field of all batches, padded to the tokens of the widest."""
+    parts = [getattr(batch, name) for batch in batches]
+    if parts[0].ndim == 1:
+        return torch.cat(parts)
+    width = max(part.shape[1] for part in parts)
+    return torch.cat(
+        [
+            torch.cat([part, part.new_zeros(len(part), width - part.shape[1], *part.shape[2:])], 1)
+            for part in parts
+        ]
+    )
 
 
 def expected_jets(chain, split):
@@ -59,39 +117,93 @@ def expected_jets(chain, split):
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_jet_of_the_split_once_an_epoch(chain, make, split):
     loader = make(split)
-    batches = list(loader.epoch(0))
-    assert len(batches) == len(loader)
+    batches = list(loader.batches(0, batch_size=16))
     assert [len(batch) for batch in batches[:-1]] == [16] * (len(batches) - 1)
     found = keys(batches)
     assert len(found) == len(set(found)) == loader.n_jets
-    counts = sum(len(jets) for jets in expected_jets(chain, split))
-    assert loader.n_jets == counts
+    expected = np.concatenate([jets.particle_features for jets in expected_jets(chain, split)])
+    assert loader.n_jets == len(expected)
+    coordinates = joined(batches, "coordinates").flatten(1).numpy()
+    wanted = expected[..., :3].reshape(len(expected), -1)
+    np.testing.assert_array_equal(np.sort(coordinates, axis=0), np.sort(wanted, axis=0))
     # in all splits together each jet stands once
-    whole = [key for name in SPLITS for key in keys(make(name).epoch(0))]
+    whole = [key for name in SPLITS for key in keys(make(name).batches(0, batch_size=50))]
     assert len(set(whole)) == len(whole) == len(chain.shards) * JETS
 
 
 @pytest.mark.usefixtures("blocks")
 def test_order_depends_on_seed_and_epoch_alone(make):
-    first = keys(make().epoch(0))
+    def order(loader, epoch):
+        return joined(list(loader.batches(epoch, batch_size=16)), "momenta")[:, 0].tolist()
+
+    first = order(make(), 0)
     loader = make()
-    list(loader.epoch(1))
-    assert keys(loader.epoch(0)) == first
-    for other in (make().epoch(1), make(seed=2).epoch(0)):
-        other = keys(other)
+    order(loader, 1)
+    assert order(loader, 0) == first
+    for other in (order(make(), 1), order(make(seed=2), 0)):
         assert other != first
         assert sorted(other) == sorted(first)
 
 
 @pytest.mark.usefixtures("blocks")
+@pytest.mark.parametrize(
+    ("jets_per_step", "batch_size", "world"),
+    [(16, 16, 1), (16, 8, 1), (16, 8, 2), (16, 3, 1), (16, 3, 3), (7, 100, 2), (500, 32, 1)],
+)
+def test_steps_have_the_same_jets_however_they_are_cut(make, jets_per_step, batch_size, world):
+    whole = list(make().batches(3, batch_size=1000))
+    order = keys(whole)
+    ranks = [
+        list(
+            make().steps(
+                3, jets_per_step=jets_per_step, batch_size=batch_size, rank=rank, world=world
+            )
+        )
+        for rank in range(world)
+    ]
+    starts = range(0, len(order), jets_per_step)
+    assert all(len(steps) == len(starts) for steps in ranks)
+    for start, *steps in zip(starts, *ranks, strict=True):
+        wanted = order[start : start + jets_per_step]
+        assert keys(batches_of(steps)) == wanted
+        assert {step.jets for step in steps} == {len(wanted)}
+        sizes = [sum(step.weights) for step in steps]
+        assert max(sizes) - min(sizes) <= 1
+        for step in steps:
+            assert all(len(batch) <= batch_size for batch in step.batches)
+            if sum(step.weights):
+                assert step.weights == [len(batch) for batch in step.batches]
+    # and the same features
+    parts = batches_of(step for steps in zip(*ranks, strict=True) for step in steps)
+    for field in fields(JetBatch):
+        assert torch.equal(joined(parts, field.name), joined(whole, field.name)), field.name
+
+
+def test_a_process_without_jets_gets_a_stand_in(make):
+    size = make().n_jets - 3  # leaves 3 jets to the last step
+    order = keys(make().batches(0, batch_size=1000))
+    last = [
+        list(make().steps(0, jets_per_step=size, batch_size=1000, rank=rank, world=5))[-1]
+        for rank in range(5)
+    ]
+    assert sorted(sum(step.weights) for step in last) == [0, 0, 1, 1, 1]
+    assert [key for step in last if sum(step.weights) for key in keys(step.batches)] == order[-3:]
+    for step in last:
+        assert step.jets == 3
+        if not sum(step.weights):
+            assert step.weights == [0]
+            assert keys(step.batches) == [order[-3]]
+
+
+@pytest.mark.usefixtures("blocks")
 def test_jets_of_all_shards_and_types_mix(make):
-    kinds = [set(batch.jet_type.tolist()) for batch in make().epoch(0)]
+    loader = make()
+    kinds = [set(batch.jet_type.tolist()) for batch in loader.batches(0, batch_size=16)]
     assert {0, 1} in kinds
 
 
 def test_without_shuffling_the_order_is_that_of_the_files(chain, make):
-    loader = make("validation", batch_size=1000)
-    (batch,) = loader.epoch(0, shuffle=False)
+    (batch,) = make("validation").batches(0, batch_size=1000, shuffle=False)
     expected = np.concatenate(
         [jets.particle_features for jets in expected_jets(chain, "validation")]
     )
@@ -101,14 +213,59 @@ def test_without_shuffling_the_order_is_that_of_the_files(chain, make):
 @pytest.mark.usefixtures("blocks")
 @pytest.mark.parametrize("first", [0, 1, 4, 100])
 def test_an_epoch_is_taken_up_where_it_was_left(make, first):
+    sizes = {"jets_per_step": 16, "batch_size": 6}
+    whole = list(make().steps(3, **sizes))
+    rest = list(make().steps(3, first_step=first, **sizes))
+    assert [step.weights for step in rest] == [step.weights for step in whole[first:]]
+    assert_same(batches_of(rest), batches_of(whole[first:]))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_what_lies_before_the_first_step_is_not_read(make, reads):
     loader = make()
-    whole = list(loader.epoch(3))
-    rest = list(loader.epoch(3, first_batch=first))
-    assert len(rest) == max(len(whole) - first, 0)
-    assert keys(rest) == keys(whole[first:])
-    for one, other in zip(rest, whole[first:], strict=True):
-        assert torch.equal(one.hyperedges, other.hyperedges)
-        assert torch.equal(one.edges, other.edges)
+    windows = [len(keys) for keys in loader._stream.epoch(0)._windows]
+    assert windows == [3, 3, 3, 3]
+    sizes = {"jets_per_step": 16, "batch_size": 16}
+    steps = -(-loader.n_jets // 16)
+    found = {}
+    for first in (0, steps // 2, steps - 1, steps):
+        reads.clear()
+        list(loader.steps(0, first_step=first, **sizes))
+        found[first] = len(reads)
+    # the middle step begins in the second window
+    assert found == {0: 12, steps // 2: 9, steps - 1: 3, steps: 0}
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_at_most_a_window_is_read_ahead(make, reads):
+    batches = make().batches(0, batch_size=5)
+    reads.clear()
+    next(batches)
+    assert len(reads) == 3
+    assert all(stop - start <= 23 for _, start, stop in reads)
+    list(batches)
+    assert len(set(reads)) == len(reads) == 12
+
+
+def test_memory_does_not_grow_with_the_jets(chain, make, tmp_path, monkeypatch):
+    monkeypatch.setattr(stream_module, "_BLOCK", 250)
+    monkeypatch.setattr(stream_module, "_MIXED", 4)
+    write_shard(tmp_path / "s.h5", small_jets(2000), source="toy")
+    settings = resolve_section("correlators", CORRELATORS)
+    compute_correlators(tmp_path / "s.h5", tmp_path / "c.h5", settings)
+    source = Source(tmp_path / "s.h5", tmp_path / "c.h5", "g", 2000)
+
+    def peak(copies):
+        tracemalloc.start()
+        loader = make(sources=[source] * copies)
+        jets = sum(map(len, loader.batches(0, batch_size=250)))
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert jets == loader.n_jets > 1000 * copies
+        return found
+
+    peak(1)  # what is kept from now on: compiled code, caches
+    assert peak(20) < 1.3 * peak(2)
 
 
 @pytest.mark.usefixtures("blocks")
@@ -119,32 +276,111 @@ def test_types_keep_their_index(chain, make):
             jets = reader.read()
         for row in jets.particle_features[:, :2, :3]:
             heavy[tuple(np.round(row.flatten().astype(float), 6))] = jet_type
-    for batch in make(encoder="mlp").epoch(0):
+    for batch in make(encoder="mlp").batches(0, batch_size=16):
         for row, kind in zip(batch.coordinates, batch.jet_type.tolist(), strict=True):
             key = tuple(np.round(row[:2].flatten().tolist(), 6))
             assert "qg"[kind] == heavy[key]
 
 
-def test_at_most_a_group_of_blocks_is_in_memory(make, monkeypatch):
-    monkeypatch.setattr(loader_module, "_BLOCK", 7)
-    monkeypatch.setattr(loader_module, "_MIXED", 3)
-    sizes = []
-    concatenate = loader_module.concatenate
-    monkeypatch.setattr(
-        loader_module,
-        "concatenate",
-        lambda parts: sizes.append(sum(map(len, parts))) or concatenate(parts),
+@pytest.mark.usefixtures("blocks")
+def test_the_first_jets_of_each_type(chain, make):
+    expected = dict(zip("gGqQ", expected_jets(chain, "validation"), strict=True))
+    found = make("validation").jets(21)
+    assert list(found) == ["q", "g"]
+    for jet_type, n in (("q", 11), ("g", 10)):
+        jets = [expected[jet_type], expected[jet_type.upper()]]
+        wanted = np.concatenate([part.particle_features for part in jets])[:n]
+        np.testing.assert_array_equal(found[jet_type].particle_features, wanted)
+        assert found[jet_type].jet_type == jet_type
+    assert list(make("validation").jets(1)) == ["q"]
+    everything = make("validation").jets(10_000)
+    assert sum(map(len, everything.values())) == make("validation").n_jets
+
+
+def test_jets_are_counted_without_reading_them(chain, make, monkeypatch):
+    expected = {split: sum(map(len, expected_jets(chain, split))) for split in SPLITS}
+    sources = find_sources(chain.shards, chain.correlators, chain.merged, chain.normalization)
+    monkeypatch.setattr(ShardReader, "read", None)
+    assert {split: make(split, sources=sources).n_jets for split in SPLITS} == expected
+
+
+def test_the_files_own_splits_are_counted(chain, make, tmp_path):
+    jets = small_jets(50)
+    jets.split = np.array([0] * 30 + [1] * 15 + [2] * 5, dtype=np.uint8)
+    write_shard(tmp_path / "s.h5", jets, source="toy")
+    source = Source(tmp_path / "s.h5", chain.correlators[0], "g", 50)
+    for split, n in (("train", 30), ("validation", 15), ("test", 5)):
+        loader = make(split, sources=[source])
+        assert loader.n_jets == sum(map(len, loader.jets(100).values())) == n
+
+
+def test_a_split_without_jets_has_no_batches(chain, make, tmp_path):
+    jets = small_jets(50)
+    jets.split = np.zeros(50, dtype=np.uint8)
+    write_shard(tmp_path / "s.h5", jets, source="toy")
+    loader = make("test", sources=[Source(tmp_path / "s.h5", chain.correlators[0], "g", 50)])
+    assert loader.n_jets == 0
+    assert list(loader.batches(0, batch_size=4)) == []
+    assert loader.jets(10) == {}
+
+
+def copies(chain, tmp_path):
+    """Sources that a test may change."""
+    sources = find_sources(chain.shards, chain.correlators, chain.merged, chain.normalization)
+    shutil.copyfile(sources[0].shard, tmp_path / "s.h5")
+    shutil.copyfile(sources[0].correlators, tmp_path / "c.h5")
+    changed = dataclasses.replace(
+        sources[0], shard=tmp_path / "s.h5", correlators=tmp_path / "c.h5"
     )
-    loader = make(batch_size=5)
-    reads = []
-    read = ShardReader.read
-    monkeypatch.setattr(
-        ShardReader, "read", lambda self, *rows: reads.append(rows) or read(self, *rows)
-    )
-    list(loader.epoch(0))
-    assert reads
-    assert max(sizes) <= 3 * 7 + 4  # and what is left over of the group before
-    assert all(stop - start <= 7 for start, stop in reads)
+    return [changed, *sources[1:]]
+
+
+def shorten(tmp_path):
+    write_shard(tmp_path / "s.h5", small_jets(JETS - 1, 1, "g"), source="toy")
+
+
+def move_jets(tmp_path):
+    with h5py.File(tmp_path / "s.h5", "r+") as file:
+        file["split"] = np.zeros(JETS, dtype=np.uint8)
+
+
+def shorten_correlators(tmp_path):
+    shorten(tmp_path)
+    settings = resolve_section("correlators", CORRELATORS)
+    compute_correlators(tmp_path / "s.h5", tmp_path / "c.h5", settings)
+    write_shard(tmp_path / "s.h5", small_jets(JETS, 1, "g"), source="toy")
+
+
+@pytest.mark.parametrize(
+    ("change", "match", "workers"),
+    [
+        (shorten, "s.h5: n_jets: found 59 jets, expected 60", 0),
+        (shorten, "s.h5: n_jets: found 59 jets, expected 60", 1),
+        (move_jets, "s.h5: n_jets: found 60 train jets", 0),
+        (shorten_correlators, "c.h5: n_jets: found 59, expected 60", 0),
+    ],
+)
+def test_files_that_change_under_way_are_refused(chain, make, tmp_path, change, match, workers):
+    loader = make(sources=copies(chain, tmp_path), workers=workers)
+    change(tmp_path)
+    with pytest.raises(InputError, match=match) as caught:
+        list(loader.batches(0, batch_size=16))
+    assert caught.value.field == "n_jets"
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # of more workers than cores
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_change_nothing(make, workers):
+    before = torch.get_rng_state()
+    sizes = {"jets_per_step": 32, "batch_size": 7, "first_step": 1, "rank": 1, "world": 2}
+    alone = list(make().steps(2, **sizes))
+    helped = list(make(workers=workers).steps(2, **sizes))
+    assert len(alone) == 4
+    for one, other in zip(alone, helped, strict=True):
+        assert (one.jets, one.weights) == (other.jets, other.weights)
+    assert_same(batches_of(alone), batches_of(helped))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def refused(match, *arguments):

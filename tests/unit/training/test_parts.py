@@ -3,6 +3,8 @@
 import csv
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -28,6 +30,8 @@ def test_learning_rate_rises_and_falls():
     assert learning_rate_factor(0.55, 0.1) == pytest.approx(0.01 + 0.99 / 2)
     assert learning_rate_factor(1.0, 0.1) == pytest.approx(0.01)
     assert learning_rate_factor(0.0, 0.0) == pytest.approx(1.0)
+    constant = [learning_rate_factor(x, 0.1, "constant") for x in (0.05, 0.1, 0.5, 1.0)]
+    assert constant == pytest.approx([0.5, 1, 1, 1])
     assert np.isfinite([learning_rate_factor(x, 1.0) for x in (0.0, 0.5, 1.0)]).all()
 
 
@@ -127,10 +131,68 @@ def test_killed_between_the_two_renames_nothing_is_lost(checkpoints):
 
 def test_a_failed_save_leaves_a_checkpoint(checkpoints, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(
+        InputError, match=r"last\.ckpt: .*disk full.*goes on from there"
+    ):
         checkpoints.save({"step": 3})
     assert checkpoints.load()["step"] == 2
     assert not list(checkpoints.directory.glob(".*"))
+
+
+FILL = """
+import resource, sys, torch
+from hypervae.errors import InputError
+from hypervae.training.checkpoint import Checkpoints
+
+made = Checkpoints(sys.argv[1], "run")
+made.save({"step": 1, "weights": torch.zeros(1000)})
+made.save({"step": 2, "weights": torch.zeros(1000)})
+# no file may grow beyond 100 kB: the system refuses the write, as it does on a full disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    made.save({"step": 3, "weights": torch.zeros(1_000_000)})
+except InputError as error:
+    print(error)
+print(made.load()["step"], len(list(made.directory.iterdir())))
+made.save({"step": 4, "weights": torch.zeros(1000)})
+print(made.load()["step"])
+"""
+
+
+def test_a_full_disk_costs_no_checkpoint(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FILL, str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    message, *rest = done.stdout.splitlines()
+    assert "last.ckpt: checkpoint: found no way to write it" in message
+    assert "goes on from there" in message
+    assert rest == ["2 2", "4"]
+
+
+def test_a_directory_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file/run: checkpoint directory: found no way to make"):
+        Checkpoints(tmp_path / "file", "run")
+    monkeypatch.setattr(os, "mkdir", lambda *_: (_ for _ in ()).throw(OSError(30, "Read-only")))
+    with pytest.raises(InputError, match="Read-only"):
+        Checkpoints(tmp_path / "more", "run")
+
+
+def test_checkpoints_are_kept_under_other_names(checkpoints, monkeypatch):
+    checkpoints.save({"step": 3}, "best", "epoch-0003")
+    checkpoints.save({"step": 4})
+    checkpoints.save({"step": 5}, "best")
+    folder = checkpoints.directory
+    assert read_checkpoint(folder / "best.ckpt")["step"] == 5
+    assert read_checkpoint(folder / "epoch-0003.ckpt")["step"] == 3
+    assert checkpoints.load()["step"] == 5
+    # a file system without links
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError("no links")))
+    checkpoints.save({"step": 6}, "best")
+    checkpoints.save({"step": 7})
+    assert read_checkpoint(folder / "best.ckpt")["step"] == 6
+    assert not list(folder.glob(".*"))
 
 
 def test_a_checkpoint_of_another_run_is_refused(checkpoints):
@@ -166,13 +228,25 @@ def test_what_decides_the_result_decides_the_fingerprint(train_config, normaliza
 
     same = of()
     assert of() == same
-    assert of(execution={"checkpoint_minutes": 1, "max_memory_gb": 3}) == same
+    execution = {
+        "checkpoint_minutes": 1,
+        "max_memory_gb": 3,
+        "devices": 2,
+        "nodes": 2,
+        "workers": 1,
+        "on_oom": "halve",
+        "gradient_checkpointing": True,
+    }
+    assert of(execution=execution) == same
     for changes in (
         {"precision": "bf16-mixed"},
         {"learning_rate": 2e-3},
         {"batch_size": 8},
         {"accumulate": 2},
         {"seed": 9},
+        {"optimizer": "sgd"},
+        {"schedule": "constant"},
+        {"monitor": "w1m"},
         {"loss_weights": {"kl": 0.5}},
         {"model": {"latent_dim": 3}},
         {"split": {"seed": 3}},

@@ -12,7 +12,7 @@ from hypervae.training.prior import fit_prior, posteriors
 from tests.unit.chain import MODEL
 from tests.unit.training.test_trainer import assert_equal_runs
 
-CONFIG = {"prior_steps": 400, "seed": 1}
+CONFIG = {"prior_steps": 400, "seed": 1, "batch_size": 100}
 WIDTH = 0.1  # of the posteriors
 
 
@@ -47,7 +47,7 @@ def fitted(means, types=None, **changes):
     kinds = int(types.max()) + 1
     model = Model(kinds, means.shape[1])
     batches = [Batch(m, t) for m, t in zip(means.split(100), types.split(100), strict=True)]
-    loader = SimpleNamespace(epoch=lambda epoch: iter(batches))
+    loader = SimpleNamespace(batches=lambda epoch, batch_size: iter(batches))
     error = fit_prior(model, loader, {**CONFIG, **changes})
     noise = torch.randn(4000, means.shape[1], generator=torch.Generator().manual_seed(9))
     samples = [
@@ -118,7 +118,7 @@ def test_the_seed_decides_and_nothing_else_is_touched(monkeypatch):
     one, _, _ = fitted(gaussian(300), prior_steps=20)
     torch.manual_seed(77)
     loader = SimpleNamespace(
-        epoch=lambda epoch: iter([Batch(gaussian(300), torch.zeros(300).long())])
+        batches=lambda epoch, batch_size: iter([Batch(gaussian(300), torch.zeros(300).long())])
     )
     model = Model()
     torch.manual_seed(77)
@@ -136,12 +136,12 @@ def test_only_so_many_jets_are_kept(monkeypatch):
     monkeypatch.setattr(fitting, "_MOST_JETS", 250)
     read = []
 
-    def epoch(number):
+    def batches(epoch, batch_size):
         for start in range(100):
             read.append(start)
-            yield Batch(gaussian(100, start), torch.zeros(100, dtype=torch.int64))
+            yield Batch(gaussian(batch_size, start), torch.zeros(batch_size, dtype=torch.int64))
 
-    mean, deviation, jet_type = posteriors(Model(), SimpleNamespace(epoch=epoch))
+    mean, deviation, jet_type = posteriors(Model(), SimpleNamespace(batches=batches), 100)
     assert len(read) == 3
     assert len(mean) == len(deviation) == len(jet_type) == 300
     assert float(deviation.mean()) == pytest.approx(WIDTH)

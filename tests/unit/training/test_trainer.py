@@ -1,34 +1,36 @@
 import csv
 import json
 import math
+import os
 import random
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from hypervae.data.split import SPLITS
-from hypervae.errors import HyperVAEError, InputError
+from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.model import HyperVAE
 from hypervae.model.losses import TERMS
-from hypervae.normalization import Normalization
-from hypervae.normalization.sources import find_sources
 from hypervae.training import trainer as trainer_module
-from hypervae.training.checkpoint import LAST, Checkpoints
+from hypervae.training.checkpoint import LAST, read_checkpoint
 from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
 from hypervae.training.lock import RunLock
-from hypervae.training.trainer import Trainer, groups
+from hypervae.training.samples import SampleCheck
+from hypervae.training.trainer import Trainer
+from hypervae.training.workers import WorkerLost
 from tests.unit.chain import MODEL, SPLIT
 
-EPOCHS, STEPS = 3, 5  # steps an epoch: 76 training jets in batches of 16
+EPOCHS, STEPS = 3, 5  # steps an epoch: 70 training jets in batches of 16
 LONG = {"epochs": EPOCHS}
 
 
 def history(folder):
     with open(folder / "history.csv", newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 def assert_equal_runs(one, other, tmp_path):
@@ -36,43 +38,22 @@ def assert_equal_runs(one, other, tmp_path):
     assert len(first) == len(second)
     for row, same in zip(first, second, strict=True):
         for name in row.keys() - {"jets_per_s"}:
-            assert row[name] == pytest.approx(same[name], rel=1e-6, abs=1e-9), name
+            assert row[name] == pytest.approx(same[name], rel=1e-6, abs=1e-9, nan_ok=True), name
     models = [HyperVAE.load(tmp_path / name).state_dict() for name in (one, other)]
     for name, value in models[0].items():
         torch.testing.assert_close(value, models[1][name], rtol=0, atol=1e-6)
 
 
-@pytest.fixture
-def trainer(chain, train_config, tmp_path):
-    """Make a trainer without running it."""
-
-    def make(**changes):
-        config = train_config(**changes)
-        shards, correlators, path = chain.of("g")
-        merged = Normalization.read(path)
-        torch.manual_seed(1)
-        model = HyperVAE(merged, ["g"], config["model"])
-        sources = find_sources(shards, correlators, merged, path)
-        loaders = [
-            JetLoader(
-                sources,
-                merged,
-                jet_types=["g"],
-                split=split,
-                split_config=SPLIT,
-                batch_size=config["batch_size"],
-                model=model.config,
-                seed=1,
-            )
-            for split in ("train", "validation")
-        ]
-        return Trainer(model, *loaders, config, Checkpoints(tmp_path / "checkpoints", "run"))
-
-    return make
-
-
-def test_batches_are_grouped_into_steps():
-    assert list(groups("abcdefg", 3)) == [["a", "b", "c"], ["d", "e", "f"], ["g"]]
+def taken_steps(monkeypatch):
+    """Numbers of the optimizer steps that are taken from now on."""
+    steps = []
+    count = Trainer._count
+    monkeypatch.setattr(
+        Trainer,
+        "_count",
+        lambda self, outcome: steps.append(self.step - 1) or count(self, outcome),
+    )
+    return steps
 
 
 def test_training_lowers_the_validation_loss(run, tmp_path):
@@ -82,7 +63,8 @@ def test_training_lowers_the_validation_loss(run, tmp_path):
     # the loss of the first epoch is already a trained one; the KL term is validated in full
     assert rows[-1]["val_total"] < 0.9 * rows[0]["val_total"]
     assert rows[-1]["train_total"] < 0.9 * rows[0]["train_total"]
-    assert all(math.isfinite(value) for row in rows for value in row.values())
+    empty = {"val_w1m", "peak_gpu_memory_mb"}
+    assert all(math.isfinite(row[name]) for row in rows for name in row.keys() - empty)
     loaded = HyperVAE.load(tmp_path / "model")
     assert loaded.jet_types == model.jet_types == ("q", "g")
     about = json.loads((tmp_path / "model" / "config.json").read_text())["training"]
@@ -93,7 +75,7 @@ def test_training_lowers_the_validation_loss(run, tmp_path):
     # each term is logged, the consistency of edges and hyperedges too
     for side in ("train", "val"):
         logged = [name.removeprefix(f"{side}_") for name in rows[0] if name.startswith(side)]
-        assert logged == [*TERMS, "total"]
+        assert [name for name in logged if name != "w1m"] == [*TERMS, "total"]
         assert all(row[f"{side}_{term}"] > 0 for row in rows for term in TERMS)
 
 
@@ -152,11 +134,7 @@ def test_a_corrupt_last_checkpoint_costs_only_the_work_since_the_one_before(
     monkeypatch.undo()
     (folder,) = (tmp_path / "b").iterdir()
     (folder / LAST).write_bytes((folder / LAST).read_bytes()[:1000])
-    steps = []
-    step = Trainer.optimizer_step
-    monkeypatch.setattr(
-        Trainer, "optimizer_step", lambda self, group: steps.append(1) or step(self, group)
-    )
+    steps = taken_steps(monkeypatch)
     run("parts", "b", **LONG)
     assert len(steps) == (EPOCHS - 1) * STEPS
     assert_equal_runs("whole", "parts", tmp_path)
@@ -165,11 +143,9 @@ def test_a_corrupt_last_checkpoint_costs_only_the_work_since_the_one_before(
 def test_a_finished_run_is_not_trained_again(run, tmp_path, monkeypatch):
     run("one")
 
-    def fail(self, group):
-        raise AssertionError("trained again")
-
-    monkeypatch.setattr(Trainer, "optimizer_step", fail)
+    steps = taken_steps(monkeypatch)
     run("other")
+    assert steps == []
     assert_equal_runs("one", "other", tmp_path)
 
 
@@ -179,11 +155,7 @@ def test_another_config_does_not_resume_by_itself_but_by_hand(run, stop_at, tmp_
         run()
     monkeypatch.undo()
     (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
-    steps = []
-    step = Trainer.optimizer_step
-    monkeypatch.setattr(
-        Trainer, "optimizer_step", lambda self, group: steps.append(self.step) or step(self, group)
-    )
+    steps = taken_steps(monkeypatch)
     run("fresh", learning_rate=2e-3)
     assert steps == list(range(2 * STEPS))
     steps.clear()
@@ -203,10 +175,20 @@ def test_a_checkpoint_of_another_model_is_refused(run, tmp_path):
         run("other", model={**MODEL, "hidden": 24}, resume=checkpoint)
 
 
+def validation_gives(monkeypatch, total):
+    validate = trainer_module.validate
+
+    def changed(*arguments, **options):
+        validated = validate(*arguments, **options)
+        validated.terms["total"] = total()
+        return validated
+
+    monkeypatch.setattr(trainer_module, "validate", changed)
+
+
 def test_patience_stops_and_a_resumed_run_stops_as_well(run, tmp_path, monkeypatch):
     losses = iter([3.0, 2.0, 5.0, 4.0, 1.0])
-    validate = Trainer.validate
-    monkeypatch.setattr(Trainer, "validate", lambda self: {**validate(self), "total": next(losses)})
+    validation_gives(monkeypatch, lambda: next(losses))
     run("one", epochs=5, patience=2)
     assert [row["val_total"] for row in history(tmp_path / "one")] == [3.0, 2.0, 5.0, 4.0]
     about = json.loads((tmp_path / "one" / "config.json").read_text())["training"]
@@ -221,152 +203,169 @@ def test_a_checkpoint_holds_no_more_than_the_state(trainer):
     assert set(made.checkpoints.load()) == set(made.state()) | {"fingerprint"}
 
 
-def gradients(trainer, monkeypatch, **changes):
-    """The gradient of the first step, before it is clipped."""
-    made = trainer(**changes)
-    found = {}
-
-    def record(model, optimizer, **_):
-        for name, parameter in made.model.module.named_parameters():
-            if parameter.grad is not None:
-                found[name] = parameter.grad.clone()
-        return torch.tensor(1.0)
-
-    monkeypatch.setattr(made.fabric, "clip_gradients", record)
-    made.model.train()
-    group = next(groups(made.training.epoch(0), made.config["accumulate"]))
-    assert sum(map(len, group)) == 16
-    made.optimizer_step(group)
-    return found
-
-
-def test_accumulation_weighs_jets_not_batches(trainer, monkeypatch):
-    # without noise: its stream is keyed by the batch
-    monkeypatch.setattr(torch, "randn_like", torch.zeros_like)
-    monkeypatch.setattr(torch, "rand_like", lambda t, dtype: torch.full(t.shape, 0.5, dtype=dtype))
-    expected = gradients(trainer, monkeypatch, batch_size=16)
-    norm = torch.sqrt(sum(g.square().sum() for g in expected.values()))
-    found = gradients(trainer, monkeypatch, batch_size=8, accumulate=2)
-    for name, gradient in expected.items():
-        assert (gradient - found[name]).norm() < 1e-5 * norm, name
+def test_by_hand_a_job_that_is_sent_again_goes_on_from_its_own_work(
+    run, stop_at, tmp_path, monkeypatch
+):
+    stop_at(STEPS + 1)
+    with pytest.raises(Interrupted):
+        run()
+    monkeypatch.undo()
+    (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
+    stop_at(2)
+    with pytest.raises(Interrupted):
+        run("by hand", learning_rate=3e-3, resume=checkpoint)
+    monkeypatch.undo()
+    steps = taken_steps(monkeypatch)
+    run("by hand", learning_rate=3e-3, resume=checkpoint)
+    assert steps == list(range(STEPS + 3, 2 * STEPS))
+    # another one named takes its place
+    steps.clear()
+    copy = tmp_path / "copy.ckpt"
+    copy.write_bytes(checkpoint.read_bytes())
+    run("by hand", learning_rate=3e-3, resume=copy)
+    assert steps == list(range(STEPS + 1, 2 * STEPS))
 
 
-def test_a_short_last_batch_weighs_less(trainer, monkeypatch):
-    monkeypatch.setattr(torch, "randn_like", torch.zeros_like)
-    monkeypatch.setattr(torch, "rand_like", lambda t, dtype: torch.full(t.shape, 0.5, dtype=dtype))
-    whole = next(trainer(batch_size=16).training.epoch(0))
-
-    def part(rows):
-        return type(whole)(*(value[rows] for value in vars(whole).values()))
-
-    found = []
-    for group in ([whole], [part(slice(0, 12)), part(slice(12, None))]):
-        made = trainer(batch_size=16, accumulate=2)
-        kept = {}
-
-        def record(model, optimizer, made=made, kept=kept, **_):
-            for name, parameter in made.model.module.named_parameters():
-                kept[name] = parameter.grad.clone() if parameter.grad is not None else None
-            return torch.tensor(1.0)
-
-        monkeypatch.setattr(made.fabric, "clip_gradients", record)
-        means = made.optimizer_step(group)
-        found.append((kept, means))
-    norm = torch.sqrt(sum(g.square().sum() for g in found[0][0].values() if g is not None))
-    for name, gradient in found[0][0].items():
-        if gradient is not None:
-            assert (gradient - found[1][0][name]).norm() < 1e-5 * norm, name
-    for name, value in found[0][1].items():
-        assert found[1][1][name] == pytest.approx(value, rel=1e-4, abs=1e-6)
+def test_by_hand_with_other_jets_per_step_no_jet_is_left_out(run, stop_at, tmp_path, monkeypatch):
+    stop_at(3)  # 48 jets
+    with pytest.raises(Interrupted):
+        run()
+    monkeypatch.undo()
+    (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
+    steps = taken_steps(monkeypatch)
+    run("by hand", epochs=1, batch_size=20, resume=checkpoint)
+    assert steps == [2, 3]  # from jet 40 of 70 on
 
 
-def weights(made):
-    return torch.cat([p.detach().flatten() for p in made.model.module.parameters()])
-
-
-def spoil_loss(monkeypatch, numbers):
+def test_validation_is_left_at_once_and_taken_up_again(run, tmp_path, monkeypatch):
+    run("whole", "a")
     calls = []
-    total = trainer_module.total_loss
+    validate = trainer_module.validate
 
-    def spoiled(*arguments):
+    def with_signal(*arguments, **options):
         calls.append(1)
-        return total(*arguments) * (math.nan if len(calls) in numbers else 1.0)
+        if len(calls) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return validate(*arguments, **options)
 
-    monkeypatch.setattr(trainer_module, "total_loss", spoiled)
-
-
-def test_a_step_without_a_finite_loss_is_skipped(trainer, monkeypatch):
-    made = trainer()
-    spoil_loss(monkeypatch, {1})
-    batches = list(made.training.epoch(0))
-    before = weights(made)
-    made.optimizer_step(batches[:1])
-    assert torch.equal(weights(made), before)
-    assert made.skipped == 1
-    assert made.running.jets == 0
-    made.optimizer_step(batches[1:2])
-    assert not torch.equal(weights(made), before)
-    assert made.skipped == 0
+    monkeypatch.setattr(trainer_module, "validate", with_signal)
+    with pytest.raises(Interrupted, match=f"after epoch 0, step {STEPS}"):
+        run("parts", "b")
+    assert len(calls) == 1
+    steps = taken_steps(monkeypatch)
+    run("parts", "b")
+    assert steps == list(range(STEPS, 2 * STEPS))
+    assert_equal_runs("whole", "parts", tmp_path)
 
 
-def test_a_bad_batch_spoils_its_whole_group(trainer, monkeypatch):
-    made = trainer(batch_size=8, accumulate=2)
-    spoil_loss(monkeypatch, {2})
-    before = weights(made)
-    made.optimizer_step(list(made.training.epoch(0))[:2])
-    assert torch.equal(weights(made), before)
-    assert all(p.grad is None for p in made.model.module.parameters())
+def test_the_best_epoch_may_be_that_of_the_lowest_w1m(run, tmp_path, monkeypatch):
+    found = iter([0.5, 0.2, 0.3])
+    measure = SampleCheck.measure
+
+    def changed(self, model):
+        return replace(measure(self, model), w1m=next(found))
+
+    monkeypatch.setattr(SampleCheck, "measure", changed)
+    run("model", epochs=6, monitor="w1m", monitor_every=2, monitor_jets=20)
+    rows = history(tmp_path / "model")
+    assert [row["val_w1m"] for row in rows[1::2]] == [0.5, 0.2, 0.3]
+    assert all(math.isnan(row["val_w1m"]) for row in rows[::2])
+    about = json.loads((tmp_path / "model" / "config.json").read_text())["training"]
+    assert about["best_epoch"] == 4
+    assert about["validation_loss"] == pytest.approx(rows[3]["val_total"], rel=1e-6)
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    assert read_checkpoint(folder / "best.ckpt")["epoch"] == 4
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_step_without_a_finite_gradient_is_skipped(trainer, value):
-    made = trainer()
-    parameter = next(made.model.module.parameters())
-    handle = parameter.register_hook(lambda gradient: gradient * value)
-    batches = list(made.training.epoch(0))
-    before = weights(made)
-    made.optimizer_step(batches[:1])
-    assert torch.equal(weights(made), before)
-    assert made.skipped == 1
-    handle.remove()
-    made.optimizer_step(batches[1:2])
-    assert torch.isfinite(weights(made)).all()
+def test_w1m_as_monitor_needs_samples(run):
+    with pytest.raises(ConfigError, match="monitor_every: found 0"):
+        run(monitor="w1m", monitor_every=0)
 
 
-def test_a_run_that_diverged_ends_with_advice(run, monkeypatch, capfd):
-    spoil_loss(monkeypatch, set(range(1000)))
-    with pytest.raises(HyperVAEError, match=r"20 steps.*learning_rate"):
-        run(epochs=10)
+def test_without_samples_there_is_no_w1m(run, tmp_path):
+    run(monitor_every=0)
+    assert all(math.isnan(row["val_w1m"]) for row in history(tmp_path / "model"))
+
+
+def test_every_so_many_epochs_a_checkpoint_is_kept(run, tmp_path):
+    run(epochs=5, keep_every=2)
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    kept = {path.name: read_checkpoint(path)["epoch"] for path in folder.glob("epoch-*.ckpt")}
+    assert kept == {"epoch-0002.ckpt": 2, "epoch-0004.ckpt": 4}
+    run("from an earlier one", "b", epochs=5, resume=folder / "epoch-0002.ckpt")
+    assert len(history(tmp_path / "from an earlier one")) == 5
+
+
+def test_a_run_can_be_watched(run, stop_at, tmp_path, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    stop_at(7)
+    with pytest.raises(Interrupted):
+        run(epochs=3, monitor_every=2)
+    monkeypatch.undo()
+    run(epochs=3, monitor_every=2)
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    tags = events.Tags()["scalars"]
+    for tag in ("loss/train/total", "loss/validation/kl", "validation/w1m", "step/gradient_norm"):
+        assert tag in tags, tag
+    assert [event.step for event in events.Scalars("step/learning_rate")] == [5, 10, 15]
+    assert [event.step for event in events.Scalars("loss/validation/total")] == [5, 10, 15]
+    assert [event.step for event in events.Images("samples")] == [10, 15]
+    lines = (folder / "train.log").read_text().splitlines()
+    assert sum("epoch 2/3: loss" in line for line in lines) == 1
+    assert any("resuming after epoch 1, step 2" in line for line in lines)
+    about = json.loads((folder / "run.json").read_text())
+    assert about["config"]["precision"] == "32-true"
+    assert about["config"]["model"]["hyperedge_encoder"] != "auto"
+
+
+def test_a_lost_worker_after_a_signal_is_the_end_of_the_job(run, tmp_path, monkeypatch):
+    steps = JetLoader.steps
+
+    def lost(self, *arguments, **options):
+        for number, step in enumerate(steps(self, *arguments, **options)):
+            if number == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+                raise WorkerLost("killed, too")
+            yield step
+
+    monkeypatch.setattr(JetLoader, "steps", lost)
+    with pytest.raises(Interrupted, match="SIGTERM after epoch 0, step 2"):
+        run()
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    assert read_checkpoint(folder / LAST)["step_in_epoch"] == 2
+
+
+def test_a_lost_worker_alone_is_an_error(run, monkeypatch):
+    def lost(self, *arguments, **options):
+        raise WorkerLost("killed")
+        yield
+
+    monkeypatch.setattr(JetLoader, "steps", lost)
+    with pytest.raises(WorkerLost):
+        run()
+
+
+def test_skipped_steps_are_counted_and_do_not_enter_the_means(run, spoil_loss, tmp_path):
+    spoil_loss({2, 4})
+    run(epochs=1)
+    (row,) = history(tmp_path / "model")
+    assert row["skipped"] == 2
+    assert math.isfinite(row["train_total"])
+
+
+def test_a_run_that_diverged_ends_with_advice(run, spoil_loss, capfd):
+    spoil_loss(set(range(1000)))
+    with pytest.raises(HyperVAEError, match=r"7 steps.*learning_rate"):
+        run(epochs=10, max_skipped=7)
     assert "step skipped" in capfd.readouterr().err
 
 
 def test_a_validation_loss_that_is_never_finite_is_an_error(run, monkeypatch):
-    validate = Trainer.validate
-    monkeypatch.setattr(Trainer, "validate", lambda self: {**validate(self), "total": math.nan})
+    validation_gives(monkeypatch, lambda: math.nan)
     with pytest.raises(HyperVAEError, match="validation loss"):
         run(epochs=1)
-
-
-def test_gradients_are_clipped(trainer, monkeypatch):
-    made = trainer(clip=1e-3)
-    norms = []
-    step = made.optimizer.step
-
-    def record(*arguments):
-        norms.append(
-            torch.sqrt(
-                sum(
-                    p.grad.square().sum()
-                    for p in made.model.module.parameters()
-                    if p.grad is not None
-                )
-            )
-        )
-        return step(*arguments)
-
-    monkeypatch.setattr(made.optimizer, "step", record)
-    made.optimizer_step(list(made.training.epoch(0))[:1])
-    assert float(norms[0]) == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_another_split_than_the_normalization_has_is_refused(run):
@@ -384,13 +383,6 @@ def test_a_split_without_jets_is_refused(run, split, monkeypatch):
 def test_types_that_are_not_those_of_the_shards_are_refused(run):
     with pytest.raises(InputError, match="jet types"):
         run(jet_types=["g", "t"])
-
-
-def test_lightning_does_not_requeue(trainer, monkeypatch):
-    for name, value in (("SLURM_NTASKS", "1"), ("SLURM_JOB_NAME", "train"), ("SLURM_JOB_ID", "7")):
-        monkeypatch.setenv(name, value)
-    environment = trainer().fabric._connector.cluster_environment
-    assert type(environment).__name__ == "LightningEnvironment"
 
 
 def test_nothing_is_written_to_standard_output(run, capfd):

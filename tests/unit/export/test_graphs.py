@@ -3,11 +3,13 @@ import pytest
 import torch
 
 from hypervae.config import resolve_section
-from hypervae.data.exporting import export_graphs
 from hypervae.data.importing import import_shard
 from hypervae.data.jets import JET_TYPES
 from hypervae.data.shard import ShardReader, write_shard
 from hypervae.errors import InputError
+from hypervae.export.graphs import export_graphs
+from hypervae.generation.files import TypedReader
+from hypervae.generation.generate import generate_jets
 from hypervae.kinematics import four_momenta
 from tests.unit.chain import JETS, SLOTS, small_jets
 
@@ -64,9 +66,26 @@ def test_what_is_exported_is_imported_again(exported, tmp_path):
     np.testing.assert_allclose(back.particle_features, jets.particle_features, atol=1e-5)
 
 
-def test_a_generated_file_is_exported(model, chain, tmp_path):
-    from hypervae.generation.generate import generate_jets
+def test_a_mixed_file_is_exported_and_imported_type_by_type(model, chain, tmp_path):
+    model.float().save(tmp_path / "model", chain.normalization)
+    mix = {"mix": {"q": 1, "g": 1}}
+    config = resolve_section("generate", {"jets": 40, "device": "cpu", **mix})
+    generate_jets(tmp_path / "model", tmp_path / "g.h5", config)
+    assert export_graphs(tmp_path / "g.h5", tmp_path / "g.pt") == 40
+    content = torch.load(tmp_path / "g.pt", weights_only=False)
+    assert content["metadata"]["jet_type"] == "mixed"
+    with TypedReader(tmp_path / "g.h5") as reader:
+        types, jets = reader.types(0, 40), reader.read()
+    assert [int(graph.y[0]) for graph in content["graphs"]] == types.tolist()
+    for kind in "gq":
+        import_shard(tmp_path / "g.pt", tmp_path / "back.h5", kind, SLOTS)
+        rows = types == JET_TYPES[kind]
+        with ShardReader(tmp_path / "back.h5", kind) as reader:
+            back = reader.read().particle_features
+        np.testing.assert_allclose(back, jets.particle_features[rows], atol=1e-5)
 
+
+def test_generated_particles_are_massless(model, chain, tmp_path):
     model.float().save(tmp_path / "model", chain.normalization)
     config = resolve_section("generate", {"jets": 20, "device": "cpu"})
     generate_jets(tmp_path / "model", tmp_path / "g.h5", config, jet_type="q")

@@ -1,0 +1,176 @@
+"""Jets generated per second, beside jets simulated per second by Pythia and FastJet.
+
+``python -m benchmarks.generation`` prints one line of JSON. All are measured alike, end to end: one
+process for each core, all at once, each makes its share of the jets and writes them to disk (model
+loading and Pythia's initialization are inside, the interpreter's start is not), and the slowest
+process counts. The models are the default one with each particle decoder, with initial weights, as
+their values do not matter for the time. ``flow_N`` takes N network evaluations a jet. Pythia makes
+q, g and t in equal parts. With a GPU, ``cuda`` holds the same figures of one process that uses it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hypervae.config import resolve_section
+
+# Jets of a process, so that each figure takes about ten seconds.
+SHARES = {"one_shot": 16_384, "flow_4": 4_096, "flow_10": 2_048, "flow_50": 512, "pythia": 1_500}
+CUDA_JETS = {"one_shot": 131_072, "flow_4": 65_536, "flow_10": 32_768, "flow_50": 8_192}
+CUDA_BATCH = 4_096
+SIMULATED = ("q", "g", "t")
+
+
+def prepare(folder: Path) -> None:
+    """Write a model for each particle decoder."""
+    import torch
+
+    from benchmarks.jets import gluon_jets
+    from hypervae.correlators.stage import compute_correlators
+    from hypervae.data.shard import write_shard
+    from hypervae.model import HyperVAE
+    from hypervae.normalization import Normalization, merge_normalization
+
+    write_shard(folder / "shard.h5", gluon_jets(), source="benchmark")
+    compute_correlators(
+        folder / "shard.h5", folder / "correlators.h5", resolve_section("correlators", {})
+    )
+    path = folder / "normalization.h5"
+    merge_normalization([folder / "correlators.h5"], path, resolve_section("normalize", {}))
+    for decoder in ("one_shot", "flow"):
+        torch.manual_seed(1)
+        model = HyperVAE(Normalization.read(path), ["g"], {"decoder": decoder})
+        model.save(folder / decoder, path)
+
+
+def generate(kind: str, folder: Path, jets: int, threads: int, process: int, **config: Any) -> None:
+    """Generate jets with ``one_shot`` or ``flow_N``."""
+    import torch
+
+    from hypervae.generation.generate import generate_jets
+
+    if threads:
+        torch.set_num_threads(threads)
+    decoder = "one_shot"
+    if kind.startswith("flow"):
+        decoder = "flow"
+        config["flow_evaluations"] = int(kind.partition("_")[2])
+    section = resolve_section("generate", {"jets": jets, "seed": process, **config})
+    generate_jets(folder / decoder, folder / f"{kind}-{process}.h5", section)
+
+
+def simulate(folder: Path, jets: int, process: int) -> None:
+    """Simulate jets, a third of each type."""
+    from hypervae.data.simulate import simulate_shard
+
+    config = resolve_section("simulate", {})
+    for kind in SIMULATED:
+        path = folder / f"{kind}-{process}.h5"
+        simulate_shard(path, kind, process, jets // len(SIMULATED), 30, config)
+
+
+def timed(job: Callable[..., None], process: int) -> float:
+    """Seconds of one job; what it says goes nowhere."""
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        start = time.perf_counter()
+        job(process=process)
+        return time.perf_counter() - start
+
+
+def work(jobs: list[tuple[Any, Any]], process: int, barrier: Any, answers: Any) -> None:
+    """Do each job at the same time as the other processes, after a small one that imports."""
+    try:
+        elapsed = []
+        for small, job in jobs:
+            timed(small, process)
+            barrier.wait()
+            elapsed.append(timed(job, process))
+        answers.put(elapsed)
+    except BaseException:
+        barrier.abort()
+        raise
+
+
+def seconds(jobs: list[tuple[Any, Any]], processes: int) -> list[float]:
+    """Time of each job, of the slowest of the processes that do it at once."""
+    context = multiprocessing.get_context("spawn")
+    barrier, answers = context.Barrier(processes), context.SimpleQueue()
+    workers = [
+        context.Process(target=work, args=(jobs, process, barrier, answers))
+        for process in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if any(worker.exitcode for worker in workers):
+        raise SystemExit("a process of the benchmark failed; see above")
+    return [max(times) for times in zip(*(answers.get() for _ in workers), strict=True)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=1, help="of each generating process")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor of the numbers of jets")
+    options = parser.parse_args()
+    processes = max(options.cores // options.threads, 1)
+    # each process has its threads by torch.set_num_threads; those of libraries would come on top
+    os.environ.update(OMP_NUM_THREADS=str(options.threads), OPENBLAS_NUM_THREADS="1")
+    # a multiple of 3, for the three simulated types
+    shares = {kind: 3 * max(int(jets * options.scale / 3), 1) for kind, jets in SHARES.items()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        models = [kind for kind in SHARES if kind != "pythia"]
+        jobs = []
+        for kind in models:
+            job = partial(generate, kind, folder, threads=options.threads, device="cpu")
+            jobs.append((partial(job, jets=8), partial(job, jets=shares[kind])))
+        times = seconds(jobs, processes)
+        found = {
+            kind: shares[kind] * processes / spent
+            for kind, spent in zip(models, times, strict=True)
+        }
+        simulation = (partial(simulate, folder, 3), partial(simulate, folder, shares["pythia"]))
+        (spent,) = seconds([simulation], options.cores)
+        found["pythia"] = shares["pythia"] * options.cores / spent
+        cuda = on_cuda(folder, options.scale, found["pythia"])
+    ratio = found["one_shot"] / found["pythia"]
+    rounded = {kind: round(value, 1) for kind, value in found.items()}
+    print(
+        json.dumps(
+            {**rounded, "cores": options.cores, "ratio_one_shot": round(ratio, 2), "cuda": cuda}
+        )
+    )
+
+
+def on_cuda(folder: Path, scale: float, pythia: float) -> dict[str, Any] | None:
+    """The same figures of a process with a GPU, if there is one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    found: dict[str, Any] = {}
+    for kind, share in CUDA_JETS.items():
+        jets = max(int(share * scale), CUDA_BATCH)
+        job = partial(generate, kind, folder, threads=0, device="cuda", batch_size=CUDA_BATCH)
+        timed(partial(job, jets=CUDA_BATCH), 0)
+        found[kind] = round(jets / timed(partial(job, jets=jets), 0), 1)
+    found["ratio_one_shot"] = round(found["one_shot"] / pythia, 2)
+    found["device"] = torch.cuda.get_device_name()
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Jets for other codes: PyG graphs, awkward arrays in parquet, ROOT trees."""

@@ -1,0 +1,186 @@
+"""What a model decoded beside the particles of generated jets: edges and hyperedges.
+
+A generated file does not hold them (at 30 particles they are 30 times its size) but all that it
+takes to generate the same jets again; that they are the same is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hypervae.config import resolve_section
+from hypervae.correlators.geometry import pair_count
+from hypervae.data.jets import Jets
+from hypervae.errors import ConfigError, InputError
+from hypervae.generation.files import TypedReader
+from hypervae.generation.generate import make_sampler, weights_digest
+from hypervae.model import HyperVAE
+from hypervae.model.sampling import Sample
+from hypervae.model.tokens import cluster_members, complete_members
+from hypervae.normalization import Scaler
+
+#: Largest difference of coordinates, and of jet features relative to their size.
+TOLERANCE = 1e-5
+
+
+class DecodedTopology:
+    """Decode the edges and hyperedges of generated jets, by generating the jets again.
+
+    Features are taken back to what they were before the normalization. Those of the k-th slot
+    belong to the k-th hardest particle, as in the losses that taught the model. Of a jet with n
+    particles:
+
+    ``edge_attr`` [n (n - 1), 5]
+        (ln E2C, ln Delta, ln kT, ln z, ln m^2) of the pairs.
+    ``hyperedge_fraction``, ``hyperedge_ln_w`` [orders, bins + 2]
+        Of a binned hyperedge decoder: the fraction of the sets of each order in each R_L bin
+        (underflow first, overflow last), and their mean ln w there.
+    ``hyperedge_index`` [2, incidences], ``hyperedge_attr`` [K, F]
+        Of other hyperedge decoders: particle and hyperedge of each incidence, and
+        (ln(ENC/E2C) per order, ln w) of each set. In mode ``clustered`` a hyperedge joins the two
+        hardest members, and has the mean features of all sets with these.
+
+    Parameters
+    ----------
+    model_dir : path-like
+        The model that made the jets.
+    device : str
+        Where to generate; take that of the first time where there were GPUs.
+
+    Raises
+    ------
+    InputError
+        If the model is missing or damaged; from `batches`, if the file does not say how it was
+        generated, other weights made it, or its jets are not those that come out again.
+    """
+
+    def __init__(self, model_dir: str | os.PathLike[str], device: str = "cpu"):
+        self.model_dir = Path(model_dir)
+        self.model = HyperVAE.load(model_dir, device)
+        self.normalization = self.model.normalization
+        self.mode = self.model.config.hyperedge_decoder
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Names and units of the features, for the exported file."""
+        merged = self.normalization
+        content: dict[str, Any] = {
+            "edge_attr": list(merged.edge.names),
+            "decoded_by": self.model_dir.resolve().name,
+            "hyperedge_decoder": self.mode,
+            "hyperedge_orders": list(merged.hyperedge_orders),
+        }
+        if self.mode == "binned":
+            content["r_l_edges"] = merged.binning.edges.tolist()
+        else:
+            content["hyperedge_attr"] = list(merged.hyperedge.names)
+        return content
+
+    def batches(self, reader: TypedReader) -> Iterator[tuple[Jets, list[dict[str, Any]]]]:
+        """The jets of a generated file, with what the model decoded beside each.
+
+        Yields
+        ------
+        jets : Jets
+            As the file has them.
+        extras : list of dict
+            ``edge_attr`` (each pair once) and the hyperedges, as float32 tensors.
+        """
+        config = self._settings(reader)
+        sampler = make_sampler(self.model, config, config["mix"], topology=True)
+        for start in range(0, reader.n_jets, config["batch_size"]):
+            jets = reader.read(start, start + config["batch_size"])
+            sample = sampler.draw(min(config["batch_size"], config["jets"] - start))
+            _check_same(jets, sample.jets, reader.path, start)
+            yield jets, self._extras(jets, sample)
+
+    def _settings(self, reader: TypedReader) -> dict[str, Any]:
+        """The config that a file was generated with."""
+        found = reader.attributes.get("settings", "{}")
+        try:
+            settings = json.loads(found)
+            weights = settings.pop("weights")
+            settings.pop("model")
+            config = resolve_section("generate", settings)
+        except (TypeError, ValueError, KeyError, AttributeError, ConfigError) as error:
+            raise InputError(
+                reader.path,
+                "settings",
+                found=f"{found!r:.100}",
+                expected="those of `hypervae generate`: other jets have nothing decoded",
+            ) from error
+        mine = weights_digest(self.model_dir)
+        if weights != mine:
+            raise InputError(
+                reader.path, "weights", found=weights, expected=f"{mine}, those of {self.model_dir}"
+            )
+        if config["jets"] != reader.n_jets:
+            raise InputError(
+                reader.path, "jets", found=str(reader.n_jets), expected=str(config["jets"])
+            )
+        return config
+
+    def _extras(self, jets: Jets, sample: Sample) -> list[dict[str, Any]]:
+        decoded, scaler = sample.decoded, self.normalization.hyperedge
+        edges = self._restored(decoded.edges, self.normalization.edge)
+        extras: list[dict[str, Any]] = [
+            {"edge_attr": edges[row, : pair_count(int(particles))].clone()}
+            for row, particles in enumerate(jets.multiplicity)
+        ]
+        if self.mode == "binned":
+            fraction = torch.softmax(decoded.set_fraction_logits.double(), dim=-1).float().cpu()
+            ln_w = decoded.set_log_weight.double().cpu() * scaler.scale[-1] + scaler.offset[-1]
+            for row, extra in enumerate(extras):
+                extra["hyperedge_fraction"] = fraction[row].clone()
+                extra["hyperedge_ln_w"] = ln_w[row].float()
+            return extras
+        sets = self._restored(decoded.sets, scaler)
+        for row, extra in enumerate(extras):
+            kept, incidence = self._incidence(int(jets.multiplicity[row]))
+            extra["hyperedge_attr"] = sets[row, kept]
+            extra["hyperedge_index"] = incidence
+        return extras
+
+    @staticmethod
+    def _restored(scaled: Tensor, scaler: Scaler) -> Tensor:
+        return torch.from_numpy(scaler.inverse(scaled.double().cpu().numpy()).astype(np.float32))
+
+    def _incidence(self, particles: int) -> tuple[Tensor, Tensor]:
+        """Numbers of the sets of the hardest particles, and their incidence with these."""
+        merged = self.normalization
+        orders = tuple(merged.hyperedge_orders)
+        slots = min(merged.max_particles, merged.settings["hyperedges"]["max_particles"])
+        list_of = cluster_members if self.mode == "clustered" else complete_members
+        members, kind = list_of(slots, orders)
+        present = members < slots
+        last = members.masked_fill(~present, -1).amax(dim=1)
+        if self.mode == "clustered":  # the members that are not named come after
+            last = last + torch.tensor(orders)[kind] - 2
+        kept = torch.nonzero(last < particles).flatten()
+        sets, places = torch.nonzero(present[kept], as_tuple=True)
+        return kept, torch.stack([members[kept][sets, places], sets])
+
+
+def _check_same(jets: Jets, again: Jets, path: Path, start: int) -> None:
+    """Check that jets are those that were generated again."""
+    particles = np.abs(jets.particle_features - again.particle_features).max(axis=(1, 2))
+    size = np.maximum(np.abs(jets.jet_features), 1.0)
+    features = (np.abs(jets.jet_features - again.jet_features) / size).max(axis=1)
+    differs = np.flatnonzero(~(np.maximum(particles, features) <= TOLERANCE))
+    if len(differs):
+        row = int(differs[0])
+        raise InputError(
+            path,
+            f"jet {start + row}",
+            found=f"a difference of {max(particles[row], features[row]):.2g}",
+            expected=f"at most {TOLERANCE:g} to the jet that the model makes again; other "
+            "versions or another device can round differently",
+        )

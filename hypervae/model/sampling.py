@@ -1,0 +1,313 @@
+"""Jets from noise: drawn jet by jet, decoded in batches, checked to be physical."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hypervae.data.jets import JET_TYPES, Jets, sort_particles
+from hypervae.errors import ConfigError, HyperVAEError
+from hypervae.kinematics import four_momenta
+from hypervae.model.decoder import Decoded
+from hypervae.model.noise import gumbel
+from hypervae.seeds import rng
+
+if TYPE_CHECKING:
+    from hypervae.model.hypervae import HyperVAE
+
+# A model that is fit for use needs none; one that needs more than this for a jet is not.
+MAX_REDRAWS = 10
+_FLOAT32 = np.finfo(np.float32)
+
+
+@dataclass
+class Sample:
+    """Generated jets with what the model decoded beside them.
+
+    Attributes
+    ----------
+    jets : Jets
+        In physical units; ``jet_type`` is set where all are of one type.
+    types : [n] uint8
+        Type of each jet, as `JET_TYPES` numbers them.
+    decoded : Decoded
+        Its slots are not in the order of the jets' particles. Edges and hyperedges are, though:
+        those of the k-th slot are trained to be those of the k-th hardest particle.
+    redrawn : int
+        Jets that were drawn again, since they were not physical at first.
+    """
+
+    jets: Jets
+    types: NDArray[np.uint8]
+    decoded: Decoded
+    redrawn: int
+
+
+@dataclass
+class _Noise:
+    latent: NDArray[np.float64]
+    multiplicity: NDArray[np.float64]
+    particles: NDArray[np.float64] | None
+
+    def __getitem__(self, rows: slice | NDArray) -> _Noise:
+        particles = None if self.particles is None else self.particles[rows]
+        return _Noise(self.latent[rows], self.multiplicity[rows], particles)
+
+
+class Sampler:
+    """Generate jets, batch after batch.
+
+    Each kind of noise of each jet type has a stream of its own that is read jet by jet: the jets
+    do not depend, beyond rounding, on how they are cut into batches, and the k-th quark of a mix is
+    the k-th quark of a sample of quarks alone.
+
+    A jet that is not physical (see `physical`) is drawn again from a stream of its own, at most
+    `MAX_REDRAWS` times, so that no value is ever bent to fit.
+
+    Parameters
+    ----------
+    model : HyperVAE
+    seed : int
+    mix : mapping of str to float
+        Share of each jet type; they need not sum to 1.
+    temperature : float
+        Factor of all noise: of the latent vectors, of the Gumbel noise that picks the multiplicity
+        and of the flow decoder's particles. At 1 jets are drawn as the model learned them; below
+        they are less varied, above more.
+    flow_evaluations : int
+        Network evaluations a jet of the flow decoder.
+    flow_solver : {"midpoint", "euler"}
+    topology : bool
+        Whether to decode edges and hyperedges too.
+    check : bool
+        Draw jets again that are not physical; otherwise they are left in.
+
+    Raises
+    ------
+    HyperVAEError
+        If the model does not know a type of the mix.
+    ConfigError
+        If a share is negative or none is positive.
+    """
+
+    def __init__(
+        self,
+        model: HyperVAE,
+        *,
+        seed: int,
+        mix: Mapping[str, float],
+        temperature: float = 1.0,
+        flow_evaluations: int = 10,
+        flow_solver: str = "midpoint",
+        topology: bool = False,
+        check: bool = True,
+    ):
+        self.model, self.seed, self.temperature = model, seed, temperature
+        self.topology, self.check = topology, check
+        self.solver = (flow_solver, flow_evaluations)
+        shares = shares_of(mix)
+        self.kinds = sorted(shares, key=model.type_index)
+        self._bounds = np.cumsum([shares[kind] for kind in self.kinds])[:-1]
+        self._which = rng(seed, "mix")
+        self._streams = {
+            kind: [rng(seed, kind, noise) for noise in ("latent", "multiplicity", "particles")]
+            for kind in self.kinds
+        }
+        self._drawn = dict.fromkeys(self.kinds, 0)
+
+    @property
+    def jet_type(self) -> str | None:
+        """The type of all jets, where it is one."""
+        return self.kinds[0] if len(self.kinds) == 1 else None
+
+    @torch.no_grad()
+    def draw(self, size: int, latents: Tensor | None = None) -> Sample:
+        """Generate the next jets.
+
+        Parameters
+        ----------
+        size : int
+        latents : Tensor [size, latent_dim], optional
+            Latent vectors to decode, instead of some drawn from the prior.
+
+        Raises
+        ------
+        HyperVAEError
+            If jets are still not physical after `MAX_REDRAWS` further draws.
+        """
+        was_training = self.model.training
+        if was_training:
+            self.model.eval()
+        try:
+            return self._draw(size, latents)
+        finally:
+            if was_training:
+                self.model.train()
+
+    def _draw(self, size: int, latents: Tensor | None) -> Sample:
+        which = np.zeros(size, dtype=np.int64)
+        if self.jet_type is None:
+            which = np.searchsorted(self._bounds, self._which.random(size), side="right")
+        number, noise = self._next_noise(which)
+        sample, good = self._decode(noise, which, latents)
+        sample.redrawn = int((~good).sum()) if self.check else 0
+        for attempt in range(1, MAX_REDRAWS + 1):
+            bad = np.flatnonzero(~good)
+            if not self.check or len(bad) == 0:
+                return sample
+            noise = self._noise_again(which[bad], number[bad], attempt)
+            some = None if latents is None else latents[torch.from_numpy(bad).to(latents.device)]
+            again, good[bad] = self._decode(noise, which[bad], some)
+            _replace(sample, bad, again)
+        if good.all():
+            return sample
+        raise HyperVAEError(
+            f"generation: {int((~good).sum())} of {size} jets are still not physical (finite, with "
+            f"pT > 0) after {MAX_REDRAWS} further draws; the model has diverged, or temperature "
+            f"{self.temperature:g} is too high"
+        )
+
+    def _next_noise(self, which: NDArray[np.int64]) -> tuple[NDArray[np.int64], _Noise]:
+        """The number of each jet among those of its type, and its noise."""
+        number = np.empty(len(which), dtype=np.int64)
+        noise = self._empty_noise(len(which))
+        for index, kind in enumerate(self.kinds):
+            rows = np.flatnonzero(which == index)
+            number[rows] = self._drawn[kind] + np.arange(len(rows))
+            self._drawn[kind] += len(rows)
+            self._fill(noise, rows, *self._streams[kind])
+        return number, noise
+
+    def _noise_again(
+        self, which: NDArray[np.int64], number: NDArray[np.int64], attempt: int
+    ) -> _Noise:
+        noise = self._empty_noise(len(which))
+        for row, (index, place) in enumerate(zip(which, number, strict=True)):
+            stream = rng(self.seed, self.kinds[index], "again", int(place), attempt)
+            self._fill(noise, np.array([row]), stream, stream, stream)
+        return noise
+
+    def _empty_noise(self, size: int) -> _Noise:
+        slots = self.model.normalization.max_particles
+        particles = None
+        if self.model.decoder.particles.needs_noise:
+            particles = np.empty((size, slots, 3))
+        latent = np.empty((size, self.model.config.latent_dim))
+        return _Noise(latent, np.empty((size, slots)), particles)
+
+    @staticmethod
+    def _fill(
+        noise: _Noise,
+        rows: NDArray[np.int64],
+        latent: np.random.Generator,
+        multiplicity: np.random.Generator,
+        particles: np.random.Generator,
+    ) -> None:
+        noise.latent[rows] = latent.standard_normal((len(rows), noise.latent.shape[1]))
+        noise.multiplicity[rows] = multiplicity.random((len(rows), noise.multiplicity.shape[1]))
+        if noise.particles is not None:
+            shape = (len(rows), *noise.particles.shape[1:])
+            noise.particles[rows] = particles.standard_normal(shape)
+
+    def _decode(
+        self, noise: _Noise, which: NDArray[np.int64], latents: Tensor | None
+    ) -> tuple[Sample, NDArray[np.bool_]]:
+        """Decode a batch; and which of its jets are physical."""
+        model, like = self.model, next(self.model.parameters())
+
+        def on_device(values: NDArray | Tensor) -> Tensor:
+            return torch.as_tensor(values).to(like.device, like.dtype)
+
+        indices = np.array([model.type_index(kind) for kind in self.kinds])
+        types = torch.from_numpy(indices[which]).to(like.device)
+        if latents is None:
+            latent = model.prior.sample(on_device(noise.latent), types, self.temperature)
+        else:
+            latent = on_device(latents)
+        start = None
+        if noise.particles is not None:
+            model.decoder.particles.set_solver(*self.solver)
+            start = on_device(noise.particles) * self.temperature
+        decoded = model.decoder(
+            latent,
+            types,
+            multiplicity_noise=gumbel(on_device(noise.multiplicity)) * self.temperature,
+            particle_noise=start,
+            topology=self.topology,
+        )
+        with np.errstate(over="ignore", invalid="ignore"):  # found out by `physical`
+            jets = _jets_of(decoded, model)
+        good = physical(jets)
+        good &= torch.isfinite(decoded.multiplicity_logits).all(1).cpu().numpy()
+        jets.jet_type = self.jet_type
+        numbers = np.array([JET_TYPES[kind] for kind in self.kinds], dtype=np.uint8)
+        return Sample(jets, numbers[which], decoded, 0), good
+
+
+def shares_of(mix: Mapping[str, float]) -> dict[str, float]:
+    """The shares of a mix in units of their sum; types without a share are left out.
+
+    Raises
+    ------
+    ConfigError
+        If a share is negative or not finite, or none is positive.
+    """
+    total = sum(mix.values())
+    if any(not 0 <= share < np.inf for share in mix.values()) or not 0 < total < np.inf:
+        found = ", ".join(f"{kind}: {share:g}" for kind, share in mix.items()) or "nothing"
+        raise ConfigError(
+            f"mix: found {found}, expected shares of jet types, none negative and some positive"
+        )
+    return {kind: share / total for kind, share in mix.items() if share > 0}
+
+
+def physical(jets: Jets) -> NDArray[np.bool_]:
+    """Which jets are physical.
+
+    Those whose values and four-momenta are all finite in float32, with pT > 0 (and no less than
+    float32 resolves) of the jet and of each particle. Massless, sorted and with a multiplicity in
+    range they are by construction.
+
+    Returns
+    -------
+    [n] bool
+    """
+    particles, features = jets.particle_features, jets.jet_features
+    with np.errstate(over="ignore", invalid="ignore"):
+        momenta = four_momenta(particles, features)
+    # NaN fails each comparison
+    good = (np.abs(momenta) < _FLOAT32.max).all(axis=(1, 2))
+    good &= np.isfinite(particles).all(axis=(1, 2)) & np.isfinite(features).all(axis=1)
+    pt = np.hypot(momenta[..., 1], momenta[..., 2])
+    good &= np.where(jets.mask, (pt > _FLOAT32.tiny) & (particles[..., 2] > 0), True).all(axis=1)
+    return good & (features[:, 0] > 0)
+
+
+def _jets_of(decoded: Decoded, model: HyperVAE) -> Jets:
+    """Jets in physical units, their particles sorted."""
+    mask = (decoded.presence > 0.5).cpu().numpy()
+    coordinates = decoded.coordinates.double().cpu().numpy()
+    jet = model.normalization.jet.inverse(decoded.jet.double().cpu().numpy())
+    particles = np.zeros((*mask.shape, 4), dtype=np.float32)
+    particles[..., :2] = coordinates[..., :2]
+    particles[..., 2] = np.exp(coordinates[..., 2])
+    particles[..., 3] = 1.0
+    particles[~mask] = 0.0
+    features = np.stack([np.exp(jet[:, 0]), jet[:, 1], np.exp(jet[:, 2]), mask.sum(1)], axis=1)
+    return sort_particles(Jets(particles, features.astype(np.float32)))
+
+
+def _replace(sample: Sample, rows: NDArray[np.int64], other: Sample) -> None:
+    """Put other jets in some rows."""
+    sample.jets.particle_features[rows] = other.jets.particle_features
+    sample.jets.jet_features[rows] = other.jets.jet_features
+    for field in fields(Decoded):
+        value, new = getattr(sample.decoded, field.name), getattr(other.decoded, field.name)
+        if value is not None:
+            value[torch.from_numpy(rows).to(value.device)] = new

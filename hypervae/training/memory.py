@@ -1,0 +1,56 @@
+"""Out of memory: how it is told from other errors, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from hypervae.errors import HyperVAEError
+
+# torch raises a plain RuntimeError where the allocation that fails is the CPU's or a library's.
+_SIGNS = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
+class OutOfMemory(HyperVAEError):
+    """A training step does not fit into memory."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is a failed allocation, on a GPU or on the CPU."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
+
+
+def advice(jets: int, config: Mapping[str, Any], device: torch.device) -> str:
+    """What to change when a batch of `jets` jets does not fit.
+
+    Parameters
+    ----------
+    jets : int
+        Jets in memory at once when it happened.
+    config : mapping
+        The resolved ``train`` section.
+    device : torch.device
+    """
+    execution = config["execution"]
+    keys = []
+    if jets > 1:
+        keys.append(
+            f"a smaller train.batch_size (now {jets}; a larger train.accumulate keeps the jets of "
+            "a step)"
+        )
+    if execution["on_oom"] != "halve":
+        keys.append("train.execution.on_oom: halve")
+    if not execution["gradient_checkpointing"]:
+        keys.append("train.execution.gradient_checkpointing: true")
+    keys.append("model.hyperedge_encoder and hyperedge_decoder: binned or sampled")
+    keys.append("smaller model.edge_width, hyperedge_width or scalar_channels")
+    if device.type == "cuda":
+        keys.append("train.precision: auto")
+        if execution["max_memory_gb"]:
+            keys.append(f"train.execution.max_memory_gb (now {execution['max_memory_gb']:g})")
+    where = "GPU" if device.type == "cuda" else "main"
+    return f"out of {where} memory with {jets} jets in a batch; what helps: " + "; ".join(keys)

@@ -1,0 +1,115 @@
+"""The processes of a run: how many, on which devices, in which precision."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from lightning.fabric.plugins import MixedPrecision, Precision
+from lightning.fabric.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
+from lightning.fabric.strategies import DDPStrategy, Strategy
+
+from hypervae.device import choose_device, choose_precision
+from hypervae.errors import HyperVAEError
+
+
+class Autocast(MixedPrecision):
+    """Mixed precision that leaves inputs and outputs as they are.
+
+    Fabric's own rounds all inputs to half precision: four-momenta would keep 3 digits. Here the
+    operations that autocast knows to be safe round for themselves, and no others.
+    """
+
+    def convert_input(self, data: Any) -> Any:
+        """Nothing is rounded."""
+        return data
+
+    def convert_output(self, data: Any) -> Any:
+        """Nothing is rounded."""
+        return data
+
+
+def make_fabric(config: Mapping[str, Any]) -> Fabric:
+    """Fabric for the ``train`` section, not launched yet.
+
+    Parameters
+    ----------
+    config : mapping
+        ``precision``, and ``device``, ``devices`` and ``nodes`` of ``execution``.
+
+    Raises
+    ------
+    HyperVAEError
+        If there are fewer GPUs than are asked for.
+    """
+    execution = config["execution"]
+    device, devices, nodes = (execution[key] for key in ("device", "devices", "nodes"))
+    device = choose_device(device)
+    if device == "cuda" and devices > torch.cuda.device_count():
+        raise HyperVAEError(
+            f"train.execution.devices: found {torch.cuda.device_count()} GPUs, expected {devices}"
+        )
+    strategy: str | Strategy = "auto"
+    if devices * nodes > 1:
+        # loss weights of 0 leave heads without a gradient
+        strategy = DDPStrategy(find_unused_parameters=True)
+    return Fabric(
+        accelerator=device,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=strategy,
+        plugins=[
+            launched_by(devices * nodes),
+            precision_plugin(choose_precision(config["precision"], device), device),
+        ],
+    )
+
+
+def precision_plugin(precision: str, device: str) -> Precision:
+    """Fabric's plugin for a precision as `choose_precision` returns it."""
+    return Precision() if precision == "32-true" else Autocast(precision, device)
+
+
+def launched_by(processes: int) -> ClusterEnvironment:
+    """Who starts the processes: torchrun or srun where they did, else the first process.
+
+    Under Slurm, Lightning would requeue jobs by itself, which is Snakemake's part.
+    """
+    if TorchElasticEnvironment.detect():
+        return TorchElasticEnvironment()
+    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) == processes > 1:
+        return SLURMEnvironment(auto_requeue=False)
+    return LightningEnvironment()
+
+
+def is_first(fabric: Fabric) -> bool:
+    """Whether this is the first process, known before the launch already."""
+    environment = getattr(fabric.strategy, "cluster_environment", None)
+    if environment is None:
+        return True
+    return environment.local_rank() == 0 and environment.node_rank() == 0
+
+
+def limit_memory(fabric: Fabric, gigabytes: float) -> None:
+    """Let this process take no more than so many GiB of its GPU; 0: all."""
+    if fabric.device.type == "cuda" and gigabytes:
+        total = torch.cuda.get_device_properties(fabric.device).total_memory
+        share = min(gigabytes * 2**30 / total, 1.0)
+        torch.cuda.set_per_process_memory_fraction(share, fabric.device)
+
+
+def peak_memory_mb(device: torch.device) -> float | None:
+    """Largest GPU memory in tensors since the last call [MB]; None on a CPU."""
+    if device.type != "cuda":
+        return None
+    peak = torch.cuda.max_memory_allocated(device) / 1e6
+    torch.cuda.reset_peak_memory_stats(device)
+    return peak

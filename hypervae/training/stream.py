@@ -1,0 +1,208 @@
+"""The jets of a split as one stream in the order of an epoch, of which a window is in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.correlators.file import CorrelatorReader
+from hypervae.data.jets import Jets, concatenate
+from hypervae.data.shard import ShardReader
+from hypervae.data.split import SPLITS, split_of, split_of_rows
+from hypervae.errors import InputError
+from hypervae.normalization.sources import Source
+from hypervae.seeds import rng
+
+_BLOCK = 1000  # rows read at once: a chunk of the files
+_MIXED = 16  # blocks of a window, shuffled together: 16,000 jets are 15 MB
+_COUNTED = 100  # blocks of which the splits are looked up at once
+
+
+@dataclass
+class Block:
+    """Some jets with all that a batch needs.
+
+    Attributes
+    ----------
+    jets : Jets
+    codes : [n, P (P - 1) / 2]
+        Pair bins.
+    kinds : [n] int64
+        Index of the jet's type among the model's.
+    numbers : [n] uint64
+        The jet's place in the data: source << 40 | row.
+    """
+
+    jets: Jets
+    codes: NDArray[np.unsignedinteger]
+    kinds: NDArray[np.int64]
+    numbers: NDArray[np.uint64]
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Block:
+        return Block(self.jets[rows], self.codes[rows], self.kinds[rows], self.numbers[rows])
+
+    @classmethod
+    def join(cls, blocks: Sequence[Block]) -> Block:
+        """The jets of all blocks."""
+        if len(blocks) == 1:
+            return blocks[0]
+        return cls(
+            concatenate([block.jets for block in blocks]),
+            *(
+                np.concatenate([getattr(block, name) for block in blocks])
+                for name in ("codes", "kinds", "numbers")
+            ),
+        )
+
+
+class JetStream:
+    """The jets of one split, in blocks of rows; kept per block are its place and its jets' number.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    jet_types : sequence of str
+        The model's types.
+    split : {"train", "validation", "test"}
+    split_config : mapping
+        The ``split`` section.
+    seed : int
+
+    Attributes
+    ----------
+    n_jets : int
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        jet_types: Sequence[str],
+        split: str,
+        split_config: Mapping[str, Any],
+        seed: int,
+    ):
+        self.sources, self.jet_types = list(sources), list(jet_types)
+        self.split, self.split_config, self.seed = split, dict(split_config), seed
+        self.block_rows, self.mixed = _BLOCK, _MIXED
+        counts = [self._count(source) for source in self.sources]
+        # [blocks, 3]: source, first row, jets of the split; blocks without any are never read
+        blocks = np.array(
+            [
+                (index, place * self.block_rows, jets)
+                for index, found in enumerate(counts)
+                for place, jets in enumerate(found.tolist())
+                if jets
+            ],
+            dtype=np.int64,
+        ).reshape(-1, 3)
+        self.blocks = blocks
+        self.n_jets = int(blocks[:, 2].sum())
+
+    def _count(self, source: Source) -> NDArray[np.int64]:
+        """Jets of the split in each block of a shard, without reading the jets."""
+        found = []
+        rows = self.block_rows * _COUNTED
+        with self._open(source) as reader:
+            for start in range(0, source.n_jets, rows):
+                columns = reader.split_columns(start, start + rows)
+                n = min(rows, source.n_jets - start)
+                splits = split_of_rows(n, *columns, **self.split_config, first_row=start)
+                chosen = (splits == SPLITS[self.split]).astype(np.int64)
+                found.append(np.add.reduceat(chosen, np.arange(0, n, self.block_rows)))
+        return np.concatenate(found)
+
+    @staticmethod
+    def _open(source: Source) -> ShardReader:
+        reader = ShardReader(source.shard, source.jet_type)
+        if reader.n_jets != source.n_jets:
+            reader.__exit__(None, None, None)
+            raise _changed(source, reader.n_jets, source.n_jets, "jets")
+        return reader
+
+    def read(self, block: int) -> tuple[Jets, NDArray[np.int64]]:
+        """The jets of the split in a block, and their rows in the shard."""
+        index, start, expected = self.blocks[block].tolist()
+        source = self.sources[index]
+        with self._open(source) as reader:
+            jets = reader.read(start, start + self.block_rows)
+        splits = split_of(jets, **self.split_config, first_row=start)
+        rows = np.flatnonzero(splits == SPLITS[self.split])
+        if len(rows) != expected:
+            raise _changed(source, len(rows), expected, f"{self.split} jets from row {start} on")
+        return jets[rows], start + rows
+
+    def load(self, block: int) -> Block:
+        """The jets of the split in a block with their pair bins."""
+        index, start, _ = self.blocks[block].tolist()
+        source = self.sources[index]
+        jets, rows = self.read(block)
+        with CorrelatorReader(source.correlators) as reader:
+            if reader.n_jets != source.n_jets:
+                raise InputError(
+                    source.correlators,
+                    "n_jets",
+                    found=str(reader.n_jets),
+                    expected=f"{source.n_jets} as in {source.shard}",
+                )
+            stop = min(start + self.block_rows, source.n_jets)
+            codes = reader.pair_bins(start, stop)[rows - start]
+        kind = self.jet_types.index(source.jet_type)
+        numbers = ((index << 40) + rows).astype(np.uint64)
+        return Block(jets, codes, np.full(len(rows), kind), numbers)
+
+    def epoch(self, epoch: int, shuffle: bool = True) -> EpochOrder:
+        """The stream in the order of an epoch."""
+        return EpochOrder(self, epoch, shuffle)
+
+
+class EpochOrder:
+    """A stream in the order of an epoch, which depends on the seed and the epoch alone.
+
+    Blocks are in random order, and the jets of so many blocks, a window, are shuffled together.
+    Each window has a permutation of its own, so that one can start at any window.
+    """
+
+    def __init__(self, stream: JetStream, epoch: int, shuffle: bool):
+        self.stream, self.epoch, self.shuffle = stream, epoch, shuffle
+        n = len(stream.blocks)
+        order = rng(stream.seed, "shuffle", epoch).permutation(n) if shuffle else np.arange(n)
+        self._windows = np.split(order, np.arange(stream.mixed, n, stream.mixed))
+        self._ends = np.cumsum([stream.blocks[window, 2].sum() for window in self._windows])
+        self._number: int | None = None
+
+    def take(self, start: int, stop: int) -> Block:
+        """The jets at [start, stop) of the stream, which lie in it.
+
+        Only the windows that hold them are read; the last one is kept for the next call.
+        """
+        parts = []
+        while start < stop:
+            number = int(np.searchsorted(self._ends, start, side="right"))
+            if number != self._number:
+                self._enter(number)
+            end = min(stop, int(self._ends[number]))
+            first = int(self._ends[number]) - len(self._rows)
+            parts.append(self._window[self._rows[start - first : end - first]])
+            start = end
+        return Block.join(parts)
+
+    def _enter(self, number: int) -> None:
+        self._window = None  # the one before is not kept while this one is read
+        self._window = Block.join([self.stream.load(block) for block in self._windows[number]])
+        size = len(self._window.jets)
+        random = rng(self.stream.seed, "shuffle", self.epoch, number)
+        self._rows = random.permutation(size) if self.shuffle else np.arange(size)
+        self._number = number
+
+
+def _changed(source: Source, found: int, expected: int, what: str) -> InputError:
+    return InputError(
+        source.shard,
+        "n_jets",
+        found=f"{found} {what}",
+        expected=f"{expected}, as when it was first read",
+    )

@@ -1,0 +1,90 @@
+"""The validation split: terms of the loss and statistics of the latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+
+from hypervae.model import HyperVAE, noise
+from hypervae.model.losses import TERMS, LossTerms, total_loss
+from hypervae.seeds import derive_seed
+from hypervae.training.latent import LatentStatistics
+from hypervae.training.loader import JetLoader
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Means of the terms over the validation jets, with ``total``, and their posterior."""
+
+    terms: dict[str, float]
+    latent: LatentStatistics
+
+
+@torch.no_grad()
+def validate(
+    model: HyperVAE,
+    loader: JetLoader,
+    loss_terms: LossTerms,
+    config: Mapping[str, Any],
+    fabric: Fabric,
+    *,
+    batch_size: int,
+    stop: Callable[[], bool],
+) -> Validated | None:
+    """Terms on the validation split, at full KL weight and with the same noise each time.
+
+    Each process takes a part of every batch; the results are those of all.
+
+    Parameters
+    ----------
+    model : HyperVAE
+    loader : JetLoader
+    loss_terms : LossTerms
+    config : mapping
+        The resolved ``train`` section.
+    fabric : Fabric
+    batch_size : int
+        Jets in memory at once.
+    stop : callable
+        Asked before each batch; the same in every process.
+
+    Returns
+    -------
+    Validated or None
+        None if `stop` said so.
+    """
+    model.eval()
+    sums = torch.zeros(len(TERMS) + 2, dtype=torch.float64, device=fabric.device)
+    latent = LatentStatistics(model.config.latent_dim, fabric.device)
+    steps = loader.steps(
+        0,
+        jets_per_step=batch_size * fabric.world_size,
+        batch_size=batch_size,
+        shuffle=False,
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+    )
+    for step in steps:
+        if stop():
+            return None
+        for batch, weight in zip(step.batches, step.weights, strict=True):
+            if not weight:
+                continue
+            batch = batch.to(fabric.device)
+            torch.manual_seed(derive_seed(config["seed"], "validation"))
+            with noise.of_jets(batch.key):
+                decoded, mean, log_variance = model(batch)
+                terms = loss_terms(decoded, batch, mean, log_variance)
+            total = total_loss(terms, config["loss_weights"], 1.0)
+            sums += weight * torch.stack([*terms.values(), total, torch.ones_like(total)]).double()
+            latent.add(mean, log_variance)
+    if fabric.world_size > 1:
+        sums = fabric.all_reduce(sums, reduce_op="sum")
+        latent = LatentStatistics.from_tensor(fabric.all_reduce(latent.tensor(), reduce_op="sum"))
+    *sums, jets = sums.tolist()
+    means = {name: value / jets for name, value in zip((*TERMS, "total"), sums, strict=True)}
+    return Validated(means, latent)

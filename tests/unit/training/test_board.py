@@ -1,0 +1,158 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from hypervae.training.board import Board
+
+ROW = {
+    "epoch": 1,
+    "step": 4,
+    "learning_rate": 1e-3,
+    "train_total": 3.0,
+    "train_kl": 2.0,
+    "val_total": 3.5,
+    "val_kl": 2.5,
+    "val_w1m": None,
+    "gradient_norm": 0.7,
+    "skipped": 1,
+    "active_units": 2,
+    "peak_gpu_memory_mb": None,
+    "jets_per_s": 200.0,
+}
+KL = np.array([0.5, 2.0, 0.0])
+
+
+def write(board, step):
+    board.step(step, {"total": 10.0 - step, "kl": 1.0}, learning_rate=0.1, gradient_norm=2.0)
+
+
+def read(directory):
+    events = EventAccumulator(str(directory), size_guidance={"histograms": 0, "images": 0})
+    return events.Reload()
+
+
+def scalars(directory):
+    """By tag, the steps and the values that TensorBoard would show."""
+    events = read(directory)
+    return {
+        tag: {"steps": [e.step for e in events.Scalars(tag)], "values": [
+            pytest.approx(e.value) for e in events.Scalars(tag)
+        ]}
+        for tag in events.Tags()["scalars"]
+    }  # fmt: skip
+
+
+def test_steps_are_curves(tmp_path):
+    with Board(tmp_path / "board", 0) as board:
+        write(board, 1)
+        write(board, 2)
+        board.step(3, {"total": 7.0}, learning_rate=0.2, gradient_norm=3.0, jets_per_s=50.0)
+    assert scalars(tmp_path / "board") == {
+        "step_loss/total": {"steps": [1, 2, 3], "values": [9.0, 8.0, 7.0]},
+        "step_loss/kl": {"steps": [1, 2], "values": [1.0, 1.0]},
+        "step/learning_rate": {"steps": [1, 2, 3], "values": [0.1, 0.1, 0.2]},
+        "step/gradient_norm": {"steps": [1, 2, 3], "values": [2.0, 2.0, 3.0]},
+        "step/jets_per_s": {"steps": [3], "values": [50.0]},
+    }
+
+
+def test_an_epoch_is_its_row_and_the_latent_space(tmp_path):
+    with Board(tmp_path, 0) as board:
+        board.epoch(4, ROW, KL, 2)
+        board.epoch(8, {**ROW, "val_w1m": 0.02, "peak_gpu_memory_mb": 812.0}, KL, 3)
+    found = scalars(tmp_path)
+    assert {tag: curve["values"][0] for tag, curve in found.items()} == {
+        "loss/train/total": 3.0,
+        "loss/train/kl": 2.0,
+        "loss/validation/total": 3.5,
+        "loss/validation/kl": 2.5,
+        "validation/w1m": 0.02,
+        "epoch/learning_rate": 1e-3,
+        "epoch/gradient_norm": 0.7,
+        "epoch/skipped_steps": 1.0,
+        "epoch/jets_per_s": 200.0,
+        "memory/peak_gpu_mb": 812.0,
+        "latent/active_units": 2.0,
+        "kl_dimension/000": 0.5,
+        "kl_dimension/001": 2.0,
+        "kl_dimension/002": 0.0,
+    }
+    # an empty cell is no point
+    assert found["validation/w1m"]["steps"] == found["memory/peak_gpu_mb"]["steps"] == [8]
+    assert found["loss/train/total"]["steps"] == [4, 8]
+    histograms = read(tmp_path).Histograms("latent/kl_per_dimension")
+    assert [event.step for event in histograms] == [4, 8]
+    assert histograms[0].histogram_value.num == 3
+    assert histograms[0].histogram_value.sum == pytest.approx(2.5)
+
+
+def test_a_killed_attempts_later_points_are_not_shown(tmp_path):
+    """Its last checkpoint was at step 4, after the epoch's numbers; the next goes on with 5."""
+    first = Board(tmp_path, 0)
+    for step in range(1, 5):
+        write(first, step)
+    first.epoch(4, ROW, KL, 2)
+    for step in range(5, 8):
+        write(first, step)
+    first._writer.flush()  # and never closed: killed
+    with Board(tmp_path, 4) as board:
+        for step in range(5, 9):
+            write(board, step)
+        board.epoch(8, ROW, KL, 2)
+        board.figure("samples", plt.figure(), 8)
+    found = scalars(tmp_path)
+    assert found["step_loss/total"]["steps"] == list(range(1, 9))
+    assert found["loss/validation/total"]["steps"] == [4, 8]
+    histograms = read(tmp_path).Histograms("latent/kl_per_dimension")
+    assert [event.step for event in histograms] == [4, 8]
+
+
+def test_a_run_begun_again_shows_nothing_of_the_former(tmp_path):
+    for _ in range(2):
+        with Board(tmp_path, 0) as board:
+            write(board, 1)
+            board.epoch(1, ROW, KL, 2)
+    assert {tuple(curve["steps"]) for curve in scalars(tmp_path).values()} == {(1,)}
+
+
+def test_figures_are_pictures_and_closed(tmp_path):
+    open_before = plt.get_fignums()
+    with Board(tmp_path, 0) as board:
+        board.figure("samples", plt.figure(figsize=(3, 2), dpi=100), 4)
+    (image,) = read(tmp_path).Images("samples")
+    assert (image.step, image.width, image.height) == (4, 300, 200)
+    assert plt.get_fignums() == open_before
+
+
+def test_numbers_that_are_none_do_not_end_the_training(tmp_path):
+    kl = np.array([np.nan, 1.0, np.inf])
+    with Board(tmp_path, 0) as board:
+        board.step(1, {"total": np.nan}, learning_rate=0.1, gradient_norm=np.inf)
+        board.epoch(1, {**ROW, "val_w1m": np.inf, "val_total": np.nan}, kl, 0)
+        board.epoch(2, ROW, np.full(3, np.nan), 0)
+    events = read(tmp_path)
+    assert events.Scalars("validation/w1m")[0].value == np.inf
+    (histogram,) = events.Histograms("latent/kl_per_dimension")
+    assert histogram.histogram_value.num == 1
+
+
+def test_other_processes_write_nothing(tmp_path):
+    open_before = plt.get_fignums()
+    with Board(tmp_path / "board", 0, enabled=False) as board:
+        write(board, 1)
+        board.epoch(1, ROW, KL, 2)
+        board.figure("samples", plt.figure(), 1)
+    assert not (tmp_path / "board").exists()
+    assert plt.get_fignums() == open_before
+
+
+def test_closed_by_an_error_too(tmp_path):
+    def killed():
+        with Board(tmp_path, 0) as board:
+            write(board, 1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        killed()
+    assert scalars(tmp_path)["step/learning_rate"]["steps"] == [1]
