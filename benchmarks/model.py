@@ -27,9 +27,9 @@ from hypervae.data.shard import write_shard
 from hypervae.model import HyperVAE
 from hypervae.normalization import Normalization, merge_normalization
 from hypervae.normalization.sources import find_sources
-from hypervae.training.checkpoint import Checkpoints
-from hypervae.training.loader import JetLoader
-from hypervae.training.trainer import Trainer
+from hypervae.training.loader import JetLoader, Step
+from hypervae.training.processes import make_fabric
+from hypervae.training.step import Optimization
 
 BATCH = 64
 BRANCHES = {
@@ -57,29 +57,28 @@ def prepare(folder: Path) -> tuple[list[Path], list[Path], Path]:
     return [shard], [correlators], normalization
 
 
-def make_trainer(files: tuple[list[Path], list[Path], Path], folder: Path, lgatr: str) -> Trainer:
-    """The default recipe for the default model, with slim or full L-GATr."""
+def make_optimization(
+    files: tuple[list[Path], list[Path], Path], lgatr: str
+) -> tuple[Optimization, JetLoader]:
+    """The default recipe for the default model, with slim or full L-GATr, and training jets."""
     shards, correlators, path = files
     normalization = Normalization.read(path)
     config = resolve_section("train", {"batch_size": BATCH, "model": {"lgatr": lgatr}})
     config["execution"]["device"] = "cpu"
+    fabric = make_fabric(config)
+    fabric.launch()
     torch.manual_seed(1)
     model = HyperVAE(normalization, ["g"], config["model"])
-    sources = find_sources(shards, correlators, normalization, path)
-    loaders = [
-        JetLoader(
-            sources,
-            normalization,
-            jet_types=["g"],
-            split=split,
-            split_config=normalization.settings["split"],
-            batch_size=BATCH,
-            model=model.config,
-            seed=1,
-        )
-        for split in ("train", "validation")
-    ]
-    return Trainer(model, *loaders, config, Checkpoints(folder, lgatr))
+    loader = JetLoader(
+        find_sources(shards, correlators, normalization, path),
+        normalization,
+        jet_types=["g"],
+        split="train",
+        split_config=normalization.settings["split"],
+        model=model.config,
+        seed=1,
+    )
+    return Optimization(fabric, model, config), loader
 
 
 def seconds(function: Callable[[], Any], repeats: int) -> float:
@@ -112,24 +111,29 @@ def tensors(value: Any) -> list[Tensor]:
     return [t for item in value or () for t in tensors(item)]
 
 
-def branch_seconds(trainer: Trainer, batch: Any, repeats: int) -> dict[str, float]:
+def take(optimization: Optimization, step: Step) -> None:
+    """One optimizer step."""
+    optimization.step(step, epoch=0, progress=0.1)
+
+
+def branch_seconds(optimization: Optimization, step: Step, repeats: int) -> dict[str, float]:
     """Time of each branch forward and backward, on the arguments that it gets in a step."""
-    model, caught = trainer.model.module, {}
+    model, caught = optimization.model, {}
     names = {**BRANCHES, "losses": None}
     handles = []
     for name, path in names.items():
-        module = trainer.loss_terms if path is None else model.get_submodule(path)
+        module = optimization.loss_terms if path is None else model.get_submodule(path)
 
         def catch(_: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
             caught[name] = (args, kwargs)
 
         handles.append(module.register_forward_pre_hook(catch, with_kwargs=True))
-    trainer.optimizer_step([batch])
+    take(optimization, step)
     for handle in handles:
         handle.remove()
     found = {}
     for name, path in names.items():
-        module = trainer.loss_terms if path is None else model.get_submodule(path)
+        module = optimization.loss_terms if path is None else model.get_submodule(path)
         # the trainer calls a branch on the decoder's methods too: keep to forward
         args, kwargs = caught[name]
 
@@ -143,28 +147,27 @@ def branch_seconds(trainer: Trainer, batch: Any, repeats: int) -> dict[str, floa
     return found
 
 
-def measure(lgatr: str, files: tuple[list[Path], list[Path], Path], folder: Path, steps: int):
+def measure(lgatr: str, files: tuple[list[Path], list[Path], Path], steps: int):
     """The figures of one kind of network."""
-    trainer = make_trainer(files, folder, lgatr)
-    model = trainer.model.module
+    optimization, loader = make_optimization(files, lgatr)
+    model = optimization.model
     model.train()
-    batches = trainer.training.epoch(0)
+    taken = loader.steps(0, jets_per_step=BATCH, batch_size=BATCH)
     for _ in range(2):  # compilation, and the optimizer's own memory
-        batch = next(batches)
-        trainer.optimizer_step([batch])
+        take(optimization, next(taken))
     rates, looked_up, stepped = [], [], []
     for _ in range(steps):
         start = time.perf_counter()
-        batch = next(batches)
+        next_step = next(taken)
         middle = time.perf_counter()
-        trainer.optimizer_step([batch])
+        take(optimization, next_step)
         end = time.perf_counter()
         looked_up.append(middle - start)
         stepped.append(end - middle)
-        rates.append(len(batch) / (end - start))
+        rates.append(next_step.jets / (end - start))
     step = sorted(stepped)[steps // 2] + sorted(looked_up)[steps // 2]
     parts = {"features": sorted(looked_up)[steps // 2]}
-    parts.update(branch_seconds(trainer, batch, 3))
+    parts.update(branch_seconds(optimization, next_step, 3))
     share = {name: round(value / step, 3) for name, value in parts.items()}
     share["rest"] = round(max(1 - sum(share.values()), 0.0), 3)
     model.eval()
@@ -179,7 +182,7 @@ def measure(lgatr: str, files: tuple[list[Path], list[Path], Path], folder: Path
         "hyperedge_encoder": config.hyperedge_encoder,
         "hyperedge_decoder": config.hyperedge_decoder,
         "width": config.hyperedge_width,
-        "hyperedges_per_jet": int(batch.hyperedge_count.sum(1).mean()),
+        "hyperedges_per_jet": int(next_step.batches[0].hyperedge_count.sum(1).mean()),
         "share": share,
     }
 
@@ -197,7 +200,7 @@ def main() -> None:
         folder = Path(name)
         files = prepare(folder)
         steps = {"slim": options.steps, "full": max(options.steps // 4, 3)}
-        found = {kind: measure(kind, files, folder, steps[kind]) for kind in options.kinds}
+        found = {kind: measure(kind, files, steps[kind]) for kind in options.kinds}
     print(json.dumps(found))
 
 

@@ -4,54 +4,47 @@ Layout (HDF5): attributes ``jet_type``, ``model`` ("" if unknown) and ``results`
 ``{sample}/{observable}`` [n] or [particles] float32 for the samples generated, test and train,
 values per particle in the order of the jets, so that ``{sample}/multiplicity`` tells them apart;
 ``histograms/{observable}/edges`` [bins + 1] with ``histograms/{observable}/{sample}`` [bins + 2]
-float64, counts with underflow first and overflow last.
+float64, counts with underflow first and overflow last: the histograms of the overlaps, but of all
+jets. Where the group ``correlators`` was asked for: ``correlators/orders``, ``correlators/edges``
+[bins + 1] and, of the jets that the metrics compared, ``correlators/{sample}/mean``, ``error``,
+``ratio`` and ``ratio_error`` [orders, bins + 2]: ENC per jet, and over E2C (NaN where that is 0).
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hypervae.evaluation.correlators import BINNING, ORDERS
+from hypervae.evaluation.distance import counts
 from hypervae.evaluation.evaluate import Evaluation
 from hypervae.io import atomic_h5
-
-HISTOGRAM_BINS = 100
-# The range of a histogram leaves out these tails of the real values: single jets would stretch it.
-TAIL = 1e-3
 
 
 def write_arrays(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
     """Write the arrays of an evaluation, atomically."""
-    results, samples = evaluation.results, evaluation.samples
+    results = evaluation.results
     with atomic_h5(path) as file:
         file.attrs["jet_type"] = results["jet_type"]
         file.attrs["model"] = results["model"] or ""
         file.attrs["results"] = json.dumps(results, sort_keys=True)
-        for sample, data in samples.items():
-            for name, values in data.values.items():
+        for sample, side in evaluation.samples.items():
+            for name, values in side.observables.values.items():
                 file.create_dataset(
                     f"{sample}/{name}", data=values.astype(np.float32), compression="gzip"
                 )
-        for name in samples["test"].values:
-            edges = _edges([samples[sample].values[name] for sample in ("test", "train")], name)
+        for name, edges in evaluation.edges.items():
             file[f"histograms/{name}/edges"] = edges
-            for sample, data in samples.items():
-                file[f"histograms/{name}/{sample}"] = _counts(data.values[name], edges)
-
-
-def _edges(real: Sequence[NDArray], name: str) -> NDArray[np.float64]:
-    """Equal bins over the real values but their tails; a bin for each number of particles."""
-    values = np.concatenate(real)
-    if name == "multiplicity":
-        return np.arange(values.min() - 0.5, values.max() + 1.5)
-    low, high = np.quantile(values, [TAIL, 1 - TAIL])
-    return np.linspace(low, high if high > low else low + 1.0, HISTOGRAM_BINS + 1)
-
-
-def _counts(values: NDArray, edges: NDArray) -> NDArray[np.float64]:
-    bins = np.searchsorted(edges, values, side="right")
-    return np.bincount(bins, minlength=len(edges) + 1).astype(np.float64)
+            for sample, side in evaluation.samples.items():
+                values = side.observables.values[name]
+                file[f"histograms/{name}/{sample}"] = counts(values, edges)
+        if "correlators" in results["protocol"]["metrics"]:
+            file["correlators/orders"] = np.array(ORDERS)
+            file["correlators/edges"] = BINNING.edges
+            for sample, side in evaluation.compared.items():
+                sums = side.correlators
+                group = file.create_group(f"correlators/{sample}")
+                group["mean"], group["error"] = sums.mean(), np.sqrt(sums.covariance()[0])
+                group["ratio"], group["ratio_error"] = sums.ratios()

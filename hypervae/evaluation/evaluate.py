@@ -7,16 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypervae.data.jets import Jets
-from hypervae.evaluation.metrics import JETNET_METRICS, Measured, jetnet_w1, wasserstein
-from hypervae.evaluation.observables import OBSERVABLES, ObservableSample, observables
-from hypervae.evaluation.samples import Generated, check_particles, read_generated, read_real
-from hypervae.io import software_versions
-from hypervae.seeds import derive_seed, rng
+import numpy as np
+from numpy.typing import NDArray
 
-SCHEMA_VERSION = 1
-# The standard deviation of 100 replicas is itself known to 7 %.
-BOOTSTRAP_REPLICAS = 100
+from hypervae.data.jets import Jets
+from hypervae.evaluation import correlators, distance, efp, fpnd, frechet
+from hypervae.evaluation.comparison import Comparison, Side
+from hypervae.evaluation.distance import Measured, bin_edges
+from hypervae.evaluation.metrics import GROUPS, Metric, Unavailable, chosen
+from hypervae.evaluation.observables import observables
+from hypervae.evaluation.samples import (
+    Generated,
+    check_particles,
+    read_generated,
+    read_real,
+    same_slots,
+)
+from hypervae.io import software_versions
+from hypervae.progress import Progress
+
+SCHEMA_VERSION = 2
 
 
 @dataclass
@@ -27,12 +37,18 @@ class Evaluation:
     ----------
     results : dict
         Ready for JSON; see `evaluate`.
-    samples : dict of str to ObservableSample
+    samples : dict of str to Side
         ``generated``, ``test`` and ``train``: all jets that were read.
+    compared : dict of str to Side
+        The same, as many jets of each as the metrics compared.
+    edges : dict of str to [bins + 1]
+        Bins of the observables' histograms.
     """
 
     results: dict[str, Any]
-    samples: dict[str, ObservableSample]
+    samples: dict[str, Side]
+    compared: dict[str, Side]
+    edges: dict[str, NDArray[np.float64]]
 
 
 def evaluate(
@@ -66,104 +82,135 @@ def evaluate(
     -------
     Evaluation
         ``results`` holds ``jet_type``, ``model``, ``generated`` (jets read, and those left out by
-        reason), ``sizes``, ``protocol`` and ``metrics``: by name the ``value``, ``error``,
-        ``floor``, ``floor_error``, ``unit`` and ``description``.
+        reason), ``sizes``, ``protocol``, ``metrics``: by name the ``value``, ``error``, ``floor``,
+        ``floor_error``, ``unit``, ``description``, ``group`` and ``higher_is_better``; and
+        ``unavailable``: by name why a metric could not be computed.
 
     Raises
     ------
+    ConfigError
+        As `chosen`.
     InputError
         As `read_generated`, `read_real` and `check_particles`.
     """
+    groups = chosen(config["metrics"])
     made = read_generated(generated, jet_type, config["max_jets"])
     truth = read_real(real, made.jets.jet_type, config["split"], config["max_jets"])
     check_particles(made.jets, truth)
-    jets = {"generated": made.jets, "test": truth.test, "train": truth.train}
-    samples = {name: observables(sample) for name, sample in jets.items()}
+    jets = same_slots([made.jets, truth.test, truth.train])
+    substructure = "substructure" in groups
+    samples = {
+        name: _side(sample, substructure)
+        for name, sample in zip(("generated", "test", "train"), jets, strict=True)
+    }
+    known = samples["test"].observables.values
+    edges = {
+        name: bin_edges(name, [samples[real].observables for real in ("test", "train")])
+        for name in known
+    }
 
     # A distance between finite samples grows as they shrink: the floor needs the same size.
-    compared = min(len(sample) for sample in jets.values())
-    protocol = _protocol(config, compared, made)
-    same = {name: (jets[name][:compared], samples[name].first(compared)) for name in jets}
-    values = _distances(same["generated"], same["test"], protocol, "generated")
-    floors = _distances(same["train"], same["test"], protocol, "train")
+    compared = min(len(sample) for sample in samples.values())
+    same = {name: sample.first(compared) for name, sample in samples.items()}
+    metrics, unavailable = _measure(groups, same, edges, config)
     results = {
         "schema_version": SCHEMA_VERSION,
         "jet_type": made.jets.jet_type,
         "model": model or made.model,
         "generated": {"read": made.read, **made.broken},
-        "sizes": {name: len(sample) for name, sample in jets.items()} | {"compared": compared},
-        "protocol": protocol,
-        "metrics": {
-            name: {
-                "value": values[name].value,
-                "error": values[name].error,
-                "floor": floors[name].value,
-                "floor_error": floors[name].error,
-                **about,
-            }
-            for name, about in _descriptions().items()
-        },
-        "versions": software_versions(("numpy", "scipy", "jetnet")),
+        "sizes": {name: len(sample) for name, sample in samples.items()} | {"compared": compared},
+        "protocol": _protocol(config, list(groups), compared, made),
+        "metrics": metrics,
+        "unavailable": unavailable,
+        "versions": software_versions(("numpy", "scipy", "jetnet", "energyflow", "fastjet")),
     }
-    return Evaluation(results, samples)
+    return Evaluation(results, samples, same, edges)
 
 
-def _protocol(config: Mapping[str, Any], compared: int, made: Generated) -> dict[str, Any]:
+def _measure(
+    groups: Mapping[str, Sequence[str]],
+    samples: Mapping[str, Side],
+    edges: Mapping[str, NDArray[np.float64]],
+    config: Mapping[str, Any],
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The metrics that are asked for, and why others could not be computed."""
+    metrics, unavailable = {}, {}
+    with Progress(len(groups), f"evaluate {samples['test'].jets.jet_type}", "groups") as progress:
+        for name, wanted in groups.items():
+            group = GROUPS[name]
+            try:
+                value, floor = (
+                    group.measure(Comparison(samples[label], samples["test"], label, edges, config))
+                    for label in ("generated", "train")
+                )
+            except Unavailable as reason:
+                unavailable |= dict.fromkeys(wanted, str(reason))
+            else:
+                for metric in wanted:
+                    found = value[metric], floor[metric]
+                    if np.isfinite(found).all():
+                        metrics[metric] = _entry(name, group.metrics[metric], *found)
+                    else:
+                        unavailable[metric] = f"not finite: {found[0]}, floor {found[1]}"
+            progress.update(1)
+    return metrics, unavailable
+
+
+def _side(jets: Jets, substructure: bool) -> Side:
+    efps = efp.efps(jets) if substructure else None
+    return Side(jets, observables(jets, efps), efps)
+
+
+def _entry(group: str, about: Metric, value: Measured, floor: Measured) -> dict[str, Any]:
+    return {
+        "value": value.value,
+        "error": value.error,
+        "floor": floor.value,
+        "floor_error": floor.error,
+        "unit": about.unit,
+        "description": about.description,
+        "higher_is_better": about.higher_is_better,
+        "group": group,
+    }
+
+
+def _protocol(
+    config: Mapping[str, Any], groups: Sequence[str], compared: int, made: Generated
+) -> dict[str, Any]:
     """What was asked for and what was done."""
-    asked = config["w1_samples"]
-    used = min(asked, compared)
-    notes = []
-    if used < asked:
-        notes.append(
-            f"{used} jets a batch instead of {asked}: no more were at hand in each of the three "
-            "samples; the truth floor was computed with as many"
-        )
+    asked = {name: GROUPS[name].jets(config) for name in groups if GROUPS[name].jets}
+    short = {name: jets for name, jets in asked.items() if jets > compared}
+    notes = [
+        f"{', '.join(names)}: {compared} jets instead of {jets} and batches smaller in proportion, "
+        "since no more were at hand in each of the three samples; the truth floor was computed "
+        "with as many"
+        for jets, names in _by_value(short).items()
+    ]
     if made.read < made.stored:
         notes.append(f"{made.read} of {made.stored} generated jets were read (max_jets)")
     return {
         "seed": config["seed"],
-        "w1_samples_asked": asked,
-        "w1_samples": used,
+        "metrics": list(groups),
+        "jets_asked": asked,
+        "jets_used": {name: min(jets, compared) for name, jets in asked.items()},
         "w1_batches": config["w1_batches"],
-        "bootstrap_replicas": BOOTSTRAP_REPLICAS,
-        "reduced": used < asked,
+        "bootstrap_replicas": distance.REPLICAS,
+        "fpnd_replicas": fpnd.REPLICAS,
+        "fpd_batches": list(frechet.fpd_sizes(compared)),
+        "kpd_batch": frechet.kpd_size(compared),
+        "histogram_bins": distance.BINS,
+        "correlator_bins": [
+            correlators.BINNING.bins,
+            correlators.BINNING.low,
+            correlators.BINNING.high,
+        ],
+        "reduced": bool(short),
         "notes": notes,
     }
 
 
-def _distances(
-    sample: tuple[Jets, ObservableSample],
-    reference: tuple[Jets, ObservableSample],
-    protocol: Mapping[str, Any],
-    label: str,
-) -> dict[str, Measured]:
-    """Every distance of a sample to a reference; each `label` has its own random numbers."""
-    seed = protocol["seed"]
-    found = jetnet_w1(
-        sample[0],
-        reference[0],
-        samples=protocol["w1_samples"],
-        batches=protocol["w1_batches"],
-        seed=derive_seed(seed, "jetnet", label),
-    )
-    for name in OBSERVABLES:
-        found[f"w1_{name}"] = wasserstein(
-            sample[1],
-            reference[1],
-            name,
-            replicas=protocol["bootstrap_replicas"],
-            generator=rng(seed, "bootstrap", label, name),
-        )
-    return found
-
-
-def _descriptions() -> dict[str, dict[str, str]]:
-    """Unit and description of each metric."""
-    about = {
-        name: {"unit": "rad" if name == "w1p_phirel" else "1", "description": text}
-        for name, text in JETNET_METRICS.items()
-    }
-    for name, observable in OBSERVABLES.items():
-        text = f"1-Wasserstein distance, whole samples: {observable.description}"
-        about[f"w1_{name}"] = {"unit": observable.unit, "description": text}
-    return about
+def _by_value(numbers: Mapping[str, int]) -> dict[int, list[str]]:
+    names: dict[int, list[str]] = {}
+    for name, number in numbers.items():
+        names.setdefault(number, []).append(name)
+    return names

@@ -1,155 +1,242 @@
-"""1-Wasserstein distances between samples of jets.
+"""The metrics: what each is called, what it measures and how it is computed, by groups.
 
-Two kinds: JetNet's W1M and W1P as published (arXiv:2106.11535), computed by the jetnet package, and
-the distance between whole samples with a bootstrap error.
+``evaluate.metrics`` names groups or single metrics; a group is computed as a whole.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hypervae.data.jets import Jets
-from hypervae.evaluation.observables import ObservableSample
-
-#: JetNet's metrics and what they compare.
-JETNET_METRICS = {
-    "w1m": "W1M: jet mass of the kept particles over the pT of the full jet",
-    "w1p_etarel": "W1P of the particles' etarel",
-    "w1p_phirel": "W1P of the particles' phirel",
-    "w1p_ptrel": "W1P of the particles' ptrel",
-}
+from hypervae.errors import ConfigError
+from hypervae.evaluation import classifier, correlators, coverage, fpnd, frechet, w1
+from hypervae.evaluation.comparison import Comparison
+from hypervae.evaluation.distance import Measured, difference
+from hypervae.evaluation.observables import KINEMATIC, SUBSTRUCTURE, Observable
 
 
-class Measured(NamedTuple):
-    """A value and its statistical error."""
-
-    value: float
-    error: float
+class Unavailable(Exception):
+    """A metric cannot be computed of these jets; the message says why, and the results too."""
 
 
-@contextmanager
-def seeded_jetnet(seed: int) -> Iterator[Any]:
-    """Yield ``jetnet.evaluation.gen_metrics`` with its module-level generator seeded.
-
-    jetnet draws its batches from an unseeded one. It is imported here because it brings torch and
-    coffea along: 3 to 7 seconds.
-    """
-    from jetnet.evaluation import gen_metrics
-
-    unseeded = gen_metrics.rng
-    gen_metrics.rng = np.random.default_rng(seed)
-    try:
-        with warnings.catch_warnings():
-            # Below 50,000 jets, which the results say themselves.
-            warnings.filterwarnings("ignore", "Recommended number of jets", RuntimeWarning)
-            yield gen_metrics
-    finally:
-        gen_metrics.rng = unseeded
-
-
-def jetnet_w1(
-    jets: Jets, reference: Jets, *, samples: int, batches: int, seed: int
-) -> dict[str, Measured]:
-    """JetNet's W1M and W1P.
-
-    Both sides are resampled with replacement, so that the same sample twice does not give 0.
+@dataclass(frozen=True)
+class Metric:
+    """What a metric is.
 
     Parameters
     ----------
-    jets, reference : Jets
-    samples : int
-        Jets drawn from each side in each batch.
-    batches : int
-        The value is the mean over the batches, the error their standard deviation.
-    seed : int
-
-    Returns
-    -------
-    dict of str to Measured
-        By the names of `JETNET_METRICS`; ``w1m`` is in units of the full jet's pT, phirel in rad.
+    description : str
+    unit : str
+        ``"1"`` if it has none.
+    higher_is_better : bool
     """
-    # float64: jetnet takes masses from sums of four-momenta in the precision of its input, and in
-    # float32 E^2 - p^2 of a light jet is rounding. Column order: (etarel, phirel, ptrel).
-    arrays = [side.particle_features[..., :3].astype(np.float64) for side in (jets, reference)]
-    protocol = {"num_eval_samples": samples, "num_batches": batches, "return_std": True}
-    with seeded_jetnet(seed) as gen_metrics:
-        mass = gen_metrics.w1m(*arrays, **protocol)
-        # Masks as NumPy arrays: jetnet fails on torch's.
-        features = gen_metrics.w1p(*arrays, jets.mask, reference.mask, **protocol)
-    pairs = [mass, *zip(*features, strict=True)]
+
+    description: str
+    unit: str = "1"
+    higher_is_better: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Metrics that are computed together.
+
+    Parameters
+    ----------
+    metrics : dict of str to Metric
+    measure : callable
+        From a comparison to each metric's value and error; raises `Unavailable`.
+    jets : callable, optional
+        From the section ``evaluate`` to the number of jets that the protocol asks for.
+    """
+
+    metrics: Mapping[str, Metric]
+    measure: Callable[[Comparison], dict[str, Measured]]
+    jets: Callable[[Mapping[str, Any]], int] | None = None
+
+
+def _w1(pair: Comparison) -> dict[str, Measured]:
+    return w1.w1m_w1p(
+        pair.sample.jets, pair.reference.jets, **_w1_protocol(pair), seed=pair.seed("jetnet")
+    )
+
+
+def _efp(pair: Comparison) -> dict[str, Measured]:
     return {
-        name: Measured(float(value), float(error))
-        for name, (value, error) in zip(JETNET_METRICS, pairs, strict=True)
+        "w1efp": w1.w1efp(
+            pair.sample.efps, pair.reference.efps, **_w1_protocol(pair), seed=pair.seed("w1efp")
+        )
     }
 
 
-def wasserstein(
-    sample: ObservableSample,
-    reference: ObservableSample,
-    name: str,
-    *,
-    replicas: int,
-    generator: np.random.Generator,
-) -> Measured:
-    """The 1-Wasserstein distance of an observable between whole samples, with a bootstrap error.
+def _w1_protocol(pair: Comparison) -> dict[str, int]:
+    return {
+        "samples": min(pair.config["w1_samples"], pair.jets),
+        "batches": pair.config["w1_batches"],
+    }
+
+
+def _fpd(pair: Comparison) -> dict[str, Measured]:
+    _require(pair, frechet.FEWEST)
+    return {"fpd": frechet.fpd(pair.sample.efps, pair.reference.efps, seed=pair.seed("fpd"))}
+
+
+def _kpd(pair: Comparison) -> dict[str, Measured]:
+    _require(pair, frechet.FEWEST)
+    return {"kpd": frechet.kpd(pair.sample.efps, pair.reference.efps, seed=pair.seed("kpd"))}
+
+
+def _fpnd(pair: Comparison) -> dict[str, Measured]:
+    jets = pair.sample.jets
+    if jets.jet_type not in fpnd.JET_TYPES:
+        raise Unavailable(f"jetnet has statistics of {', '.join(fpnd.JET_TYPES)} alone")
+    if jets.multiplicity.max() > fpnd.PARTICLES:
+        raise Unavailable(f"jetnet has statistics of {fpnd.PARTICLES} particles alone")
+    return {"fpnd": fpnd.fpnd(jets, jets.jet_type, seed=pair.seed("fpnd"))}
+
+
+def _coverage(pair: Comparison) -> dict[str, Measured]:
+    return coverage.coverage(
+        pair.sample.jets,
+        pair.reference.jets,
+        samples=min(coverage.JETS, pair.jets),
+        seed=pair.seed("coverage"),
+    )
+
+
+def _classifier(pair: Comparison) -> dict[str, Measured]:
+    _require(pair, classifier.FEWEST)
+    return {
+        "auc": classifier.classifier_auc(
+            pair.sample.jets, pair.reference.jets, seed=pair.seed("classifier")
+        )
+    }
+
+
+def _correlators(pair: Comparison) -> dict[str, Measured]:
+    return correlators.compare_correlators(
+        pair.sample.correlators, pair.reference.correlators, generator=pair.rng("correlators")
+    )
+
+
+def _require(pair: Comparison, fewest: int) -> None:
+    if pair.jets < fewest:
+        raise Unavailable(f"{pair.jets} jets a side, at least {fewest} are needed")
+
+
+def _observables(table: Mapping[str, Observable]) -> Group:
+    """W1 and overlap of each observable of a table."""
+
+    def measure(pair: Comparison) -> dict[str, Measured]:
+        found = {}
+        for name in table:
+            found[f"w1_{name}"], found[f"overlap_{name}"] = difference(
+                pair.sample.observables,
+                pair.reference.observables,
+                name,
+                pair.edges[name],
+                generator=pair.rng("bootstrap", name),
+            )
+        return found
+
+    metrics = {}
+    for name, about in table.items():
+        text = f"1-Wasserstein distance, whole samples: {about.description}"
+        metrics[f"w1_{name}"] = Metric(text, about.unit)
+        text = f"overlap of the normalized histograms: {about.description}"
+        metrics[f"overlap_{name}"] = Metric(text, higher_is_better=True)
+    return Group(metrics, measure)
+
+
+def _enc_metrics() -> dict[str, Metric]:
+    metrics = {}
+    for order in correlators.ORDERS:
+        name = f"E{order}C(R_L)"
+        metrics[f"w1_e{order}c"] = Metric(f"1-Wasserstein distance in ln R_L of {name}")
+        metrics[f"deviation_e{order}c"] = Metric(f"mean of |ratio - 1| of {name}, weighted with it")
+    text = "mean of |ratio - 1| of E3C/E2C, weighted with E2C"
+    return metrics | {"deviation_e3c_e2c": Metric(text)}
+
+
+#: By name, in the order of the results.
+GROUPS: Mapping[str, Group] = {
+    "w1": Group(
+        {
+            "w1m": Metric("W1M: jet mass of the kept particles over the pT of the full jet"),
+            "w1p": Metric("W1P: mean over etarel, phirel and ptrel"),
+            "w1p_etarel": Metric("W1P of the particles' etarel"),
+            "w1p_phirel": Metric("W1P of the particles' phirel", "rad"),
+            "w1p_ptrel": Metric("W1P of the particles' ptrel"),
+        },
+        _w1,
+        lambda config: config["w1_samples"],
+    ),
+    "efp": Group(
+        {"w1efp": Metric("W1EFP: mean over five Energy Flow Polynomials (n = d = 4, connected)")},
+        _efp,
+        lambda config: config["w1_samples"],
+    ),
+    "fpd": Group(
+        {"fpd": Metric("Fréchet physics distance: 36 EFPs (d <= 4), to infinite samples")},
+        _fpd,
+        lambda config: frechet.JETS,
+    ),
+    "kpd": Group(
+        {"kpd": Metric("kernel physics distance: 36 EFPs (d <= 4)")},
+        _kpd,
+        lambda config: frechet.JETS,
+    ),
+    "fpnd": Group(
+        {"fpnd": Metric("Fréchet ParticleNet distance to real JetNet (floor: training jets')")},
+        _fpnd,
+        lambda config: fpnd.JETS,
+    ),
+    "coverage": Group(
+        {
+            "cov": Metric("coverage by the EMD", higher_is_better=True),
+            "mmd": Metric("minimum matching distance by the EMD, over the pT of the full jet"),
+        },
+        _coverage,
+        lambda config: coverage.JETS,
+    ),
+    "observables": _observables(KINEMATIC),
+    "substructure": _observables(SUBSTRUCTURE),
+    "correlators": Group(_enc_metrics(), _correlators),
+    "classifier": Group(
+        {"auc": Metric("classifier two-sample test: area under the ROC curve (0.5: alike)")},
+        _classifier,
+    ),
+}
+
+
+def chosen(names: Sequence[str]) -> dict[str, list[str]]:
+    """The groups and, of each, the metrics that are asked for.
 
     Parameters
     ----------
-    sample, reference : ObservableSample
-    name : str
-        The observable.
-    replicas : int
-        Bootstrap replicas; their standard deviation is the error. Jets are resampled, not
-        particles: those of one jet are not independent.
-    generator : numpy.random.Generator
+    names : sequence of str
+        Groups or metrics.
 
     Returns
     -------
-    Measured
-        In the unit of the observable. 0 for the same sample twice.
+    dict of str to list of str
+        In the order of `GROUPS`.
+
+    Raises
+    ------
+    ConfigError
+        If a name is neither.
     """
-    distance = _WeightedDistance(
-        sample.values[name], sample.jet_of(name), reference.values[name], reference.jet_of(name)
-    )
-    value = distance(np.ones(len(sample)), np.ones(len(reference)))
-    spread = [
-        distance(_resample(len(sample), generator), _resample(len(reference), generator))
-        for _ in range(replicas)
-    ]
-    return Measured(value, float(np.std(spread, ddof=1)))
-
-
-def _resample(n: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """How often each of `n` jets is drawn in `n` draws with replacement."""
-    return np.bincount(generator.integers(n, size=n), minlength=n).astype(np.float64)
-
-
-class _WeightedDistance:
-    """The area between two empirical distribution functions, for any weights of the jets.
-
-    The values are sorted once: a bootstrap replica only changes the weights, and so takes a sum
-    and no sort (``scipy.stats.wasserstein_distance`` would sort 3 million particles each time).
-    """
-
-    def __init__(self, a: NDArray, jet_of_a: NDArray, b: NDArray, jet_of_b: NDArray):
-        pooled = np.concatenate([a, b])
-        order = np.argsort(pooled, kind="stable")
-        self._gaps = np.diff(pooled[order])
-        self._from_a = order < len(a)
-        self._jet = np.concatenate([jet_of_a, jet_of_b])[order]
-
-    def __call__(self, weights_a: NDArray, weights_b: NDArray) -> float:
-        """The distance; the weights, [jets of a] and [jets of b], need no normalization."""
-        a = np.zeros(len(self._jet))
-        b = np.zeros(len(self._jet))
-        a[self._from_a] = weights_a[self._jet[self._from_a]]
-        b[~self._from_a] = weights_b[self._jet[~self._from_a]]
-        np.cumsum(a, out=a)
-        np.cumsum(b, out=b)
-        return float(np.abs(a / a[-1] - b / b[-1])[:-1] @ self._gaps)
+    known = {name for group, about in GROUPS.items() for name in (group, *about.metrics)}
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"evaluate.metrics: found {name!r}, expected metrics or groups of them "
+                f"({', '.join(GROUPS)})"
+            )
+    found = {}
+    for group, about in GROUPS.items():
+        metrics = [name for name in about.metrics if group in names or name in names]
+        if metrics:
+            found[group] = metrics
+    return found

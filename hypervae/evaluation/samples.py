@@ -21,6 +21,9 @@ from hypervae.io import read_list
 
 # A distance between distributions, and its bootstrap error, need more than one jet.
 FEWEST_JETS = 2
+# The largest |eta| and ptrel: beyond, powers of them overflow. Real |eta| stay below 11 and real
+# ptrel near 1 at most.
+HIGHEST = 100.0
 
 
 @dataclass
@@ -36,7 +39,7 @@ class Generated:
         Jets in the file.
     broken : dict of str to int
         Jets left out, by reason: ``non_finite`` (NaN or infinity), ``unphysical`` (negative pT, no
-        particles, mask and ptrel that disagree, ...).
+        particles, mask and ptrel that disagree, eta or ptrel beyond 100, ...).
     model : str or None
         The model's name, if the file tells.
     """
@@ -72,7 +75,7 @@ def real_files(path: str | os.PathLike[str]) -> list[Path]:
 
 
 def broken_jets(jets: Jets) -> dict[str, NDArray[np.bool_]]:
-    """Which jets break the rules of `check_jets`, by reason; no jet counts twice.
+    """Which jets break the rules of `check_jets` or lie beyond all reason; no jet counts twice.
 
     Returns
     -------
@@ -86,6 +89,8 @@ def broken_jets(jets: Jets) -> dict[str, NDArray[np.bool_]]:
     present = mask == 1
     good = np.where(present, ptrel > 0, (mask == 0) & (ptrel == 0)).all(axis=1)
     good &= present.any(axis=1) & (features[:, 0] > 0) & (features[:, 2] >= LOWEST_MASS)
+    good &= (np.abs(particles[..., [0, 2]]) <= HIGHEST).all(axis=(1, 2))
+    good &= np.abs(features[:, 1]) <= HIGHEST
     return {"non_finite": non_finite, "unphysical": ~good & ~non_finite}
 
 
@@ -181,7 +186,7 @@ def read_real(
     place = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
     samples = {}
     for name, parts in batches.items():
-        samples[name] = concatenate(_same_slots(parts))
+        samples[name] = concatenate(same_slots(parts))
         _require(samples[name], place, f"{name} jets")
     return Real(samples["test"], samples["train"], min(slots))
 
@@ -213,7 +218,7 @@ def check_particles(generated: Jets, real: Real) -> None:
             )
 
 
-def _same_slots(batches: Sequence[Jets]) -> list[Jets]:
+def same_slots(batches: Sequence[Jets]) -> list[Jets]:
     """Pad batches of jets with absent particles to the same number of slots."""
     slots = max(batch.particle_features.shape[1] for batch in batches)
     padded = []

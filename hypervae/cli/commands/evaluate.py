@@ -53,14 +53,18 @@ def command(
 
 def _report(results: dict[str, Any]) -> None:
     """Print the metrics as a table, and what must not be overlooked as warnings."""
-    sizes = results["sizes"]
+    sizes, metrics = results["sizes"], results["metrics"]
     click.echo(f"{sizes['compared']} jets a side, type {results['jet_type']}")
-    click.echo(f"{'metric':<16}{'value':>12}{'error':>10}{'floor':>12}{'error':>10}  unit")
-    for name, metric in results["metrics"].items():
+    width = max(map(len, ["metric", *metrics])) + 1
+    click.echo(f"{'metric':<{width}}{'value':>11}{'error':>10}{'floor':>11}{'error':>10}  unit")
+    for name, metric in metrics.items():
         click.echo(
-            f"{name:<16}{metric['value']:>12.4g}{metric['error']:>10.2g}"
-            f"{metric['floor']:>12.4g}{metric['floor_error']:>10.2g}  {metric['unit']}"
+            f"{name:<{width}}{metric['value']:>11.4g}{metric['error']:>10.2g}"
+            f"{metric['floor']:>11.4g}{metric['floor_error']:>10.2g}  {metric['unit']}"
+            f"{'  (higher is better)' if metric['higher_is_better'] else ''}"
         )
+    for name, reason in results["unavailable"].items():
+        click.echo(f"{name}: unavailable: {reason}")
     for note in results["protocol"]["notes"]:
         click.echo(f"note: {note}")
     for reason in ("non_finite", "unphysical"):

@@ -13,12 +13,17 @@ from hypervae.data.jets import Jets
 from hypervae.data.shard import write_shard
 from hypervae.digest import import_closure
 from hypervae.errors import InputError
+from hypervae.evaluation import efp, frechet, w1
 from hypervae.evaluation.arrays import write_arrays
 from hypervae.evaluation.evaluate import evaluate
+from hypervae.evaluation.metrics import GROUPS
+from hypervae.evaluation.observables import KINEMATIC, OBSERVABLES
 from hypervae.io import write_list
 from tests.unit.toys import toy_jets
 
 CONFIG = resolve_section("evaluate", {"w1_samples": 400, "w1_batches": 3})
+# What takes no time, for the tests of what surrounds the metrics.
+QUICK = {**CONFIG, "metrics": ["w1_mass"]}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +45,9 @@ def good(files):
 
 
 def test_equal_distributions_reach_the_floor(good):
+    expected = [name for group in CONFIG["metrics"] for name in GROUPS[group].metrics]
+    assert list(good.results["metrics"]) == expected
+    assert good.results["unavailable"] == {}
     for name, metric in good.results["metrics"].items():
         error = np.hypot(metric["error"], metric["floor_error"])
         assert metric["error"] > 0, name
@@ -56,8 +64,12 @@ def test_other_distributions_do_not(files):
         source="test",
     )
     metrics = evaluate(folder / "bad.h5", real, CONFIG).results["metrics"]
-    for name in ("w1m", "w1p_etarel", "w1p_phirel", "w1_mass", "w1_etarel", "w1_jet_pt"):
+    further = ("w1m", "w1p_etarel", "w1efp", "fpd", "w1_jet_pt", "w1_width", "w1_tau1")
+    for name in (*further, "w1_mass", "w1_mass_kept", "w1_c2", "w1_e2c", "deviation_e4c"):
         assert metrics[name]["value"] > metrics[name]["floor"] + 6 * metrics[name]["error"], name
+    for name in ("overlap_mass", "overlap_width", "overlap_multiplicity", "overlap_tau2"):
+        assert metrics[name]["higher_is_better"]
+        assert metrics[name]["value"] < metrics[name]["floor"] - 3 * metrics[name]["error"], name
 
 
 def test_the_seed_decides(files, good):
@@ -76,39 +88,99 @@ def test_sizes_are_equal_on_all_sides_and_reported(good):
     sizes, protocol = good.results["sizes"], good.results["protocol"]
     assert sizes["generated"] == 500
     assert sizes["compared"] == min(sizes["generated"], sizes["test"], sizes["train"])
-    assert protocol["w1_samples"] == 400
-    assert not protocol["reduced"]
-    assert protocol["notes"] == []
+    assert protocol["jets_asked"] == {"w1": 400, "efp": 400, "fpd": 50_000, "kpd": 50_000}
+    assert protocol["jets_used"] == {
+        "w1": 400,
+        "efp": 400,
+        "fpd": sizes["compared"],
+        "kpd": sizes["compared"],
+    }
+    # FPD and KPD had fewer jets than they ask for; W1 had as many.
+    assert protocol["reduced"]
+    assert len(protocol["notes"]) == 1
+    assert protocol["notes"][0].startswith(f"fpd, kpd: {sizes['compared']} jets instead of 50000")
 
 
 def test_fewer_jets_than_the_protocol_asks_for_are_reported(files, monkeypatch):
-    import hypervae.evaluation.evaluate as module
-
     folder, real = files
     drawn = []
-    original = module.jetnet_w1
+    original = w1.w1m_w1p
 
     def spy(jets, reference, **protocol):
         drawn.append((len(jets), len(reference), protocol["samples"]))
         return original(jets, reference, **protocol)
 
-    monkeypatch.setattr(module, "jetnet_w1", spy)
+    monkeypatch.setattr(w1, "w1m_w1p", spy)
     write_shard(folder / "few.h5", toy_jets(150, 9), source="test")
-    protocol = evaluate(folder / "few.h5", real, CONFIG).results["protocol"]
+    protocol = evaluate(folder / "few.h5", real, {**CONFIG, "metrics": ["w1"]}).results["protocol"]
     assert protocol["reduced"]
-    assert protocol["w1_samples_asked"] == 400
-    assert "150 jets a batch instead of 400" in protocol["notes"][0]
+    assert protocol["jets_asked"] == {"w1": 400}
+    assert "w1: 150 jets instead of 400" in protocol["notes"][0]
     # Value and floor alike.
     assert drawn == [(150, 150, 150)] * 2
+    enough = evaluate(folder / "good.h5", real, {**CONFIG, "metrics": ["w1"]}).results["protocol"]
+    assert not enough["reduced"]
+    assert enough["notes"] == []
+
+
+def test_what_cannot_be_computed_is_said(files):
+    folder, real = files
+    write_shard(folder / "few.h5", toy_jets(30, 9), source="test")
+    config = {**CONFIG, "metrics": ["fpd", "w1_mass", "classifier"]}
+    results = evaluate(folder / "few.h5", real, config).results
+    assert list(results["metrics"]) == ["w1_mass"]
+    assert set(results["unavailable"]) == {"fpd", "auc"}
+    assert "30 jets a side" in results["unavailable"]["fpd"]
+    json.dumps(results, allow_nan=False)
+
+
+def test_only_what_is_asked_for_is_computed(files, monkeypatch):
+    folder, real = files
+
+    def refuse(*arguments, **options):
+        raise AssertionError("not asked for")
+
+    for module, name in ((w1, "w1m_w1p"), (w1, "w1efp"), (frechet, "fpd"), (efp, "efps")):
+        monkeypatch.setattr(module, name, refuse)
+    metrics = ["overlap_mass", "w1_ptrel"]
+    found = evaluate(folder / "good.h5", real, {**CONFIG, "metrics": metrics})
+    # In the order of the registry.
+    assert list(found.results["metrics"]) == metrics
+    assert found.results["metrics"]["overlap_mass"]["group"] == "observables"
 
 
 def test_the_limit_of_read_jets_is_reported(files):
     folder, real = files
-    results = evaluate(folder / "good.h5", real, {**CONFIG, "max_jets": 100}).results
+    results = evaluate(folder / "good.h5", real, {**QUICK, "max_jets": 100}).results
     assert results["sizes"] == {"generated": 100, "test": 100, "train": 100, "compared": 100}
     assert "100 of 500 generated jets were read (max_jets)" in results["protocol"]["notes"]
-    exact = evaluate(folder / "good.h5", real, {**CONFIG, "max_jets": 500}).results
+    exact = evaluate(folder / "good.h5", real, {**QUICK, "max_jets": 500}).results
     assert exact["protocol"]["notes"] == []
+
+
+def test_particle_slots_of_both_sides_may_differ(files):
+    folder, real = files
+    jets = toy_jets(150, 9)
+    wide = np.pad(jets.particle_features, ((0, 0), (0, 5), (0, 0)))
+    write_shard(folder / "wide.h5", Jets(wide, jets.jet_features, jet_type="g"), source="test")
+    write_shard(folder / "narrow.h5", jets, source="test")
+    config = {**CONFIG, "metrics": ["w1", "correlators", "classifier"]}
+    found = [
+        evaluate(folder / name, real, config).results["metrics"]
+        for name in ("wide.h5", "narrow.h5")
+    ]
+    assert found[0]["w1m"] == found[1]["w1m"]
+    assert found[0]["w1_e2c"] == found[1]["w1_e2c"]
+
+
+def test_jets_of_one_particle_are_evaluated(files):
+    folder, real = files
+    jets = toy_jets(150, 9)
+    jets.particle_features[:, 1:] = 0
+    write_shard(folder / "single.h5", jets, source="test")
+    results = evaluate(folder / "single.h5", real, CONFIG).results
+    assert results["unavailable"] == {}
+    json.dumps(results, allow_nan=False)
 
 
 def test_generated_nan_is_counted(files):
@@ -117,7 +189,7 @@ def test_generated_nan_is_counted(files):
     jets.particle_features[:7, 2, 1] = np.nan
     with h5py.File(folder / "nan.h5", "w") as file:
         file["particle_features"], file["jet_features"] = jets.particle_features, jets.jet_features
-    results = evaluate(folder / "nan.h5", real, CONFIG, jet_type="g").results
+    results = evaluate(folder / "nan.h5", real, QUICK, jet_type="g").results
     assert results["generated"] == {"read": 300, "non_finite": 7, "unphysical": 0}
     assert results["sizes"]["generated"] == 293
 
@@ -126,8 +198,9 @@ def test_arrays_hold_what_the_figures_need(good, tmp_path):
     write_arrays(tmp_path / "a.h5", good)
     with h5py.File(tmp_path / "a.h5") as file:
         assert json.loads(file.attrs["results"]) == good.results
-        for sample, data in good.samples.items():
-            for name, values in data.values.items():
+        assert set(file["generated"]) == set(OBSERVABLES)
+        for sample, side in good.samples.items():
+            for name, values in side.observables.values.items():
                 assert file[f"{sample}/{name}"].dtype == np.float32
                 np.testing.assert_allclose(file[f"{sample}/{name}"], values, rtol=1e-6, atol=1e-7)
                 counts, edges = (
@@ -142,20 +215,38 @@ def test_arrays_hold_what_the_figures_need(good, tmp_path):
             file["histograms/multiplicity/edges"],
         )
         np.testing.assert_allclose(np.diff(edges), 1)
+        size = len(file["correlators/edges"]) + 1
+        for sample, side in good.compared.items():
+            group = file[f"correlators/{sample}"]
+            np.testing.assert_allclose(group["mean"], side.correlators.mean())
+            assert group["mean"].shape == group["error"].shape == (3, size)
+            assert group["ratio"].shape == group["ratio_error"].shape == (3, size)
+            np.testing.assert_allclose(np.sum(group["mean"], axis=1), 1.0)
+
+
+def test_arrays_without_correlators(files, tmp_path):
+    folder, real = files
+    write_arrays(tmp_path / "a.h5", evaluate(folder / "good.h5", real, QUICK))
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert "correlators" not in file
+        assert set(file["test"]) == set(KINEMATIC)
 
 
 def test_command_writes_both_files(files, tmp_path):
     folder, _ = files
     arguments = ["--generated", folder / "good.h5", "--output", tmp_path / "r.json"]
     arguments += ["--arrays", tmp_path / "a.h5", "--model", "toy", "--w1-samples", "100"]
-    arguments += ["--config", json.dumps({"seed": 3})]
+    arguments += ["--config", json.dumps({"seed": 3}), "--metrics", "[w1, fpd, w1_mass]"]
     runs = []
     for real in (folder / "real.txt", folder / "0.h5"):
         result = CliRunner().invoke(command, [*map(str, arguments), "--real", str(real)])
         assert result.exit_code == 0, result.output
         runs.append(json.loads((tmp_path / "r.json").read_text()))
     assert runs[0]["protocol"]["seed"] == 3
-    assert runs[0]["protocol"]["w1_samples"] == 100
+    assert runs[0]["protocol"]["jets_used"]["w1"] == 100
+    assert set(runs[0]["metrics"]) == {*GROUPS["w1"].metrics, "fpd", "w1_mass"}
+    for text in ("w1p_phirel", "rad", "note: fpd: "):
+        assert text in result.output
     assert runs[0]["model"] == "toy"
     assert runs[0]["sizes"]["test"] > runs[1]["sizes"]["test"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "r.json"]

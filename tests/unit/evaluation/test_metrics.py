@@ -1,150 +1,152 @@
-"""1-Wasserstein distances against analytic cases and against the packages of the field."""
+"""The registry of metrics, and what single metrics say of changed jets."""
 
 import numpy as np
 import pytest
-from scipy.stats import wasserstein_distance
 
-from hypervae.data.jets import Jets
-from hypervae.evaluation.metrics import JETNET_METRICS, jetnet_w1, seeded_jetnet, wasserstein
-from hypervae.evaluation.observables import OBSERVABLES, ObservableSample, observables
+from hypervae.config import resolve_section
+from hypervae.config.schema import load_schema
+from hypervae.errors import ConfigError
+from hypervae.evaluation.comparison import Comparison, Side
+from hypervae.evaluation.distance import bin_edges
+from hypervae.evaluation.efp import efps
+from hypervae.evaluation.metrics import GROUPS, Unavailable, chosen
+from hypervae.evaluation.observables import OBSERVABLES, observables
+from tests.unit.evaluation.jets import rotated, stretched, top_jets, without
 from tests.unit.toys import toy_jets
 
-
-def sample_of(jet_values, multiplicity=None, particle_values=None):
-    """A sample with the same values for every observable of a kind."""
-    n = len(jet_values)
-    multiplicity = np.ones(n, dtype=int) if multiplicity is None else np.asarray(multiplicity)
-    particles = jet_values if particle_values is None else particle_values
-    values = {
-        name: np.asarray(particles if about.per_particle else jet_values, dtype=float)
-        for name, about in OBSERVABLES.items()
-    }
-    return ObservableSample(values, multiplicity)
+QUICK = ("w1", "efp", "observables", "substructure", "correlators")
+CONFIG = resolve_section("evaluate", {})
 
 
-def distance(a, b, name="mass", replicas=20, seed=0):
-    return wasserstein(a, b, name, replicas=replicas, generator=np.random.default_rng(seed))
+def side(jets):
+    values = efps(jets)
+    return Side(jets, observables(jets, values), values)
 
 
-def stretched(jets, factor):
-    """The same jets with all angles times a factor."""
-    particles = jets.particle_features.copy()
-    particles[..., :2] *= np.float32(factor)
-    return Jets(particles, jets.jet_features, jet_type=jets.jet_type)
+def measure(jets, reference, groups=QUICK, label="generated"):
+    """The values of all metrics of some groups."""
+    sides = side(jets), side(reference)
+    edges = {name: bin_edges(name, [sides[1].observables]) for name in OBSERVABLES}
+    pair = Comparison(*sides, label, edges, CONFIG)
+    return {name: found for group in groups for name, found in GROUPS[group].measure(pair).items()}
 
 
-class TestWasserstein:
-    def test_a_shift_moves_the_distance_by_itself(self):
-        values = np.random.default_rng(1).normal(size=500)
-        assert distance(sample_of(values), sample_of(values + 0.25)).value == pytest.approx(0.25)
+class TestRegistry:
+    def test_the_schema_knows_each_name_and_no_other(self):
+        schema = load_schema()["$defs"]["evaluate"]["properties"]["metrics"]
+        names = [name for group, about in GROUPS.items() for name in (group, *about.metrics)]
+        assert sorted(schema["items"]["enum"]) == sorted(set(names))
+        assert not {"fpnd", "coverage", "classifier"} & set(schema["default"])
 
-    def test_two_points_against_their_mean(self):
-        # Half of the mass moves by 1 in each direction.
-        assert distance(sample_of([0.0, 2.0]), sample_of([1.0, 1.0])).value == pytest.approx(1.0)
+    def test_no_two_groups_share_a_metric(self):
+        names = [name for group in GROUPS.values() for name in group.metrics]
+        assert len(names) == len(set(names))
 
-    def test_two_gaussians(self):
-        # W1 of N(0, 1) and N(0, 2) is the difference of their mean absolute values.
-        generator = np.random.default_rng(2)
-        a, b = generator.normal(0, 1, 40_000), generator.normal(0, 2, 40_000)
-        found = distance(sample_of(a), sample_of(b))
-        assert found.value == pytest.approx(np.sqrt(2 / np.pi), abs=4 * found.error)
+    def test_groups_and_single_metrics_are_chosen(self):
+        assert chosen(["w1", "w1_tau1", "cov"]) == {
+            "w1": list(GROUPS["w1"].metrics),
+            "coverage": ["cov"],
+            "substructure": ["w1_tau1"],
+        }
+        assert chosen(["fpd"]) == {"fpd": ["fpd"]}
 
-    def test_agrees_with_scipy_for_samples_of_different_size_and_with_ties(self):
-        generator = np.random.default_rng(3)
-        a, b = generator.integers(0, 20, 300) / 7, generator.normal(1, 1, 211)
-        found = distance(sample_of(a), sample_of(b)).value
-        assert found == pytest.approx(wasserstein_distance(a, b), rel=1e-12)
+    def test_unknown_names_are_refused(self):
+        with pytest.raises(ConfigError, match=r"evaluate.metrics: found 'w1x'.*coverage"):
+            chosen(["w1", "w1x"])
+        with pytest.raises(ConfigError, match=r"metrics\.0: found \"w1x\""):
+            resolve_section("evaluate", {"metrics": ["w1x"]})
+        with pytest.raises(ConfigError, match="at least 1"):
+            resolve_section("evaluate", {"metrics": []})
 
-    @pytest.mark.parametrize("name", OBSERVABLES)
-    def test_the_same_sample_twice_gives_zero(self, name):
-        sample = observables(toy_jets(200))
-        assert distance(sample, sample, name).value == 0.0
+    def test_each_group_measures_what_it_says(self):
+        jets = toy_jets(120, 1, "q"), toy_jets(120, 2, "q")
+        for name in (*QUICK, "fpd", "kpd", "classifier"):
+            found = measure(*jets, groups=[name])
+            assert set(found) == set(GROUPS[name].metrics)
+            assert all(np.isfinite(measured).all() for measured in found.values()), name
 
-    def test_bootstrap_error_is_the_spread_between_samples(self):
-        generator = np.random.default_rng(4)
-        draws = [
-            (sample_of(generator.normal(0, 1, 400)), sample_of(generator.normal(1, 1, 400)))
-            for _ in range(60)
-        ]
-        found = [distance(a, b, replicas=40) for a, b in draws]
-        spread = np.std([measured.value for measured in found])
-        assert np.mean([measured.error for measured in found]) == pytest.approx(spread, rel=0.3)
+    def test_what_higher_values_mean(self):
+        better = {
+            n for g in GROUPS.values() for n, about in g.metrics.items() if about.higher_is_better
+        }
+        assert better == {"cov"} | {f"overlap_{name}" for name in OBSERVABLES}
 
-    def test_particles_of_a_jet_are_not_independent(self):
-        # 20 equal particles a jet are worth one: the error must not shrink by sqrt(20).
-        values = np.random.default_rng(5).normal(size=300)
-        alone = distance(sample_of(values), sample_of(values + 1), "ptrel")
-        twenty = np.repeat(values, 20)
-        many = [sample_of(values, np.full(300, 20), twenty + shift) for shift in (0, 1)]
-        together = distance(*many, "ptrel")
-        assert together.value == pytest.approx(alone.value)
-        assert together.error == pytest.approx(alone.error, rel=1e-6)
-
-
-class TestJetNet:
-    @pytest.mark.filterwarnings("ignore:Recommended number of jets")
-    def test_agrees_with_jetnet_on_the_same_draws(self):
-        from jetnet.evaluation import gen_metrics
-
-        a, b = toy_jets(300, 1), toy_jets(300, 2, "q")
-        found = jetnet_w1(a, b, samples=250, batches=3, seed=11)
-        arrays = [jets.particle_features[..., :3].astype(np.float64) for jets in (a, b)]
-        before, gen_metrics.rng = gen_metrics.rng, np.random.default_rng(11)
-        try:
-            w1m = gen_metrics.w1m(*arrays, num_eval_samples=250, num_batches=3)
-            w1p = gen_metrics.w1p(*arrays, a.mask, b.mask, num_eval_samples=250, num_batches=3)
-        finally:
-            gen_metrics.rng = before
-        expected = dict(zip(JETNET_METRICS, [w1m, *zip(*w1p, strict=True)], strict=True))
-        for name, pair in expected.items():
-            np.testing.assert_allclose(found[name], pair, rtol=1e-12)
-
-    def test_w1m_is_of_the_kept_particles_mass(self):
-        # jetnet's masses, through another package, and our own agree: their W1 over all jets too.
-        from jetnet.utils import jet_features
-
-        jets = toy_jets(100)
-        theirs = jet_features(jets.particle_features[..., :3].astype(np.float64))["mass"]
-        np.testing.assert_allclose(theirs, observables(jets).values["mass"], rtol=1e-6)
-
-    def test_deterministic_and_leaves_the_generator_of_the_package_alone(self):
-        from jetnet.evaluation import gen_metrics
-
-        a, b, before = toy_jets(100, 1), toy_jets(100, 2), gen_metrics.rng
-        runs = [jetnet_w1(a, b, samples=100, batches=2, seed=seed) for seed in (3, 3, 4)]
+    def test_labels_have_random_numbers_of_their_own(self):
+        jets = toy_jets(60, 1), toy_jets(60, 2)
+        runs = [measure(*jets, label=label) for label in ("generated", "generated", "train")]
         assert runs[0] == runs[1]
-        assert runs[0] != runs[2]
-        assert gen_metrics.rng is before
-        with pytest.raises(ValueError, match="inside"), seeded_jetnet(1):
-            raise ValueError("inside")
-        assert gen_metrics.rng is before
+        assert runs[0]["w1m"] != runs[2]["w1m"]
+        assert runs[0]["w1_mass"].value == runs[2]["w1_mass"].value
+        assert runs[0]["w1_mass"].error != runs[2]["w1_mass"].error
 
-    def test_angles_move_mass_and_angles_alone(self):
-        # One seed: the same jets are drawn each time, so that what stays equal is equal exactly.
-        jets = toy_jets(2000)
-        same = jetnet_w1(jets, jets, samples=2000, batches=3, seed=1)
-        wide = jetnet_w1(stretched(jets, 1.02), jets, samples=2000, batches=3, seed=1)
-        assert wide["w1p_ptrel"] == same["w1p_ptrel"]
-        for name in ("w1m", "w1p_etarel", "w1p_phirel"):
-            assert wide[name].value > same[name].value
-        far = jetnet_w1(stretched(jets, 1.5), jets, samples=2000, batches=3, seed=1)
-        for name in ("w1m", "w1p_etarel", "w1p_phirel"):
-            assert far[name].value > 5 * same[name].value
+    @pytest.mark.parametrize("group", ["fpd", "kpd", "classifier"])
+    def test_too_few_jets(self, group):
+        with pytest.raises(Unavailable, match="20 jets a side"):
+            measure(toy_jets(20, 1), toy_jets(20, 2), [group])
 
-    def test_one_particle_jets(self):
-        jets = toy_jets(50)
-        jets.particle_features[:10, 1:] = 0
-        found = jetnet_w1(jets, toy_jets(50, 1), samples=50, batches=2, seed=1)
-        assert all(np.isfinite(measured).all() for measured in found.values())
+    def test_fpnd_without_statistics(self):
+        with pytest.raises(Unavailable, match="g, q, t"):
+            measure(toy_jets(20, 1, "w"), toy_jets(20, 2, "w"), ["fpnd"])
+        many = toy_jets(20, 1, "t", max_particles=40)
+        with pytest.raises(Unavailable, match="30 particles"):
+            measure(many, many, ["fpnd"])
 
 
-def test_two_percent_in_angle_is_seen_without_resampling():
-    jets = toy_jets(2000)
-    a, b = observables(stretched(jets, 1.02)), observables(jets)
-    found = {name: distance(a, b, name).value for name in OBSERVABLES}
-    assert found["ptrel"] == found["multiplicity"] == found["jet_pt"] == 0.0
-    # The same jets: the distance of |x| distributions scaled by 1.02 is 2 % of their mean |x|.
-    for name in ("etarel", "phirel"):
-        expected = 0.02 * np.abs(b.values[name]).mean()
-        assert found[name] == pytest.approx(expected, rel=1e-4)
-    assert found["mass"] == pytest.approx(0.02 * b.values["mass"].mean(), rel=0.01)
+class TestChangedJets:
+    """Each against the same jets, so that what should not move is exactly 0."""
+
+    jets = top_jets()[:1000]
+
+    def test_nothing_changed(self):
+        found = measure(self.jets, self.jets, ("observables", "substructure", "correlators"))
+        for name, measured in found.items():
+            expected = 1.0 if name.startswith("overlap") else 0.0
+            assert measured.value == pytest.approx(expected, abs=1e-12), name
+
+    def test_angles_times_1_02(self):
+        found = measure(
+            stretched(self.jets, 1.02), self.jets, ("observables", "substructure", "correlators")
+        )
+        for name in ("ptrel", "pt", "multiplicity", "jet_pt", "jet_eta", "jet_mass"):
+            assert found[f"w1_{name}"].value == 0.0
+            assert found[f"overlap_{name}"].value == pytest.approx(1.0)
+        values = observables(self.jets).values
+        for name in ("mass", "mass_kept", "width", "etarel", "phirel"):
+            expected = 0.02 * np.abs(values[name]).mean()
+            assert found[f"w1_{name}"].value == pytest.approx(expected, rel=0.01), name
+        for order in (2, 3, 4):
+            assert found[f"w1_e{order}c"].value == pytest.approx(np.log(1.02), rel=0.15)
+        assert found["w1_tau1"].value > 0
+
+    def test_rotations_about_the_axis(self):
+        found = measure(rotated(self.jets), self.jets)
+        for name in ("ptrel", "multiplicity"):
+            assert found[f"w1_{name}"].value == 0.0
+        assert found["w1_width"].value < 1e-6
+        assert found["w1_c2"].value < 1e-6
+        # To rounding: angles in float32, and pairs at the edge of a bin.
+        for order in (2, 3, 4):
+            assert found[f"w1_e{order}c"].value < 1e-4
+            assert found[f"deviation_e{order}c"].value < 1e-4
+        assert found["w1_etarel"].value > 1e-5
+
+    @pytest.mark.parametrize("which", ["hardest", "softest"])
+    def test_a_particle_less(self, which):
+        found = measure(without(self.jets, which), self.jets)
+        several = (self.jets.multiplicity > 1).mean()
+        assert found["w1_multiplicity"].value == pytest.approx(several)
+        for name in ("jet_pt", "jet_eta", "jet_mass"):
+            assert found[f"w1_{name}"].value == 0.0
+        moved = {name: found[f"w1_{name}"] for name in ("mass", "ptrel", "width", "tau1")}
+        if which == "hardest":
+            for name, measured in moved.items():
+                assert measured.value > 3 * measured.error, name
+            assert found["w1m"].value > 0.01
+            assert found["deviation_e3c"].value > 0.05
+        else:
+            # Infrared safe: what pT weighs hardly moves.
+            typical = observables(self.jets).values
+            assert moved["mass"].value < 0.02 * typical["mass"].mean()
+            assert moved["width"].value < 0.02 * typical["width"].mean()
+            assert found["deviation_e2c"].value < 0.02
+            assert found["w1m"].value < 0.01

@@ -76,6 +76,19 @@ def test_broken_generated_jets_are_counted_and_left_out(shard, fault, reason):
     np.testing.assert_array_equal(found.jets.jet_features, np.delete(jets.jet_features, 3, axis=0))
 
 
+@pytest.mark.parametrize(("column", "value"), [(0, 800.0), (0, -1e30), (2, 1e20), (1, -1e5)])
+def test_jets_beyond_all_reason_are_left_out(shard, column, value):
+    # Finite, so that `check_jets` lets them pass; but their sums overflow.
+    jets = toy_jets(10)
+    if column == 1:
+        jets.jet_features[3, 1] = value
+    else:
+        jets.particle_features[3, 0, column] = value
+    check_jets(jets, "jets")
+    found = read_generated(shard(jets), None, 100)
+    assert found.broken == {"non_finite": 0, "unphysical": 1}
+
+
 def test_good_jets_are_not_broken():
     assert not any(rows.any() for rows in broken_jets(toy_jets(50)).values())
 
@@ -93,6 +106,13 @@ def test_generated_jets_are_sorted_and_limited_and_name_their_model(shard):
     found = read_generated(shard(jets, settings='{"model": "gluon"}'), None, 4)
     assert (len(found.jets), found.read, found.model) == (4, 4, "gluon")
     assert (np.diff(found.jets.particle_features[..., 2]) <= 0).all()
+
+
+def test_no_jets_at_all(shard):
+    with pytest.raises(InputError, match="expected at least one jet"):
+        read_generated(shard(toy_jets(5)[:0]), None, 10)
+    with pytest.raises(InputError, match="expected at least one jet"):
+        read_real([shard(toy_jets(5)[:0])], "g", SPLIT, 10)
 
 
 def test_single_jet_and_unknown_type(shard, tmp_path):

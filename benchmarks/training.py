@@ -1,0 +1,215 @@
+"""Jets per second of training from end to end, and its memory; prints one line of JSON.
+
+``python -m benchmarks.training``, on gluon jets of the reference file and the default config.
+
+``jets_per_s``: all training jets of two epochs over the time of the whole fit: loading, steps,
+validation, sample of generated jets, TensorBoard and checkpoints. ``loading_share``: the share of
+the steps' time in which they wait for batches. ``peak_rss_mb_20k`` and ``peak_rss_mb_1m``: resident
+memory of the process and its loader workers together, at its highest during 50 steps and one pass
+of the loaders through all jets; the 1,000,000 jets (``loader_jets_1m``) are links to the files of
+the 20,000. ``cuda``: with a GPU, its name, jets per second in 32 and bf16, and peak GPU memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from benchmarks.jets import gluon_jets
+from hypervae.config import resolve_section
+from hypervae.correlators.stage import compute_correlators
+from hypervae.data.shard import write_shard
+from hypervae.io import read_list, write_list
+from hypervae.normalization import merge_normalization
+from hypervae.training import run
+from hypervae.training.trainer import Trainer
+
+SHARD = 1000
+STEPS = 50
+SPLIT = {"fractions": [0.9, 0.1, 0.0]}
+
+
+def prepare(folder: Path, jets: int, many: int) -> None:
+    """Write shards with all that training needs, and the lists ``few`` and ``many`` of them."""
+    everything = gluon_jets(copies=-(-jets // 5000))[:jets]
+    settings = resolve_section("correlators", {"split": SPLIT})
+    files: tuple[list[Path], list[Path]] = [], []
+    for place in range(0, jets, SHARD):
+        shard, correlators = folder / f"s{place}.h5", folder / f"c{place}.h5"
+        write_shard(shard, everything[slice(place, place + SHARD)], source="benchmark")
+        compute_correlators(shard, correlators, settings)
+        files[0].append(shard)
+        files[1].append(correlators)
+    merge_normalization(files[1], folder / "n.h5", {"method": "zscore"})
+    for kind, paths in zip(("shards", "correlators"), files, strict=True):
+        write_list(folder / f"few.{kind}.txt", paths)
+        links = []
+        for copy in range(many // jets):
+            for path in paths:
+                links.append(path.with_name(f"l{copy}-{path.name}"))
+                links[-1].symlink_to(path)
+        write_list(folder / f"many.{kind}.txt", links)
+
+
+def fit(folder: Path, which: str, section: dict[str, Any]) -> None:
+    """Train as `hypervae train` does."""
+    run.train(
+        read_list(folder / f"{which}.shards.txt"),
+        read_list(folder / f"{which}.correlators.txt"),
+        folder / "n.h5",
+        folder / "model",
+        folder / f"checkpoints-{time.time_ns()}",
+        resolve_section("train", {**section, "split": SPLIT}),
+    )
+
+
+def measure_speed(folder: Path, section: dict[str, Any]) -> dict[str, float]:
+    """Jets per second from end to end, and the share of waiting, in this process."""
+    spent = {"waiting": 0.0, "steps": 0.0, "fit": 0.0, "jets": 0.0}
+    take_all, fit_all = Trainer._take_all, Trainer.fit
+
+    def timed_steps(self: Trainer, steps: Any) -> None:
+        def waited_for() -> Any:
+            source = iter(steps)
+            while True:
+                start = time.perf_counter()
+                step = next(source, None)
+                spent["waiting"] += time.perf_counter() - start
+                if step is None:
+                    return
+                yield step
+
+        start = time.perf_counter()
+        take_all(self, waited_for())
+        spent["steps"] += time.perf_counter() - start
+
+    def timed_fit(self: Trainer) -> None:
+        start = time.perf_counter()
+        fit_all(self)
+        spent["fit"] += time.perf_counter() - start
+        spent["jets"] += self.config["epochs"] * self.training.n_jets
+
+    Trainer._take_all, Trainer.fit = timed_steps, timed_fit
+    fit(folder, "few", section)
+    found = {
+        "jets_per_s": spent["jets"] / spent["fit"],
+        "loading_share": spent["waiting"] / spent["steps"],
+    }
+    if torch.cuda.is_available():
+        found["peak_gpu_mb"] = torch.cuda.max_memory_allocated() / 1e6
+    return found
+
+
+class _Stop(Exception):
+    """Enough steps were taken."""
+
+
+def measure_memory(folder: Path, which: str, section: dict[str, Any]) -> dict[str, float]:
+    """Peak resident memory of this process and its children, over 50 steps and a pass."""
+    peak = [0]
+    done = threading.Event()
+
+    def watch() -> None:
+        process = psutil.Process()
+        while not done.wait(0.2):
+            total = process.memory_info().rss
+            for child in process.children(recursive=True):
+                try:
+                    total += child.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            peak[0] = max(peak[0], total)
+
+    jets = [0]
+    count = Trainer._count
+
+    def counted(self: Trainer, outcome: Any) -> None:
+        count(self, outcome)
+        if self.step == STEPS:
+            for loader in (self.training, self.validation):
+                for batch in loader.batches(0, batch_size=self.config["batch_size"]):
+                    jets[0] += len(batch)
+            raise _Stop
+
+    Trainer._count = counted
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        fit(folder, which, section)
+    except _Stop:
+        pass
+    finally:
+        done.set()
+        watcher.join()
+    return {"peak_rss_mb": peak[0] / 1e6, "jets": jets[0]}
+
+
+def in_new_process(*arguments: object) -> dict[str, float]:
+    """Run a measurement of this module by itself."""
+    command = [sys.executable, "-m", "benchmarks.training", "--measure", *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def on_gpu(folder: Path) -> dict[str, Any]:
+    """The same speeds on the GPU, in 32 and in bf16."""
+    found: dict[str, Any] = {"name": torch.cuda.get_device_name()}
+    for name, precision in (("fp32", "32"), ("bf16", "bf16-mixed")):
+        section = {"epochs": 2, "precision": precision, "execution": {"device": "cuda"}}
+        measured = in_new_process("speed", folder, json.dumps(section))
+        found[f"jets_per_s_{name}"] = round(measured["jets_per_s"], 1)
+        found[f"peak_memory_mb_{name}"] = round(measured["peak_gpu_mb"])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jets", type=int, default=20_000)
+    parser.add_argument("--many", type=int, default=1_000_000)
+    parser.add_argument("--speed-jets", type=int, default=3_000)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--measure", nargs=3, metavar=("KIND", "FOLDER", "SECTION"))
+    options = parser.parse_args()
+    if options.measure:
+        kind, folder, text = options.measure
+        section = json.loads(text)
+        if kind == "speed":
+            found = measure_speed(Path(folder), section)
+        else:
+            found = measure_memory(Path(folder), kind, section)
+        print(json.dumps(found))
+        return
+    on_cpu = {"device": "cpu", "workers": options.workers}
+    result: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "speed"
+        folder.mkdir()
+        prepare(folder, options.speed_jets, options.speed_jets)
+        speed = in_new_process("speed", folder, json.dumps({"epochs": 2, "execution": on_cpu}))
+        result["jets_per_s"] = round(speed["jets_per_s"], 1)
+        result["loading_share"] = round(speed["loading_share"], 4)
+        cuda = on_gpu(folder) if torch.cuda.is_available() else None
+        folder = Path(name) / "memory"
+        folder.mkdir()
+        prepare(folder, options.jets, options.many)
+        for which, label in (("few", "20k"), ("many", "1m")):
+            found = in_new_process(which, folder, json.dumps({"epochs": 1, "execution": on_cpu}))
+            result[f"peak_rss_mb_{label}"] = round(found["peak_rss_mb"])
+            result[f"loader_jets_{label}"] = round(found["jets"])
+        del result["loader_jets_20k"]
+        result["cuda"] = cuda
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""How far two samples' distributions of one observable are apart: W1 and the histograms' overlap.
+
+Whole samples are compared, with a bootstrap error; the bootstrap draws jets and not particles,
+since those of one jet are not independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.evaluation.observables import OBSERVABLES, ObservableSample
+
+#: The standard deviation of 100 replicas is itself known to 7 %.
+REPLICAS = 100
+BINS = 50
+# The range of a histogram leaves out these tails of the real values: single jets would stretch it.
+TAIL = 1e-3
+
+
+class Measured(NamedTuple):
+    """A value and its statistical error."""
+
+    value: float
+    error: float
+
+
+class Difference(NamedTuple):
+    """How far apart two distributions are."""
+
+    w1: Measured
+    overlap: Measured
+
+
+def bin_edges(name: str, real: Sequence[ObservableSample]) -> NDArray[np.float64]:
+    """The bins of an observable's histograms: 50 over the real values but 0.1 % at each end.
+
+    They are equally wide in the value or, where `OBSERVABLES` says so, in its logarithm; numbers of
+    particles have a bin each. What lies outside counts as two further bins.
+
+    Parameters
+    ----------
+    name : str
+    real : sequence of ObservableSample
+        The samples of real jets.
+
+    Returns
+    -------
+    [bins + 1] float64
+    """
+    values = np.concatenate([sample.values[name] for sample in real])
+    if OBSERVABLES[name].integer:
+        return np.arange(values.min() - 0.5, values.max() + 1.5)
+    low, high = np.quantile(values, [TAIL, 1 - TAIL])
+    if high <= low:
+        return np.linspace(low - 0.5, low + 0.5, BINS + 1)
+    return (np.geomspace if OBSERVABLES[name].log else np.linspace)(low, high, BINS + 1)
+
+
+def counts(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[bins + 2] entries of each bin, underflow first; a value on an edge counts above it."""
+    bins = np.searchsorted(edges, values, side="right")
+    return np.bincount(bins, minlength=len(edges) + 1).astype(np.float64)
+
+
+def difference(
+    sample: ObservableSample,
+    reference: ObservableSample,
+    name: str,
+    edges: NDArray[np.float64],
+    *,
+    generator: np.random.Generator,
+    replicas: int = REPLICAS,
+) -> Difference:
+    """The 1-Wasserstein distance of an observable between whole samples, and the overlap.
+
+    Parameters
+    ----------
+    sample, reference : ObservableSample
+    name : str
+        The observable.
+    edges : [bins + 1]
+        The bins of the overlap.
+    generator : numpy.random.Generator
+    replicas : int
+        Bootstrap replicas; their standard deviation is the error.
+
+    Returns
+    -------
+    Difference
+        ``w1`` in the unit of the observable, 0 for the same sample twice; ``overlap``, the area
+        that the two normalized histograms share, then 1.
+    """
+    pair = _SortedPair(
+        sample.values[name],
+        sample.jet_of(name),
+        reference.values[name],
+        reference.jet_of(name),
+        edges,
+    )
+    value = pair(np.ones(len(sample)), np.ones(len(reference)))
+    drawn = np.array(
+        [
+            pair(resample(len(sample), generator), resample(len(reference), generator))
+            for _ in range(replicas)
+        ]
+    )
+    errors = drawn.std(axis=0, ddof=1)
+    return Difference(*(Measured(float(v), float(e)) for v, e in zip(value, errors, strict=True)))
+
+
+def resample(n: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """How often each of `n` jets is drawn in `n` draws with replacement."""
+    return np.bincount(generator.integers(n, size=n), minlength=n).astype(np.float64)
+
+
+class _SortedPair:
+    """Two samples' values, sorted together once: a replica then takes one pass and no sort.
+
+    (``scipy.stats.wasserstein_distance`` would sort 3 million particles for each.)
+    """
+
+    def __init__(
+        self, a: NDArray, jet_of_a: NDArray, b: NDArray, jet_of_b: NDArray, edges: NDArray
+    ):
+        pooled = np.concatenate([a, b])
+        order = np.argsort(pooled, kind="stable")
+        pooled = pooled[order]
+        self._gaps = np.diff(pooled, append=pooled[-1])
+        # Jets of b are numbered on after those of a.
+        self._jets_a = int(jet_of_a[-1]) + 1
+        self._jet = np.concatenate([jet_of_a, jet_of_b + self._jets_a]).astype(np.int32)[order]
+        inside = np.searchsorted(pooled, edges, side="left")
+        self._stops = np.concatenate([[0], inside, [len(pooled)]])
+        self._values_a, self._values_b = np.bincount(jet_of_a), np.bincount(jet_of_b)
+
+    def __call__(self, weights_a: NDArray, weights_b: NDArray) -> tuple[float, float]:
+        """W1 and overlap; the weights, [jets of a] and [jets of b], need no normalization."""
+        return _walk(
+            self._jet,
+            self._gaps,
+            self._stops,
+            np.concatenate([weights_a, np.zeros_like(weights_b)]),
+            np.concatenate([np.zeros_like(weights_a), weights_b]),
+            1 / (weights_a @ self._values_a),
+            1 / (weights_b @ self._values_b),
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(jet, gaps, stops, weights_a, weights_b, scale_a, scale_b):  # pragma: no cover - compiled
+    """The area between the two distribution functions, and that below both histograms."""
+    a = b = area = overlap = 0.0
+    for segment in range(len(stops) - 1):
+        before_a, before_b = a, b
+        for place in range(stops[segment], stops[segment + 1]):
+            a += weights_a[jet[place]]
+            b += weights_b[jet[place]]
+            area += gaps[place] * abs(a * scale_a - b * scale_b)
+        overlap += min((a - before_a) * scale_a, (b - before_b) * scale_b)
+    return area, overlap
