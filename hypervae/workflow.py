@@ -130,6 +130,16 @@ class Plan:
             f"--execution.{name.replace('_', '-')} {value}" for name, value in execution.items()
         )
 
+    @property
+    def training_devices(self) -> int:
+        """Training processes, each with a GPU where there are any."""
+        return self.config["train"]["execution"]["devices"]
+
+    @property
+    def training_cpus(self) -> int:
+        """CPUs of a training job: one for each process, and one for each of its loader's."""
+        return self.training_devices * (1 + self.config["train"]["execution"]["workers"])
+
     def _section(self, name: str) -> dict[str, Any]:
         inside = {"simulation", "jetnet", "split"}
         return self.data[name] if name in inside else self.config[name]

@@ -26,7 +26,7 @@ SUBCOMMANDS = {
     "evaluate": "Compare generated with held-out jets.",
     "equivariance": "Measure the equivariance of a trained model.",
     "plot": "Draw the figures.",
-    "export": "Export jets to PyG graphs.",
+    "export": "Export jets to PyG graphs, awkward parquet or ROOT.",
     "validate": "Check files and say what is in them.",
     "doctor": "Show versions, hardware and what fits; test the installation.",
 }

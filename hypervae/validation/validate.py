@@ -9,8 +9,10 @@ import numpy as np
 
 from hypervae.correlators.file import CorrelatorReader
 from hypervae.data.importing import GRAPH_SUFFIXES
+from hypervae.data.jets import JET_TYPES
 from hypervae.data.shard import ShardReader, open_h5
 from hypervae.errors import InputError
+from hypervae.generation.files import MIXED, TypedReader
 from hypervae.normalization import Normalization
 
 
@@ -56,7 +58,7 @@ def validate_file(path: str | os.PathLike[str], jet_type: str | None = None) -> 
 
 def _shard(path: Path, jet_type: str | None) -> list[str]:
     count, multiplicities, pt, mass, ptrel = 0, [], [], [], []
-    with ShardReader(path, jet_type) as reader:
+    with _reader(path, jet_type) as reader:
         for jets in reader.chunks():
             count += len(jets)
             multiplicities.append(jets.multiplicity)
@@ -66,7 +68,7 @@ def _shard(path: Path, jet_type: str | None) -> list[str]:
         n = np.concatenate(multiplicities)
         source = reader.attributes.get("source", "unknown")
         lines = [
-            f"shard of {count} jets, type {reader.jet_type or 'not named'}, source {source}",
+            f"shard of {count} jets, type {_types(reader)}, source {source}",
             f"particles: {n.min()} to {n.max()} of {reader.max_particles} slots, "
             f"mean {n.mean():.2f}",
             f"jet pt: {_spread(pt)} GeV; mass: {_spread(mass)} GeV; sum of ptrel: {_spread(ptrel)}",
@@ -74,6 +76,21 @@ def _shard(path: Path, jet_type: str | None) -> list[str]:
         optional = [name for name in ("split", "event_id") if getattr(jets, name) is not None]
         lines.append(f"optional columns: {', '.join(optional) or 'none'}")
     return lines
+
+
+def _reader(path: Path, jet_type: str | None) -> ShardReader:
+    with open_h5(path) as file:
+        mixed = file.attrs.get("jet_type") == MIXED
+    return (TypedReader if mixed else ShardReader)(path, jet_type)
+
+
+def _types(reader: ShardReader) -> str:
+    """The type of a shard, or how many jets of each it holds."""
+    if isinstance(reader, TypedReader):
+        numbers = np.bincount(reader.types(0, reader.n_jets), minlength=len(JET_TYPES))
+        counts = {kind: numbers[number] for kind, number in JET_TYPES.items() if numbers[number]}
+        return "mixed (" + ", ".join(f"{n} {kind}" for kind, n in counts.items()) + ")"
+    return reader.jet_type or "not named"
 
 
 def _spread(parts: list[np.ndarray]) -> str:

@@ -137,7 +137,7 @@ DEPENDS = {
     "normalize": NORMALIZED,
     "train": NORMALIZED | {"model", "training", "device"},
     "generate": NORMALIZED | {"model", "generation", "device"},
-    "evaluate": IO | {"evaluation", "kinematics", "seeds"},
+    "evaluate": CORRELATORS | {"evaluation"},
     "equivariance": NORMALIZED | {"model", "validation"},
     "plot": IO | {"plotting"},
 }
@@ -202,9 +202,10 @@ def test_a_change_makes_the_stages_stale_that_run_it(tmp_path, monkeypatch):
     assert stale_after("data/simulate.py", code) == {"simulate"}
     after = {"normalize", "train", "generate", "equivariance"}
     assert stale_after("normalization/merge.py", code) == after
-    assert stale_after("correlators/kernel.py", code) == {"correlators", *after}
+    assert stale_after("correlators/kernel.py", code) == {"correlators", "evaluate", *after}
     assert stale_after("validation/transformations.py", code) == {"equivariance"}
     assert stale_after("data/jets.py", code) == set(DEPENDS)
-    for file in ("config/schema.py", "cli/options.py", "cli/__init__.py", "progress.py"):
+    told = ("progress.py", "training/progress.py", "training/board.py")
+    for file in ("config/schema.py", "cli/options.py", "cli/__init__.py", *told):
         assert stale_after(file, code) == set()
     assert stale_after("validation/validate.py", code) == set()

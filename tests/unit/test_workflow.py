@@ -107,12 +107,18 @@ def test_a_jet_type_is_simulated_with_its_own_settings_alone():
 
 
 def test_how_training_runs_is_options_and_no_section():
-    found = plan(train={"execution": {"device": "cpu", "checkpoint_minutes": 1}})
+    found = plan(train={"execution": {"device": "cpu", "devices": 2, "checkpoint_minutes": 1}})
     assert found.execution_options() == (
-        "--execution.device cpu --execution.checkpoint-minutes 1.0 --execution.max-memory-gb 0.0"
-        " --execution.gradient-checkpointing False"
+        "--execution.device cpu --execution.devices 2 --execution.checkpoint-minutes 1.0"
+        " --execution.nodes 1 --execution.workers 0 --execution.on-oom stop"
+        " --execution.max-memory-gb 0.0 --execution.gradient-checkpointing False"
     )
     assert "execution" not in json.loads(found.section("train"))
+
+
+def test_a_training_job_has_a_cpu_for_each_of_its_processes():
+    assert plan().training_cpus == 1
+    assert plan(train={"execution": {"devices": 2, "workers": 3}}).training_cpus == 8
 
 
 def test_code_digests_are_told_apart():

@@ -64,6 +64,15 @@ def evaluation_results(wildcards=None):
     )
 
 
+def mixed_results():
+    """Files of several types: of each model that knows all types of `generate.mix`."""
+    mix = set(PLAN.config["generate"]["mix"])
+    models = [
+        model for model in PLAN.models if mix and mix <= set(PLAN.types_of(model))
+    ]
+    return expand("results/generated/{model}/mix.h5", model=models)
+
+
 def all_results():
     figures = [
         f"observables/{model}/{jet_type}" for model, jet_type in PLAN.evaluations
@@ -75,6 +84,7 @@ def all_results():
     ]
     return [
         *evaluation_results(),
+        *mixed_results(),
         *expand("results/equivariance/{model}.json", model=PLAN.models),
         *expand("results/plots/{figure}.png", figure=[*figures, "summary"]),
         "results/config.yaml",

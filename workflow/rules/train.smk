@@ -20,11 +20,11 @@ rule train_model:
         "results/timings/train/{model}.tsv"
     conda:
         "../../envs/training.yaml"
-    threads: 1
+    threads: PLAN.training_cpus
     resources:
-        mem_mb=growing(3000),
+        mem_mb=growing(1000 + 2000 * PLAN.training_cpus),
         runtime=1440,
-        gpu=1,
+        gpu=PLAN.training_devices,
     params:
         config=PLAN.section("train"),
         code=PLAN.code("train"),

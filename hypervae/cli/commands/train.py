@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from hypervae.cli.options import DIRECTORY, INPUT_FILE, section_options
 )
 @click.option("--jet-types", help="Order of the model's types, e.g. q,g,t.  [sorted]")
 @click.option("--resume", type=INPUT_FILE, help="Go on from this checkpoint, whatever its run.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
+@click.option(
+    "--threads", type=click.IntRange(1), help="CPU threads of all processes together.  [all]"
+)
 @section_options("train")
 def command(
     shards: Path,
@@ -46,7 +49,11 @@ def command(
     from hypervae.training.run import train
 
     if threads:
-        torch.set_num_threads(threads)
+        execution = config["execution"]
+        own = max(threads // execution["devices"] - execution["workers"], 1)
+        torch.set_num_threads(own)
+        # Lightning leaves alone what is set, and the other processes inherit it
+        os.environ["OMP_NUM_THREADS"] = str(own)
     train(
         read_list(shards),
         read_list(correlators),

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from hypervae.data.exporting import export_graphs
 from hypervae.data.shard import write_shard
 from hypervae.errors import InputError
+from hypervae.export.graphs import export_graphs
 from hypervae.validation.validate import validate_file
 from tests.unit.chain import JETS, small_jets
 
@@ -43,6 +43,17 @@ def test_each_kind_is_described(files, kind, words):
     text = "\n".join(validate_file(files[kind]))
     for word in words:
         assert word in text
+
+
+def test_a_mix_of_types_is_counted(files):
+    with h5py.File(files["shard"], "r+") as file:
+        file.attrs["jet_type"] = "mixed"
+        file["jet_type"] = np.r_[np.zeros(JETS - 7), np.full(7, 2)].astype(np.uint8)
+    assert f"type mixed ({JETS - 7} g, 7 t)" in validate_file(files["shard"])[0]
+    with h5py.File(files["shard"], "r+") as file:
+        file["jet_type"][3] = 9
+    with pytest.raises(InputError, match="jet_type of row 3: found 9"):
+        validate_file(files["shard"])
 
 
 def test_a_shard_of_another_type_is_refused(files):
