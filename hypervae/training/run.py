@@ -80,6 +80,7 @@ def train(
     Interrupted
         See `Trainer.fit`.
     """
+    _check_output(Path(output_dir))
     merged, sources, types = _inputs(shards, correlators, normalization, config, jet_types)
     section = {key: value for key, value in config.items() if key not in ("model", "split")}
     fabric = make_fabric(section)
@@ -129,6 +130,20 @@ def train(
         write_history(output_dir / HISTORY, trainer.history)
         trained.save(output_dir, normalization, training)
     return trained
+
+
+def _check_output(folder: Path) -> None:
+    """Find out now, not after the training, that its result cannot be written."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(
+            folder,
+            "output directory",
+            found=f"{place} is no directory that can be written to",
+            expected="one",
+        )
 
 
 def _inputs(

@@ -122,6 +122,8 @@ class Optimization:
         # fp16's scaler must see a gradient that overflowed: it skips the step and lowers its scale
         if finite or (self.scaler is not None and not math.isfinite(norm)):
             self.optimizer.step()
+        elif self.scaler is not None:
+            self.scaler.update()  # it waits for one after each gradient
         if finite:
             self.ema.update_parameters(self.model)
         self.optimizer.zero_grad(set_to_none=True)

@@ -197,6 +197,21 @@ def test_half_precision_scales_the_loss_and_recovers_from_an_overflow(trainer):
     assert state["scale"] == 1024.0
 
 
+def test_a_loss_that_overflows_alone_is_skipped_in_half_precision(trainer, monkeypatch):
+    made = trainer(precision="16-mixed")
+    made.optimization.scaler.load_state_dict(
+        {**made.optimization.scaler.state_dict(), "scale": 1024.0}
+    )
+    backward = Optimization._backward
+    monkeypatch.setattr(Optimization, "_backward", lambda *a: backward(*a) + math.inf)
+    steps = steps_of(made)
+    before = weights(made)
+    assert take(made, steps[0]).skipped
+    assert torch.equal(weights(made), before)
+    monkeypatch.undo()
+    assert not take(made, steps[1]).skipped
+
+
 # --- optimizers
 
 

@@ -385,6 +385,24 @@ def test_types_that_are_not_those_of_the_shards_are_refused(run):
         run(jet_types=["g", "t"])
 
 
+def test_an_output_that_cannot_be_written_is_found_before_the_training(run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file/model: output directory"):
+        run("file/model")
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and access(path, mode))
+    with pytest.raises(InputError, match="output directory"):
+        run("new/model")
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_the_peak_of_the_gpu_memory_is_noted(run, tmp_path, monkeypatch):
+    peaks = iter([None, 111.0, None, 222.0])
+    monkeypatch.setattr(trainer_module, "peak_memory_mb", lambda device: next(peaks))
+    run()
+    assert [row["peak_gpu_memory_mb"] for row in history(tmp_path / "model")] == [111.0, 222.0]
+
+
 def test_nothing_is_written_to_standard_output(run, capfd):
     run(epochs=1)
     captured = capfd.readouterr()
