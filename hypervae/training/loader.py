@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,7 +17,7 @@ from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source
 from hypervae.seeds import derive_seed
 from hypervae.training.stream import JetStream
-from hypervae.training.workers import in_workers
+from hypervae.training.workers import Workers
 
 
 @dataclass
@@ -49,9 +48,8 @@ class _Share(NamedTuple):
     weights: list[int]
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Which jets of an epoch's order go into which batch of a process."""
+class _Plan(NamedTuple):
+    """Which jets of an epoch's order go into which batch of a process: integers alone."""
 
     n_jets: int
     jets_per_step: int
@@ -59,6 +57,8 @@ class _Plan:
     first_step: int
     rank: int
     world: int
+    epoch: int
+    shuffle: int
 
     def shares(self) -> Iterator[_Share]:
         """A share for each step, from the first on."""
@@ -75,6 +75,36 @@ class _Plan:
                 yield _Share(jets, ranges, [end - place for place, end in ranges])
             else:
                 yield _Share(jets, [(first, first + 1)], [0])
+
+
+@dataclass(frozen=True)
+class _Preparation:
+    """Makes batches of a stream of jets; all of the loader that its workers get."""
+
+    stream: JetStream
+    normalization: Normalization
+    model: ModelConfig
+    seed: int
+
+    def __call__(self, plan: Sequence[int], worker: int, workers: int) -> Iterator[JetBatch]:
+        """Every so many-th batch of a plan, from a worker's first on."""
+        plan = _Plan(*plan)
+        stream = self.stream.epoch(plan.epoch, bool(plan.shuffle))
+        drawn = np.uint64(derive_seed(self.seed, "sets", plan.epoch))
+        ranges = (batch for share in plan.shares() for batch in share.ranges)
+        for start, stop in islice(ranges, worker, None, workers):
+            block = stream.take(start, stop)
+            batch = make_batch(
+                block.jets,
+                self.normalization,
+                codes=block.codes,
+                encoder=self.model.hyperedge_encoder,
+                decoder=self.model.hyperedge_decoder,
+                samples=self.model.hyperedge_samples,
+                keys=block.numbers ^ drawn,
+            )
+            batch.jet_type.copy_(torch.from_numpy(block.kinds))
+            yield batch
 
 
 class JetLoader:
@@ -97,8 +127,10 @@ class JetLoader:
         Gives the modes of the hyperedges, without ``auto``.
     seed : int
     workers : int
-        Processes that prepare batches ahead; with 0 the process itself does, when asked. A script
-        that uses workers needs the usual ``if __name__ == "__main__":``.
+        Processes that prepare batches ahead; with 0 the process itself does, when asked. They are
+        started by the first call and kept for the later ones; `close`, or leaving the loader as a
+        context manager, ends them, as does the end of the loader or of the process. A script that
+        uses workers needs the usual ``if __name__ == "__main__":``.
 
     Attributes
     ----------
@@ -124,10 +156,22 @@ class JetLoader:
         seed: int,
         workers: int = 0,
     ):
-        self.normalization, self.model = normalization, model
-        self.split, self.seed, self.workers = split, seed, workers
+        self.split = split
         self._stream = JetStream(sources, jet_types, split, split_config, seed)
         self.n_jets = self._stream.n_jets
+        self._prepare = _Preparation(self._stream, normalization, model, seed)
+        self._workers = Workers(self._prepare, workers, len(_Plan._fields)) if workers else None
+
+    def __enter__(self) -> JetLoader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers, if there are any; a later call starts new ones."""
+        if self._workers:
+            self._workers.close()
 
     def steps(
         self,
@@ -141,6 +185,9 @@ class JetLoader:
         world: int = 1,
     ) -> Iterator[Step]:
         """The part of each optimizer step of an epoch that one process gets.
+
+        With workers there is one iteration at a time: it ends the one before, wherever that was
+        left.
 
         Parameters
         ----------
@@ -163,10 +210,13 @@ class JetLoader:
         ------
         WorkerLost
             If a worker process died.
+        RuntimeError
+            If this iteration goes on after another one began.
         """
-        plan = _Plan(self.n_jets, jets_per_step, batch_size, first_step, rank, world)
-        prepare = functools.partial(self._prepare, plan, epoch, shuffle)
-        batches = in_workers(prepare, self.workers) if self.workers else prepare(0, 1)
+        plan = _Plan(
+            self.n_jets, jets_per_step, batch_size, first_step, rank, world, epoch, int(shuffle)
+        )
+        batches = self._workers.batches(plan) if self._workers else self._prepare(plan, 0, 1)
         for share in plan.shares():
             yield Step(list(islice(batches, len(share.ranges))), share.jets, share.weights)
 
@@ -175,27 +225,6 @@ class JetLoader:
         steps = self.steps(epoch, jets_per_step=batch_size, batch_size=batch_size, shuffle=shuffle)
         for step in steps:
             yield step.batches[0]
-
-    def _prepare(
-        self, plan: _Plan, epoch: int, shuffle: bool, worker: int, workers: int
-    ) -> Iterator[JetBatch]:
-        """Every so many-th batch of a plan, from a worker's first on."""
-        stream = self._stream.epoch(epoch, shuffle)
-        drawn = np.uint64(derive_seed(self.seed, "sets", epoch))
-        ranges = (batch for share in plan.shares() for batch in share.ranges)
-        for start, stop in islice(ranges, worker, None, workers):
-            block = stream.take(start, stop)
-            batch = make_batch(
-                block.jets,
-                self.normalization,
-                codes=block.codes,
-                encoder=self.model.hyperedge_encoder,
-                decoder=self.model.hyperedge_decoder,
-                samples=self.model.hyperedge_samples,
-                keys=block.numbers ^ drawn,
-            )
-            batch.jet_type.copy_(torch.from_numpy(block.kinds))
-            yield batch
 
     def jets(self, limit: int) -> dict[str, Jets]:
         """The first jets of the split in the order of the files, by type.

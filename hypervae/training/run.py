@@ -103,32 +103,33 @@ def train(
         torch.manual_seed(derive_seed(config["seed"], "weights"))
         model = HyperVAE(merged, types, config["model"], device)
         model.gradient_checkpointing(section["execution"]["gradient_checkpointing"])
-        loaders = _loaders(sources, merged, types, config, model.config)
-        log = RunLog(checkpoints.directory / LOG)
-        trainer = Trainer(fabric, model, *loaders, section, checkpoints, log)
-        _resume(trainer, checkpoints, resume)
-        try:
-            trainer.fit()
-        except Interrupted:
-            if fabric.is_global_zero:
-                raise
-            return None  # the first process speaks, and exits, for all
-        if not fabric.is_global_zero:
-            return None
-        trained = trainer.optimization.model
-        prior_error = fit_prior(trained, loaders[0], section)
-        output_dir = Path(output_dir)
-        training = {
+        training, validation = _loaders(sources, merged, types, config, model.config)
+        with training:
+            log = RunLog(checkpoints.directory / LOG)
+            trainer = Trainer(fabric, model, training, validation, section, checkpoints, log)
+            _resume(trainer, checkpoints, resume)
+            try:
+                trainer.fit()
+            except Interrupted:
+                if fabric.is_global_zero:
+                    raise
+                return None  # the first process speaks, and exits, for all
+            if not fabric.is_global_zero:
+                return None
+            trained = trainer.optimization.model
+            prior_error = fit_prior(trained, training, section)
+        about = {
             "config": {key: value for key, value in config.items() if key != "model"},
             "fingerprint": name,
             "best_epoch": trainer.best["epoch"] + 1,
             "validation_loss": trainer.best["loss"],
             "prior_error": prior_error,
-            "training_jets": loaders[0].n_jets,
+            "training_jets": training.n_jets,
             "versions": software_versions(("torch", "lgatr", "lightning")),
         }
+        output_dir = Path(output_dir)
         write_history(output_dir / HISTORY, trainer.history)
-        trained.save(output_dir, normalization, training)
+        trained.save(output_dir, normalization, about)
     return trained
 
 
@@ -183,7 +184,7 @@ def _loaders(
     config: Mapping[str, Any],
     model: ModelConfig,
 ) -> tuple[JetLoader, JetLoader]:
-    """Loaders of the training and the validation split."""
+    """Loaders of the training and the validation split; the short one has no workers."""
     training, validation = (
         JetLoader(
             sources,
@@ -193,9 +194,9 @@ def _loaders(
             split_config=config["split"],
             model=model,
             seed=config["seed"],
-            workers=config["execution"]["workers"],
+            workers=workers,
         )
-        for split in ("train", "validation")
+        for split, workers in (("train", config["execution"]["workers"]), ("validation", 0))
     )
     for loader in (training, validation):
         if loader.n_jets == 0:

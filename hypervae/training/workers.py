@@ -1,4 +1,4 @@
-"""Batches prepared by processes of their own, beside the training."""
+"""Batches prepared by processes of their own, beside the training, from one epoch to the next."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from hypervae.errors import HyperVAEError
 from hypervae.model.inputs import JetBatch
 
 _PREFETCHED = 2  # batches that wait per worker
+
+# From a plan, w and W: the batches number w, w + W, w + 2 W, ...
+Prepare = Callable[[list[int], int, int], Iterator[JetBatch]]
 
 
 class WorkerLost(HyperVAEError):
@@ -38,15 +43,18 @@ class _Refusal:
 
 
 class _Shares(IterableDataset):
-    """Worker w of W prepares the batches w, w + W, ..., which is the order they are asked for."""
+    """Worker w of W prepares the batches w, w + W, ..., which is the order they are asked for.
 
-    def __init__(self, prepare: Callable[[int, int], Iterator[JetBatch]]):
-        self.prepare = prepare
+    Each iteration follows the plan that the main process has left in shared memory.
+    """
+
+    def __init__(self, prepare: Prepare, plan: Tensor):
+        self.prepare, self.plan = prepare, plan
 
     def __iter__(self) -> Iterator[JetBatch | _Refusal]:
         worker = get_worker_info()
         try:
-            yield from self.prepare(worker.id, worker.num_workers)
+            yield from self.prepare(self.plan.tolist(), worker.id, worker.num_workers)
         except HyperVAEError as error:
             yield _Refusal(error)
 
@@ -70,49 +78,116 @@ def _end_with_the_main_process() -> None:
     os._exit(1)
 
 
-def in_workers(
-    prepare: Callable[[int, int], Iterator[JetBatch]], workers: int
-) -> Iterator[JetBatch]:
-    """Batches in their order, prepared by worker processes.
+class Workers:
+    """Processes that prepare batches.
+
+    They start when the first batch is asked for, and end with `close`, with this object or with
+    the main process, whichever is first.
 
     Parameters
     ----------
     prepare : callable
-        Makes the batches number w, w + W, w + 2 W, ... from w and W. It is sent to the workers.
+        Makes the batches number w, w + W, w + 2 W, ... of a plan from the plan, w and W. It is sent
+        to the workers once, so it must not hold this object.
     workers : int
         W > 0.
-
-    Raises
-    ------
-    WorkerLost
-        Some seconds after a worker died, e.g. because it was killed for its memory.
+    plan_size : int
+        Integers of a plan.
     """
-    # Forked from a process that has imported all and run nothing: a fork of this one would inherit
-    # locks of threads that it does not have.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["hypervae.training.loader"])
-    loader: DataLoader[Any] = DataLoader(
-        _Shares(prepare),
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=_PREFETCHED,
-        pin_memory=torch.cuda.is_available(),
-        multiprocessing_context=context,
-        worker_init_fn=_start,
-        # torch draws the workers' seeds from it; the global one is the training's
-        generator=torch.Generator(),
-    )
-    try:
-        for batch in loader:
+
+    def __init__(self, prepare: Prepare, workers: int, plan_size: int):
+        self._prepare, self._workers = prepare, workers
+        self._plan = torch.zeros(plan_size, dtype=torch.int64).share_memory_()
+        self._iterator: Any = None
+        self._loader: DataLoader[Any] | None = None
+        self._turn = 0
+
+    def batches(self, plan: Sequence[int]) -> Iterator[JetBatch]:
+        """The batches of a plan in their order.
+
+        An iteration may be left at any batch. There is one at a time: it ends the one before.
+
+        Parameters
+        ----------
+        plan : sequence of int
+
+        Raises
+        ------
+        WorkerLost
+            Some seconds after a worker died, e.g. because it was killed for its memory. The next
+            call starts new ones.
+        RuntimeError
+            If this iteration goes on after another one began, or after `close`.
+        """
+        self._turn += 1
+        turn = self._turn
+        with self._closed_by_errors():
+            self._begin(plan)
+        while True:
+            if turn != self._turn:
+                raise RuntimeError("loading: another iteration took the workers, or they ended")
+            with self._closed_by_errors():
+                batch = next(self._iterator, None)
+            if batch is None:
+                return
             if isinstance(batch, _Refusal):
                 raise batch.error()
             yield batch
-    except (RuntimeError, OSError, EOFError) as error:
+
+    def close(self) -> None:
+        """End the workers, if there are any; the next call of `batches` starts new ones."""
+        self._turn += 1
+        iterator, self._iterator, self._loader = self._iterator, None, None
+        if iterator is not None:
+            # what torch does once nothing refers to the iterator, but the traceback of an error may
+            iterator._shutdown_workers()
+
+    def _begin(self, plan: Sequence[int]) -> None:
+        """Hand the plan to the workers, which are started if there are none."""
+        self._plan.copy_(torch.tensor(plan, dtype=torch.int64))
+        if self._loader is None:
+            self._loader = self._make_loader()
+        # A worker that gets to know of a new iteration reads the plan anew. What it still had to
+        # prepare for the one before, torch takes first and drops.
+        self._iterator = iter(self._loader)
+
+    def _make_loader(self) -> DataLoader[Any]:
+        # Forked from a process that has imported all and run nothing: a fork of this one would
+        # inherit locks of threads that it does not have.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["hypervae.training.loader"])
+        return DataLoader(
+            _Shares(self._prepare, self._plan),
+            batch_size=None,
+            num_workers=self._workers,
+            prefetch_factor=_PREFETCHED,
+            persistent_workers=True,
+            pin_memory=torch.cuda.is_available(),
+            multiprocessing_context=context,
+            worker_init_fn=_start,
+            # torch draws the workers' seeds from it; the global one is the training's
+            generator=torch.Generator(),
+        )
+
+    @contextmanager
+    def _closed_by_errors(self) -> Iterator[None]:
+        """End the workers after an error: torch may have stopped amid a message of theirs."""
+        try:
+            yield
+        except BaseException as error:
+            self.close()
+            if not _is_loss(error):
+                raise
+            raise WorkerLost(
+                f"loading: a worker process died ({error}); it was killed, or ran out of memory or "
+                "of shared memory (/dev/shm). Lower train.execution.workers: fewer need less, and "
+                "with 0 the training process loads its jets itself"
+            ) from error
+
+
+def _is_loss(error: BaseException) -> bool:
+    """Whether an error of torch's loader says that a worker died."""
+    if isinstance(error, RuntimeError):
         # torch's own message; an error of the code that prepares the batches starts with "Caught"
-        if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
-            raise
-        raise WorkerLost(
-            f"loading: a worker process died ({error}); it was killed, or ran out of memory or "
-            "of shared memory (/dev/shm). Fewer workers need less; with 0 the training process "
-            "loads its jets itself"
-        ) from error
+        return str(error).startswith("DataLoader worker")
+    return isinstance(error, OSError | EOFError)

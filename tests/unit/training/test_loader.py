@@ -1,10 +1,14 @@
 import dataclasses
+import gc
 import shutil
 import tracemalloc
 from dataclasses import fields
+from itertools import islice
+from multiprocessing import forkserver
 
 import h5py
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -373,14 +377,58 @@ def test_files_that_change_under_way_are_refused(chain, make, tmp_path, change, 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_workers_change_nothing(make, workers):
     before = torch.get_rng_state()
-    sizes = {"jets_per_step": 32, "batch_size": 7, "first_step": 1, "rank": 1, "world": 2}
-    alone = list(make().steps(2, **sizes))
-    helped = list(make(workers=workers).steps(2, **sizes))
-    assert len(alone) == 4
-    for one, other in zip(alone, helped, strict=True):
-        assert (one.jets, one.weights) == (other.jets, other.weights)
-    assert_same(batches_of(alone), batches_of(helped))
+    sizes = {"jets_per_step": 40, "batch_size": 13}
+    calls = [
+        {"epoch": 0, **sizes},
+        {"epoch": 1, **sizes},
+        {"epoch": 2, **sizes},
+        {"epoch": 1, **sizes, "first_step": 2},
+        {"epoch": 1, "jets_per_step": 60, "batch_size": 32},
+        {"epoch": 0, **sizes, "shuffle": False, "rank": 1, "world": 2},
+    ]
+    with make(workers=workers) as loader:
+        for left, call in enumerate(calls):
+            alone, helped = list(make().steps(**call)), list(loader.steps(**call))
+            assert len(alone) > 1
+            assert [(step.jets, step.weights) for step in helped] == [
+                (step.jets, step.weights) for step in alone
+            ]
+            assert_same(batches_of(helped), batches_of(alone))
+            # an epoch that is left after so many steps changes nothing for the next call
+            list(islice(loader.steps(7, **sizes), left % 3))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def worker_processes():
+    return psutil.Process(forkserver._forkserver._forkserver_pid).children()
+
+
+def test_workers_are_kept_until_the_loader_is_closed(make):
+    with make(workers=2) as loader:
+        loader.close()
+        list(loader.batches(0, batch_size=16))
+        workers = worker_processes()
+        assert len(workers) == 2
+        list(loader.batches(1, batch_size=16))
+        assert worker_processes() == workers
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
+    loader.close()
+    with make() as alone:
+        list(alone.batches(0, batch_size=16))
+    alone.close()
+
+
+def test_workers_end_with_the_loader(make):
+    loader = make(workers=1)
+    next(loader.batches(0, batch_size=16))
+    workers = worker_processes()
+    assert len(workers) == 1
+    gc.disable()  # no cycle keeps them
+    try:
+        del loader
+        assert psutil.wait_procs(workers, timeout=20)[1] == []
+    finally:
+        gc.enable()
 
 
 def refused(match, *arguments):

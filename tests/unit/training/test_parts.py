@@ -131,9 +131,7 @@ def test_killed_between_the_two_renames_nothing_is_lost(checkpoints):
 
 def test_a_failed_save_leaves_a_checkpoint(checkpoints, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(
-        InputError, match=r"last\.ckpt: .*disk full.*goes on from there"
-    ):
+    with pytest.raises(InputError, match=r"last\.ckpt: .*disk full.*goes on from there"):
         checkpoints.save({"step": 3})
     assert checkpoints.load()["step"] == 2
     assert not list(checkpoints.directory.glob(".*"))

@@ -7,6 +7,7 @@ import signal
 from dataclasses import replace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -83,6 +84,16 @@ def test_the_same_config_gives_the_same_model(run, tmp_path):
     run("one", "a")
     run("other", "b")
     assert_equal_runs("one", "other", tmp_path)
+
+
+def test_loader_workers_change_nothing_and_are_gone_at_the_end(run, tmp_path):
+    run("one", "a")
+    before = set(psutil.Process().children(recursive=True))
+    run("other", "b", execution={"workers": 1})
+    assert_equal_runs("one", "other", tmp_path)
+    left = set(psutil.Process().children(recursive=True)) - before
+    # the servers that fork them stay, for later ones
+    assert not [p for p in left if p.parent().pid != os.getpid()]
 
 
 def test_another_seed_gives_another(run, tmp_path):

@@ -1,4 +1,4 @@
-import itertools
+import gc
 import os
 import signal
 import subprocess
@@ -8,17 +8,55 @@ from multiprocessing import forkserver
 
 import psutil
 import pytest
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from hypervae.errors import HyperVAEError
+from hypervae.errors import HyperVAEError, InputError
 from hypervae.training import workers as workers_module
-from hypervae.training.workers import WorkerLost, in_workers
+from hypervae.training.workers import WorkerLost, Workers
 
-# The numbers w, w + W, ... are what worker w of W is to prepare.
-PREPARE = itertools.count
+ENDLESS = sys.maxsize
+
+
+def prepare(plan, worker, workers):
+    """The integers from plan[0] on, before plan[1]; at plan[2] an error of the kind plan[3]."""
+    start, stop, failing, kind = plan
+    for number in range(start + worker, stop, workers):
+        if number == failing:
+            raise (
+                InputError("shard.h5", "n_jets", found="3", expected="4")
+                if kind
+                else ValueError("a mistake")
+            )
+        yield number
+
+
+def plan(start=0, stop=ENDLESS, failing=-1, kind=0):
+    return [start, stop, failing, kind]
+
+
+def take(batches, n):
+    return [next(batches) for _ in range(n)]
 
 
 def worker_processes():
     return psutil.Process(forkserver._forkserver._forkserver_pid).children()
+
+
+def assert_ended(processes):
+    assert psutil.wait_procs(processes, timeout=20)[1] == []
+
+
+@pytest.fixture
+def make():
+    made = []
+
+    def make(workers):
+        made.append(Workers(prepare, workers, 4))
+        return made[-1]
+
+    yield make
+    for workers in made:
+        workers.close()
 
 
 @pytest.fixture
@@ -32,57 +70,150 @@ def handled():
         signal.signal(kind, handler)
 
 
-def test_a_worker_that_dies_ends_the_loading(handled):
-    batches = in_workers(PREPARE, 2)
-    assert [next(batches) for _ in range(6)] == list(range(6))
+def test_a_worker_that_dies_ends_the_loading(make, handled):
+    loading = make(2)
+    batches = loading.batches(plan())
+    assert take(batches, 6) == list(range(6))
     workers = worker_processes()
     assert len(workers) == 2
     for worker in workers:
         os.kill(worker.pid, signal.SIGINT)
-    assert [next(batches) for _ in range(6)] == list(range(6, 12))
+    assert take(batches, 6) == list(range(6, 12))
     # no handler of the main process reaches them
     os.kill(workers[0].pid, signal.SIGTERM)
     assert psutil.wait_procs(workers[:1], timeout=10)[1] == []
     os.kill(workers[1].pid, signal.SIGKILL)
-    with pytest.raises(WorkerLost, match="a worker process died"):
+    with pytest.raises(WorkerLost, match=r"a worker process died.*train\.execution\.workers"):
         list(batches)
-    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert_ended(workers)
     assert not handled
     assert issubclass(WorkerLost, HyperVAEError)
+    assert list(loading.batches(plan(3, 9))) == list(range(3, 9))
 
 
-def test_workers_end_with_the_iteration():
-    batches = in_workers(PREPARE, 1)
-    assert next(batches) == 0
+def test_a_worker_that_dies_between_two_iterations_is_noticed(make, monkeypatch):
+    # seconds after which torch looks whether its workers live
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.5,))
+    loading = make(1)
+    assert list(loading.batches(plan(0, 3))) == [0, 1, 2]
+    (worker,) = worker_processes()
+    worker.kill()
+    with pytest.raises(WorkerLost):
+        next(loading.batches(plan()))
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # of more workers than cores
+def test_workers_go_from_one_plan_to_the_next(make, number):
+    loading = make(number)
+    assert list(loading.batches(plan(0, 7))) == list(range(7))
+    workers = worker_processes()
+    assert len(workers) == number
+    assert list(loading.batches(plan(100, 102))) == [100, 101]
+    assert list(loading.batches(plan(5, 5))) == []
+    left = loading.batches(plan(200))
+    assert take(left, 2) == [200, 201]
+    left.close()
+    # a plan that no batch was taken of, and one that is still open when the next one comes
+    loading.batches(plan(300)).close()
+    left = loading.batches(plan(400))
+    assert take(left, 1) == [400]
+    after = loading.batches(plan(500))
+    assert take(after, 10) == list(range(500, 510))
+    with pytest.raises(RuntimeError, match="another iteration"):
+        next(left)
+    assert take(after, 10) == list(range(510, 520))
+    assert worker_processes() == workers
+
+
+@pytest.mark.parametrize(("kind", "error"), [(0, ValueError), (1, InputError)])
+def test_an_error_of_a_worker_crosses_and_leaves_nothing_behind(make, kind, error):
+    loading = make(2)
+    batches = loading.batches(plan(0, ENDLESS, 3, kind))
+    assert take(batches, 3) == [0, 1, 2]
+    with pytest.raises(error) as caught:
+        next(batches)
+    if kind:
+        assert caught.value.field == "n_jets"
+        assert caught.value.args == InputError("shard.h5", "n_jets", found="3", expected="4").args
+    assert take(loading.batches(plan(50)), 8) == list(range(50, 58))
+    assert len(worker_processes()) == 2
+
+
+def test_an_interrupted_start_leaves_nothing_behind(make, monkeypatch):
+    loading = make(2)
+    assert take(loading.batches(plan()), 3) == [0, 1, 2]
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_MultiProcessingDataLoaderIter, "_get_data", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            next(loading.batches(plan(10)))
+    assert take(loading.batches(plan(20)), 6) == list(range(20, 26))
+
+
+def test_workers_end_when_closed(make):
+    loading = make(2)
+    loading.close()
+    batches = loading.batches(plan())
+    next(batches)
+    workers = worker_processes()
+    assert len(workers) == 2
+    loading.close()
+    loading.close()
+    assert_ended(workers)
+    with pytest.raises(RuntimeError, match="they ended"):
+        next(batches)
+    assert take(loading.batches(plan()), 3) == [0, 1, 2]
+
+
+def test_workers_end_with_the_last_reference():
+    loading = Workers(prepare, 1, 4)
+    batches = loading.batches(plan())
+    next(batches)
     workers = worker_processes()
     assert len(workers) == 1
-    batches.close()
-    assert psutil.wait_procs(workers, timeout=20)[1] == []
+    gc.disable()  # no cycle keeps them
+    try:
+        del loading, batches
+        assert_ended(workers)
+    finally:
+        gc.enable()
 
 
 MAIN = """
-import itertools, time
+import sys
 from multiprocessing import forkserver
-from hypervae.training.workers import in_workers
+from hypervae.training.workers import Workers
+from tests.unit.training.test_workers import plan, prepare
 
-batches = in_workers(itertools.count, 1)
+workers = Workers(prepare, 1, 4)
+batches = workers.batches(plan())
 next(batches)
 print(forkserver._forkserver._forkserver_pid, flush=True)
-time.sleep(600)
+sys.stdin.readline()
 """
 
 
-def test_workers_end_with_a_main_process_that_is_killed():
+@pytest.mark.parametrize(
+    ("end", "code"), [(None, -signal.SIGKILL), ("1 / 0", 1)], ids=["killed", "error"]
+)
+def test_workers_end_with_the_main_process(end, code):
     def ended(process):
         # nobody may be there to collect the exit status of an orphan
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
-    with subprocess.Popen([sys.executable, "-c", MAIN], stdout=subprocess.PIPE, text=True) as main:
+    command = [sys.executable, "-c", MAIN + (end or "")]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes, text=True) as main:
         server = psutil.Process(int(main.stdout.readline()))
         processes = [server, *server.children()]
         assert len(processes) == 2
-        main.kill()
-        main.stdout.close()
+        if end is None:
+            main.kill()
+        _, errors = main.communicate("\n", timeout=30)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and not all(map(ended, processes)):
             time.sleep(0.05)
@@ -90,6 +221,9 @@ def test_workers_end_with_a_main_process_that_is_killed():
     for process in left:
         process.kill()
     assert left == []
+    assert main.returncode == code
+    assert ("ZeroDivisionError" in errors) == (end == "1 / 0")
+    assert "orker" not in errors
 
 
 @pytest.mark.parametrize(
@@ -101,13 +235,24 @@ def test_workers_end_with_a_main_process_that_is_killed():
         (ValueError("Caught ValueError in DataLoader worker process 0."), ValueError),
     ],
 )
-def test_a_lost_worker_is_told_from_a_mistake_in_the_code(monkeypatch, error, kind):
-    def failing(*_, **__):
-        yield 1
-        raise error
+def test_a_lost_worker_is_told_from_a_mistake_in_the_code(make, monkeypatch, error, kind):
+    class Failing:
+        def __init__(self, *_, **__):
+            self.batches = [1]
 
-    monkeypatch.setattr(workers_module, "DataLoader", failing)
-    batches = in_workers(PREPARE, 1)
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if not self.batches:
+                raise error
+            return self.batches.pop()
+
+        def _shutdown_workers(self):
+            pass
+
+    monkeypatch.setattr(workers_module, "DataLoader", Failing)
+    batches = make(1).batches(plan())
     next(batches)
     with pytest.raises(kind) as caught:
         next(batches)
