@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "generate": "Generate jets with a trained model.",
     "evaluate": "Compare generated with held-out jets.",
     "equivariance": "Measure the equivariance of a trained model.",
+    "reconstruct": "Encode held-out jets with a trained model, and decode them again.",
     "plot": "Draw the figures.",
     "export": "Export jets to PyG graphs, awkward parquet or ROOT.",
     "validate": "Check files and say what is in them.",

@@ -48,6 +48,7 @@ _STAGES = {
     "generate": Stage("generate"),
     "evaluate": Stage("evaluate", ("split",)),
     "equivariance": Stage("equivariance"),
+    "reconstruct": Stage("reconstruction"),
     "plot": Stage("plot"),
 }
 

@@ -1,9 +1,7 @@
-"""Overlays of generated and held-out jets, one panel an observable, each with its ratio."""
+"""Overlays of generated, test and training jets: a panel an observable, three pages of them."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,110 +10,77 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from hypervae.data.shard import open_h5
-from hypervae.errors import InputError
-from hypervae.plotting.style import (
-    GENERATED,
-    JET_NAMES,
-    TRUTH,
-    TRUTH_FILL,
-    figure_style,
-    save,
+from hypervae.plotting.arrays import Sample
+from hypervae.plotting.overlay import (
+    Curve,
+    distance_text,
+    draw_overlay,
+    fit_height,
+    head_figure,
+    log_axis,
+    panel_pair,
+    say_missing,
+    set_metric,
 )
+from hypervae.plotting.style import GENERATED
 
 # The axis ends where so small a part of the real values is left.
 _TAIL = 5e-4
-_RATIO_RANGE = (0.0, 2.0)
 # Bins with fewer real entries than this have no ratio worth looking at.
 _FEWEST = 5
 
 
 @dataclass(frozen=True)
 class Panel:
-    """How an observable is drawn."""
+    """How an observable is drawn.
+
+    Parameters
+    ----------
+    label, unit : str
+    log : bool
+        A logarithmic vertical axis, where the tail matters.
+    log_x : bool
+        Bins and axis in the logarithm of the observable.
+    positive : bool
+        Never below 0.
+    """
 
     label: str
     unit: str = ""
     log: bool = False
-    per_particle: bool = False
+    log_x: bool = False
+    positive: bool = True
 
 
 PANELS = {
-    "mass": Panel(r"$m^{\mathrm{kept}} / p_T^{\mathrm{jet}}$"),
     "multiplicity": Panel("particles in the jet", log=True),
-    "jet_pt": Panel(r"$p_T^{\mathrm{jet}}$", "GeV"),
-    "ptrel": Panel(r"$p_T^{\mathrm{rel}}$", log=True, per_particle=True),
-    "etarel": Panel(r"$\eta^{\mathrm{rel}}$", log=True, per_particle=True),
-    "phirel": Panel(r"$\phi^{\mathrm{rel}}$", "rad", log=True, per_particle=True),
+    "mass": Panel(r"$m^{\mathrm{kept}} / p_T^{\mathrm{jet}}$"),
+    "mass_kept": Panel(r"$m^{\mathrm{kept}}$", "GeV"),
+    "jet_pt": Panel(r"$p_T^{\mathrm{jet}}$", "GeV", log=True),
+    "jet_eta": Panel(r"$\eta^{\mathrm{jet}}$", positive=False),
+    "jet_mass": Panel(r"$m^{\mathrm{jet}}$", "GeV"),
+    "ptrel": Panel(r"$p_T^{\mathrm{rel}}$", log=True, log_x=True),
+    "etarel": Panel(r"$\eta^{\mathrm{rel}}$", log=True, positive=False),
+    "phirel": Panel(r"$\phi^{\mathrm{rel}}$", "rad", log=True, positive=False),
+    "pt": Panel(r"particle $p_T$", "GeV", log=True, log_x=True),
+    "eta": Panel(r"particle $\eta$", positive=False),
+    "width": Panel(r"girth $\sum z\,\Delta R$"),
+    "tau1": Panel(r"$\tau_1$"),
+    "tau2": Panel(r"$\tau_2$"),
+    "tau3": Panel(r"$\tau_3$"),
+    "tau21": Panel(r"$\tau_{21}$"),
+    "tau32": Panel(r"$\tau_{32}$"),
+    "c2": Panel(r"$C_2$"),
 }
-
-
-@dataclass
-class Sample:
-    """The observables of some jets: by name, values per jet or, jet after jet, per particle."""
-
-    values: dict[str, NDArray[np.float64]]
-
-    def __len__(self) -> int:
-        return len(self.values["multiplicity"])
-
-    def jet_of(self, name: str) -> NDArray[np.int64]:
-        """Index of the jet that each value belongs to."""
-        jets = np.arange(len(self))
-        multiplicity = self.values["multiplicity"].astype(np.int64)
-        return np.repeat(jets, multiplicity) if PANELS[name].per_particle else jets
-
-
-def read_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Sample], dict[str, Any]]:
-    """Read what ``hypervae evaluate --arrays`` wrote.
-
-    Returns
-    -------
-    samples : dict of str to Sample
-        ``generated`` and ``test``.
-    results : dict
-        The results of the evaluation.
-
-    Raises
-    ------
-    InputError
-        If a dataset or the results are missing, or values and multiplicities disagree.
-    """
-    samples = {}
-    with open_h5(path) as file:
-        for name in ("generated", "test"):
-            missing = [key for key in PANELS if f"{name}/{key}" not in file]
-            if missing:
-                raise InputError(
-                    path,
-                    f"{name}/{missing[0]}",
-                    found="no such dataset",
-                    expected="the arrays that hypervae evaluate writes",
-                )
-            samples[name] = Sample(
-                {key: file[f"{name}/{key}"][()].astype(np.float64) for key in PANELS}
-            )
-        try:
-            results = json.loads(file.attrs["results"])
-        except (KeyError, ValueError) as error:
-            raise InputError(
-                path, "attribute results", found=str(error), expected="results as JSON"
-            ) from error
-    for name, sample in samples.items():
-        for key, values in sample.values.items():
-            if len(values) != len(sample.jet_of(key)):
-                raise InputError(
-                    path,
-                    f"{name}/{key}",
-                    found=f"{len(values)} values",
-                    expected=f"{len(sample.jet_of(key))}, by the multiplicities",
-                )
-    return samples, results
+#: The pages and what they show.
+PAGES = {
+    "jets": ("multiplicity", "mass", "mass_kept", "jet_pt", "jet_eta", "jet_mass"),
+    "particles": ("ptrel", "etarel", "phirel", "pt", "eta", "width"),
+    "substructure": ("tau1", "tau2", "tau3", "tau21", "tau32", "c2"),
+}
 
 
 def bin_edges(truth: NDArray, made: NDArray, name: str, bins: int) -> NDArray[np.float64]:
@@ -123,17 +88,31 @@ def bin_edges(truth: NDArray, made: NDArray, name: str, bins: int) -> NDArray[np
 
     Real multiplicities can be so narrow (29.9 ± 0.6 of 30 for top jets) that those of a model would
     lie beyond the axis: it covers both.
+
+    Parameters
+    ----------
+    truth, made : [n] float64
+        Finite values, at least one of each.
+    name : str
+    bins : int
+        As many, or fewer for the multiplicity.
+
+    Returns
+    -------
+    [bins + 1] float64
     """
+    panel = PANELS[name]
     low, high = np.quantile(truth, [_TAIL, 1 - _TAIL])
     if name == "multiplicity":
         low, high = min(low, np.quantile(made, _TAIL)), max(high, np.quantile(made, 1 - _TAIL))
         step = max(1, round((high - low) / bins))
         return np.arange(np.floor(low) - 0.5, np.ceil(high) + 0.5 + step, step)
-    if name == "ptrel":
-        low = 0.0
-    elif not PANELS[name].per_particle:
-        margin = 0.1 * (high - low)
-        low, high = max(low - margin, 0.0), high + margin
+    if panel.log_x and low > 0:
+        return np.geomspace(low, high if high > low else 2 * low, bins + 1)
+    margin = 0.05 * (high - low)
+    low, high = low - margin, high + margin
+    if panel.positive:
+        low = max(low, 0.0)
     return np.linspace(low, high if high > low else low + 1.0, bins + 1)
 
 
@@ -157,160 +136,95 @@ def density(
     inside = (index >= 0) & (index < bins)
     per_jet = np.bincount(jet_of, minlength=n_jets).astype(np.float64)
     index, jet = index[inside], jet_of[inside]
-    entries = np.bincount(index, minlength=bins).astype(np.float64)
-    pairs, counts = np.unique(jet * bins + index, return_counts=True)
-    squares = np.bincount(pairs % bins, weights=counts.astype(np.float64) ** 2, minlength=bins)
-    cross = np.bincount(index, weights=per_jet[jet], minlength=bins)
-    total = per_jet.sum()
+    counts = np.bincount(jet * bins + index, minlength=n_jets * bins).astype(np.float64)
+    counts = counts.reshape(n_jets, bins)
+    entries = counts.sum(axis=0)
+    total = max(per_jet.sum(), 1.0)
     share = entries / total
-    variance = squares - 2 * share * cross + share**2 * (per_jet**2).sum()
+    variance = (counts**2).sum(axis=0) - 2 * share * (per_jet @ counts)
+    variance += share**2 * (per_jet**2).sum()
     width = np.diff(edges)
     error = np.sqrt(np.maximum(variance, 0.0)) / total
     return share / width, error / width, entries
 
 
-def draw_observables(
-    samples: Mapping[str, Sample], results: Mapping[str, Any], bins: int
+def draw_page(
+    page: str, samples: Mapping[str, Sample], results: Mapping[str, Any], bins: int
 ) -> Figure:
-    """Draw the overlays of one model and jet type."""
+    """Draw the overlays of one page of `PAGES`.
+
+    Parameters
+    ----------
+    page : str
+    samples : mapping of str to Sample
+    results : mapping
+        Of the evaluation.
+    bins : int
+    """
     figure = plt.figure(figsize=(13.0, 8.8))
     grid = figure.add_gridspec(
-        2, 3, left=0.065, right=0.985, top=0.89, bottom=0.065, hspace=0.3, wspace=0.24
+        2, 3, left=0.07, right=0.99, top=0.895, bottom=0.065, hspace=0.32, wspace=0.27
     )
-    for place, (name, panel) in zip(grid, PANELS.items(), strict=True):
-        pair = place.subgridspec(2, 1, height_ratios=(2.6, 1), hspace=0.06)
-        main = figure.add_subplot(pair[0])
-        ratio = figure.add_subplot(pair[1], sharex=main)
-        values = [samples[key].values[name] for key in ("test", "generated")]
-        edges = bin_edges(*values, name, bins)
-        _draw_panel(main, ratio, name, samples, edges)
-        metric = results["metrics"].get(f"w1_{name}")
-        if metric is not None:
-            main.set_title(_distance(metric, panel.unit), loc="right", fontsize=9.5)
-    kind = results["jet_type"]
-    model = f"model {results['model']}, " if results.get("model") else ""
-    figure.suptitle(f"{model}{JET_NAMES.get(kind, kind)} jets", x=0.065, y=0.975, ha="left")
-    handles = [
-        Patch(facecolor=TRUTH_FILL, edgecolor=TRUTH, label=f"held-out ({len(samples['test']):,})"),
-        Line2D([], [], color=GENERATED, label=f"generated ({len(samples['generated']):,})"),
-        Patch(facecolor="#888888", alpha=0.4, label="statistical error"),
-    ]
-    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.985, 0.985), ncols=3)
+    for place, name in zip(grid, PAGES[page], strict=True):
+        main, ratio = panel_pair(figure, place)
+        _draw_panel(main, ratio, name, samples, bins)
+        text = distance_text(results["metrics"].get(f"w1_{name}"), results["sizes"]["compared"])
+        set_metric(main, text)
+    head_figure(figure, results, {name: len(sample) for name, sample in samples.items()})
     return figure
 
 
 def _draw_panel(
-    main: Axes, ratio: Axes, name: str, samples: Mapping[str, Sample], edges: NDArray
+    main: Axes, ratio: Axes, name: str, samples: Mapping[str, Sample], bins: int
 ) -> None:
     panel = PANELS[name]
-    drawn = {
-        key: density(sample.values[name], sample.jet_of(name), len(sample), edges)
-        for key, sample in samples.items()
-    }
-    truth, truth_error, entries = drawn["test"]
-    made, made_error, _ = drawn["generated"]
-    main.stairs(truth, edges, fill=True, color=TRUTH_FILL, zorder=1)
-    main.stairs(truth, edges, color=TRUTH, linewidth=1.2, zorder=2)
-    _band(main, edges, truth, truth_error, TRUTH)
-    main.stairs(made, edges, color=GENERATED, linewidth=1.6, zorder=4)
-    _band(main, edges, made, made_error, GENERATED)
-    if panel.log:
-        main.set_yscale("log")
-        positive = np.concatenate([truth[truth > 0], made[made > 0]])
-        main.set_ylim(positive.min() * 0.5, positive.max() * 12)
-    else:
-        main.set_ylim(0, 1.25 * max((truth + truth_error).max(), (made + made_error).max()))
-    main.set_ylabel("density" + (f" [1/{panel.unit}]" if panel.unit else ""))
-    main.tick_params(labelbottom=False)
-    _note_outside(main, samples["generated"].values[name], edges)
-
-    enough = entries >= _FEWEST
-    safe = np.where(enough, truth, 1.0)
-    quotient = np.where(enough, made / safe, np.nan)
-    _band(ratio, edges, np.where(enough, 1.0, np.nan), truth_error / safe, TRUTH)
-    _band(ratio, edges, quotient, made_error / safe, GENERATED)
-    ratio.stairs(quotient, edges, baseline=None, color=GENERATED, linewidth=1.4)
-    ratio.axhline(1.0, color=TRUTH, linewidth=1.0)
-    centres = (edges[1:] + edges[:-1]) / 2
-    beyond = quotient > _RATIO_RANGE[1]
-    ratio.plot(
-        centres[beyond],
-        np.full(beyond.sum(), _RATIO_RANGE[1] * 0.95),
-        marker="^",
-        linestyle="",
-        color=GENERATED,
-        markersize=4,
-    )
-    ratio.set_ylim(*_RATIO_RANGE)
-    ratio.set_xlim(edges[0], edges[-1])
-    ratio.set_yticks([0.5, 1.0, 1.5])
-    ratio.set_ylabel("gen. / real", fontsize=10.5)
-    for axis in (main, ratio):
-        axis.yaxis.set_label_coords(-0.125, 0.5)
-    ratio.xaxis.set_major_locator(MaxNLocator(6, integer=name == "multiplicity"))
     ratio.set_xlabel(panel.label + (f" [{panel.unit}]" if panel.unit else ""))
+    finite, jet_of, missing = {}, {}, {}
+    for key, sample in samples.items():
+        if name in sample.values:
+            values = sample.values[name]
+            there = np.isfinite(values)
+            if there.any():
+                finite[key], jet_of[key] = values[there], sample.jet_of(name)[there]
+            missing[key] = int((~there).sum())
+    if not {"test", "generated"} <= finite.keys():
+        say_missing(main, ratio, "not in the evaluation" if not missing else "no finite value")
+        return
+    edges = bin_edges(finite["test"], finite["generated"], name, bins)
+    log_x = panel.log_x and edges[0] > 0
+    widths = np.diff(edges) / np.diff(np.log(edges)) if log_x else 1.0
+    curves, entries = {}, {}
+    for key, values in finite.items():
+        shape, error, entries[key] = density(values, jet_of[key], len(samples[key]), edges)
+        # per unit of the logarithm on a logarithmic axis, where areas are what is seen
+        curves[key] = Curve(shape * widths, error * widths)
+    draw_overlay(main, ratio, edges, curves, entries["test"] >= _FEWEST)
+    fit_height(main, curves, panel.log)
+    unit = f" [1/{panel.unit}]" if panel.unit and not log_x else ""
+    main.set_ylabel(("density in ln x" if log_x else "density") + unit)
+    if log_x:
+        log_axis(ratio.xaxis)
+        ratio.xaxis.set_major_locator(LogLocator())
+    else:
+        ratio.xaxis.set_major_locator(MaxNLocator(6, integer=name == "multiplicity"))
+    notes = [f"{count:,} {key} missing" for key, count in missing.items() if count]
+    _note(main, finite["generated"], edges, notes)
 
 
-def _band(axis: Axes, edges: NDArray, values: NDArray, error: NDArray, colour: str) -> None:
-    axis.stairs(
-        values + error,
-        edges,
-        baseline=np.nan_to_num(values - error),
-        fill=True,
-        color=colour,
-        alpha=0.3,
-        linewidth=0,
-        zorder=3,
-    )
-
-
-def _note_outside(axis: Axes, made: NDArray, edges: NDArray) -> None:
-    """Say which part of the generated values lies beyond the axis, where it is not a tail."""
+def _note(axis: Axes, made: NDArray, edges: NDArray, notes: list[str]) -> None:
+    """Say which values are missing, and how many generated ones lie far beyond the axis."""
     below, above = np.mean(made < edges[0]), np.mean(made > edges[-1])
-    for share, x, side in ((below, 0.03, "left"), (above, 0.97, "right")):
-        if share > 0.01:
-            arrow = "◀ " if side == "left" else ""
-            end = " ▶" if side == "right" else ""
-            axis.text(
-                x,
-                0.93,
-                f"{arrow}{share:.0%} beyond{end}",
-                transform=axis.transAxes,
-                ha=side,
-                va="top",
-                color=GENERATED,
-                fontsize=9.5,
-            )
-
-
-def _distance(metric: Mapping[str, Any], unit: str) -> str:
-    """A distance with its error and its floor, rounded to the error."""
-    digits = max(0, 1 - int(np.floor(np.log10(metric["error"])))) if metric["error"] > 0 else 4
-    unit = f" {unit}" if unit else ""
-    return (
-        f"$W_1$ = {metric['value']:.{digits}f} ± {metric['error']:.{digits}f}{unit}"
-        f" (floor {metric['floor']:.{digits}f} ± {metric['floor_error']:.{digits}f})"
+    if below > 0.01:
+        notes = [*notes, f"◀ {below:.0%} beyond"]
+    if above > 0.01:
+        notes = [*notes, f"{above:.0%} beyond ▶"]
+    axis.text(
+        0.975,
+        0.965,
+        "\n".join(notes),
+        transform=axis.transAxes,
+        ha="right",
+        va="top",
+        color=GENERATED,
+        fontsize=9,
     )
-
-
-def plot_observables(
-    arrays: str | os.PathLike[str],
-    output: str | os.PathLike[str],
-    output_pdf: str | os.PathLike[str] | None,
-    config: Mapping[str, Any],
-) -> None:
-    """Draw the overlays of one evaluation.
-
-    Parameters
-    ----------
-    arrays : path-like
-        What ``hypervae evaluate --arrays`` wrote.
-    output, output_pdf : path-like
-        The figure as PNG and PDF.
-    config : mapping
-        The section ``plot``.
-    """
-    samples, results = read_arrays(arrays)
-    with figure_style(config):
-        figure = draw_observables(samples, results, config["bins"])
-        save(figure, config["dpi"], output, output_pdf)

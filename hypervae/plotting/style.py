@@ -24,6 +24,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 TRUTH, TRUTH_FILL = "#333333", "#D9D9D9"
 #: The generated jets, where there is one set.
 GENERATED = "#D55E00"
+#: Real jets of the training split, where they stand beside those of the test split.
+TRAINING = "#0072B2"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 #: What the jet types are called in titles.

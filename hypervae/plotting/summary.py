@@ -1,55 +1,40 @@
-"""All metrics of all models in one figure, in units of the truth floor, and in one table."""
+"""All metrics of all models in one figure, in units of the truth floor."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 
 from hypervae.errors import InputError
 from hypervae.io import read_list, write_text
+from hypervae.plotting.metrics import columns, in_floors, label
 from hypervae.plotting.style import COLOURS, MARKERS, figure_style, save
+from hypervae.plotting.table import html_table, table_rows, write_table
 
-COLUMNS = (
-    "model",
-    "jet_type",
-    "metric",
-    "value",
-    "error",
-    "floor",
-    "floor_error",
-    "value_over_floor",
-    "unit",
-    "jets",
-    "reduced",
-    "description",
-)
-
-_LABELS = {
-    "w1m": "W1M",
-    "w1p_etarel": r"W1P $\eta^{\mathrm{rel}}$",
-    "w1p_phirel": r"W1P $\phi^{\mathrm{rel}}$",
-    "w1p_ptrel": r"W1P $p_T^{\mathrm{rel}}$",
-    "w1_mass": "$W_1$ mass",
-    "w1_multiplicity": "$W_1$ multiplicity",
-    "w1_ptrel": r"$W_1$ $p_T^{\mathrm{rel}}$",
-    "w1_etarel": r"$W_1$ $\eta^{\mathrm{rel}}$",
-    "w1_phirel": r"$W_1$ $\phi^{\mathrm{rel}}$",
-    "w1_jet_pt": r"$W_1$ $p_T^{\mathrm{jet}}$",
+_TITLES = {
+    "standard": "standard metrics and correlators",
+    "w1": "$W_1$ of whole samples",
+    "overlap": "1 − histogram overlap",
 }
+# An axis shows at least this much, and no more: one huge number would hide all others.
+_LEAST, _MOST = (0.4, 3.0), (0.05, 1e5)
 
 
 def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]]:
     """Read results; what is no JSON file by its name is a list file of them.
+
+    Metrics that are not finite are moved to ``unavailable``.
 
     Raises
     ------
@@ -65,10 +50,8 @@ def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]
     for file in files:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-            for metric in content["metrics"].values():
-                for key in ("value", "error", "floor", "floor_error"):
-                    float(metric[key])
             content["jet_type"], content["sizes"]["compared"]
+            _set_aside(content)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 file,
@@ -80,102 +63,121 @@ def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]
     return results
 
 
-def table_rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One row a model, jet type and metric, in the columns `COLUMNS`."""
-    return [
-        {
-            "model": result.get("model") or "",
-            "jet_type": result["jet_type"],
-            "metric": name,
-            **{key: metric[key] for key in ("value", "error", "floor", "floor_error")},
-            # Without a floor above 0 there is no such ratio.
-            "value_over_floor": metric["value"] / metric["floor"] if metric["floor"] > 0 else "",
-            "unit": metric.get("unit", ""),
-            "jets": result["sizes"]["compared"],
-            "reduced": str(bool(result.get("protocol", {}).get("reduced"))).lower(),
-            "description": metric.get("description", ""),
-        }
-        for result in results
-        for name in _ordered(result["metrics"])
-        for metric in (result["metrics"][name],)
-    ]
-
-
-def write_table(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows as CSV, atomically."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+def _set_aside(content: dict[str, Any]) -> None:
+    """Move metrics with a number that is missing or not finite to ``unavailable``."""
+    content.setdefault("unavailable", {})
+    for name, metric in list(content["metrics"].items()):
+        numbers = [metric[key] for key in ("value", "error", "floor", "floor_error")]
+        if not all(number is not None and math.isfinite(number) for number in numbers):
+            del content["metrics"][name]
+            content["unavailable"][name] = "not finite"
 
 
 def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw value over floor, a line a metric, a marker a model and jet type."""
-    metrics = _ordered(name for result in results for name in result["metrics"])
-    height = 1.6 + len(metrics) * max(0.42, 0.16 * len(results))
-    figure, axis = plt.subplots(figsize=(9.0, height), layout="constrained")
-    offsets = np.linspace(0.3, -0.3, len(results)) if len(results) > 1 else [0.0]
-    for index, (result, offset) in enumerate(zip(results, offsets, strict=True)):
-        model = result.get("model")
-        label = f"{model}, {result['jet_type']}" if model else result["jet_type"]
-        points = [
-            (value, *interval, len(metrics) - 1 - row + offset)
-            for row, name in enumerate(metrics)
-            if (value := _in_floors(result["metrics"].get(name))) is not None
-            and (interval := _interval(result["metrics"][name], value))
-        ]
-        if not points:
-            continue
-        x, low, high, y = np.array(points).T
-        axis.errorbar(
-            x,
-            y,
-            xerr=[x - low, high - x],
-            linestyle="",
-            marker=MARKERS[index % len(MARKERS)],
-            color=COLOURS[index % len(COLOURS)],
-            elinewidth=1.2,
-            label=label,
-        )
-    axis.axvline(1.0, color="#333333", linewidth=1.2, label="truth floor")
-    axis.set_xscale("log")
-    axis.set_yticks(range(len(metrics)), [_LABELS.get(name, name) for name in reversed(metrics)])
-    axis.tick_params(axis="y", which="both", length=0)
-    axis.minorticks_on()
-    axis.yaxis.minorticks_off()
-    axis.set_ylim(-0.6, len(metrics) - 0.4)
-    for row in range(0, len(metrics), 2):
-        axis.axhspan(row - 0.5, row + 0.5, color="#F3F3F3", zorder=0)
-    axis.set_xlabel("distance to the held-out jets / truth floor  (1: as good as real jets)")
-    figure.legend(loc="outside upper center", ncols=4)
+    """Draw metrics in units of the truth floor: a line a metric, a marker a model and jet type."""
+    groups = columns(
+        name for result in results for name in (*result["metrics"], *result.get("unavailable", ()))
+    )
+    rows = max(map(len, groups.values()), default=1)
+    height = 1.9 + rows * max(0.32, 0.12 * len(results))
+    figure, axes = plt.subplots(
+        1,
+        max(len(groups), 1),
+        figsize=(4.9 * max(len(groups), 1), height),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis, (column, names) in zip(axes.flat, groups.items(), strict=False):
+        _draw_column(axis, names, results)
+        # all columns have lines of one height
+        axis.set_ylim(len(names) - 0.5 - rows, len(names) - 0.5)
+        axis.set_title(_TITLES[column], fontsize=11)
+    handles = [
+        Line2D([], [], linestyle="", color=colour, marker=marker, label=_name(result))
+        for result, (colour, marker) in zip(results, _looks(len(results)), strict=True)
+    ]
+    grey = {"linestyle": "", "color": "#555555"}
+    handles += [
+        Line2D([], [], color="#333333", label="truth floor"),
+        Line2D(
+            [], [], marker="o", markerfacecolor="none", label="floor 0 within its error", **grey
+        ),
+        Line2D([], [], marker="$←$", markersize=9, label="0 or less, or off the axis", **grey),
+        Line2D([], [], marker="x", label="unavailable", **grey),
+    ]
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=min(len(handles), 3 * max(len(groups), 1)),
+    )
+    figure.supxlabel("distance from the ideal / that of the truth floor  (1: as good as real jets)")
     return figure
 
 
-def _ordered(names: Iterable[str]) -> list[str]:
-    """Names of metrics, each once: those of `_LABELS` in its order, then others by name."""
-    found = set(names)
-    return [name for name in _LABELS if name in found] + sorted(found - set(_LABELS))
+def _name(result: Mapping[str, Any]) -> str:
+    model = result.get("model")
+    return f"{model}, {result['jet_type']}" if model else result["jet_type"]
 
 
-def _in_floors(metric: Mapping[str, Any] | None) -> float | None:
-    """A metric in units of its floor; None where that cannot stand on a log axis."""
-    if metric is None or metric["floor"] <= 0 or metric["value"] <= 0:
-        return None
-    return metric["value"] / metric["floor"]
+def _looks(n: int) -> list[tuple[str, str]]:
+    """Colour and marker of each of `n` sets of results, different as long as there are any."""
+    several = len(COLOURS)
+    return [(COLOURS[i % several], MARKERS[(i + i // several) % len(MARKERS)]) for i in range(n)]
 
 
-def _interval(metric: Mapping[str, Any], value: float) -> tuple[float, float]:
-    """One standard error about value / floor, from those of both, in the logarithm."""
-    relative = math.hypot(
-        metric["error"] / metric["value"], metric["floor_error"] / metric["floor"]
-    )
-    return value * math.exp(-relative), value * math.exp(relative)
+def _draw_column(axis: Axes, names: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:
+    points = [
+        [_point(name, result) for result in results] for name in names
+    ]  # of each metric and model
+    low, high = _range(points)
+    axis.set_xscale("log")
+    axis.set_xlim(low, high)
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    # for marks at the edge: across in parts of the axis
+    margin = axis.get_yaxis_transform()
+    offsets = np.linspace(0.3, -0.3, len(results)) if len(results) > 1 else [0.0]
+    for row, (name, line) in enumerate(zip(names, points, strict=True)):
+        for point, result, offset, (colour, marker) in zip(
+            line, results, offsets, _looks(len(results)), strict=True
+        ):
+            y = len(names) - 1 - row + offset
+            if point is None:
+                if name in result.get("unavailable", ()) or name in result["metrics"]:
+                    axis.plot(0.03, y, marker="x", color=colour, markersize=5, transform=margin)
+                continue
+            if not low < point.value < high:
+                arrow, x = ("$←$", 0.03) if point.value <= low else ("$→$", 0.97)
+                axis.plot(x, y, marker=arrow, color=colour, markersize=8, transform=margin)
+                continue
+            ends = (max(point.value - point.error, low), min(point.value + point.error, high))
+            axis.plot(ends, (y, y), color=colour, linewidth=1.2)
+            fill = colour if point.clear else "white"
+            axis.plot(point.value, y, marker=marker, color=colour, markerfacecolor=fill)
+    axis.axvline(1.0, color="#333333", linewidth=1.2, zorder=1)
+    axis.set_yticks(range(len(names)), [label(name) for name in reversed(names)])
+    axis.tick_params(axis="y", which="both", length=0)
+    axis.yaxis.minorticks_off()
+    for row in range(0, len(names), 2):
+        axis.axhspan(row - 0.5, row + 0.5, color="#F3F3F3", zorder=0)
+
+
+def _point(name: str, result: Mapping[str, Any]):
+    metric = result["metrics"].get(name)
+    return None if metric is None else in_floors(name, metric)
+
+
+def _range(points: Sequence[Sequence[Any]]) -> tuple[float, float]:
+    """A logarithmic axis that holds the values that can stand on one."""
+    values = [point.value for line in points for point in line if point and point.value > 0]
+    low = min([_LEAST[0], *values]) / 1.5
+    high = max([_LEAST[1], *values]) * 1.7
+    return max(low, _MOST[0]), min(high, _MOST[1])
 
 
 def plot_summary(
     results: Sequence[str | os.PathLike[str]],
     table: str | os.PathLike[str],
+    html: str | os.PathLike[str] | None,
     output: str | os.PathLike[str],
     output_pdf: str | os.PathLike[str] | None,
     config: Mapping[str, Any],
@@ -187,7 +189,9 @@ def plot_summary(
     results : sequence of path-like
         JSON files of ``hypervae evaluate``, or list files of them.
     table : path-like
-        The table (CSV).
+        All numbers (CSV).
+    html : path-like, optional
+        The same for people, beside published results.
     output, output_pdf : path-like
         The figure as PNG and PDF.
     config : mapping
@@ -195,5 +199,7 @@ def plot_summary(
     """
     read = read_results(results)
     write_table(table, table_rows(read))
+    if html is not None:
+        write_text(html, html_table(read))
     with figure_style(config):
         save(draw_summary(read), config["dpi"], output, output_pdf)

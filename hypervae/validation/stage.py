@@ -12,11 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hypervae.data.held_out import read_held_out
 from hypervae.data.jets import Jets, concatenate
-from hypervae.data.shard import ShardReader
-from hypervae.data.slots import fit_slots
-from hypervae.data.split import TEST, split_of
-from hypervae.errors import InputError
 from hypervae.io import write_json, write_text
 from hypervae.model.hypervae import HyperVAE
 from hypervae.validation.equivariance import BOUNDS, SMALLEST_SPREAD
@@ -59,38 +56,18 @@ def held_out_jets(
     Raises
     ------
     InputError
-        If a shard's type is not known to the model, or there are fewer than two jets.
+        If a shard's type is not known to the model, or a type has fewer than two test jets.
     """
-    split = model.normalization.settings["split"]
-    wanted = -(-jets // len(model.jet_types))
-    found: dict[str, list[Jets]] = {jet_type: [] for jet_type in model.jet_types}
-    for shard in shards:
-        only = model.jet_types[0] if len(model.jet_types) == 1 else None
-        with ShardReader(shard, only) as reader:
-            if reader.jet_type not in found:
-                raise InputError(
-                    shard,
-                    "jet_type",
-                    found=repr(reader.jet_type),
-                    expected="one of " + ", ".join(model.jet_types),
-                )
-            parts = found[reader.jet_type]
-            first_row = 0
-            for chunk in reader.chunks():
-                missing = wanted - sum(map(len, parts))
-                if missing <= 0:
-                    break
-                test = split_of(chunk, **split, first_row=first_row) == TEST
-                first_row += len(chunk)
-                chosen = chunk[np.flatnonzero(test)[:missing]]
-                parts.append(fit_slots(chosen, model.normalization.max_particles))
-    types = np.repeat(np.arange(len(found)), [sum(map(len, parts)) for parts in found.values()])
-    if len(types) < FEWEST_JETS:
-        place = "no shards" if not shards else f"{shards[0]} and {len(shards) - 1} more"
-        raise InputError(
-            place, "test jets", found=f"{len(types)}", expected=f"at least {FEWEST_JETS}"
-        )
-    return concatenate([part for parts in found.values() for part in parts]), types
+    found = read_held_out(
+        shards,
+        model.jet_types,
+        model.normalization.settings["split"],
+        jets=max(-(-jets // len(model.jet_types)), FEWEST_JETS),
+        max_particles=model.normalization.max_particles,
+        fewest=FEWEST_JETS,
+    )
+    types = np.repeat(np.arange(len(found)), [len(some) for some in found.values()])
+    return concatenate(list(found.values())), types
 
 
 def table(results: Mapping[str, Any]) -> str:

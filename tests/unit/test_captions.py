@@ -14,9 +14,13 @@ CONFIG = {
 }
 WILDCARDS = {
     "observables": {"model": "first", "jet_type": "t"},
+    "compared_correlators": {"model": "first", "jet_type": "t"},
+    "image": {"model": "first", "jet_type": "t"},
     "history": {"model": "first"},
     "correlators": {"model": "first"},
     "equivariance": {"model": "first"},
+    "latent": {"model": "first"},
+    "reconstruction": {"model": "first"},
     "summary": {},
     "workflow": {},
 }

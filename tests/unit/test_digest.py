@@ -139,6 +139,7 @@ DEPENDS = {
     "generate": NORMALIZED | {"model", "generation", "device"},
     "evaluate": CORRELATORS | {"evaluation"},
     "equivariance": NORMALIZED | {"model", "validation"},
+    "reconstruct": NORMALIZED | {"model", "reconstruction"},
     "plot": IO | {"plotting"},
 }
 # Within a shared sub-package.
@@ -153,6 +154,7 @@ NOT_WITHIN = {
     "generate": {"data.simulate", "data.jetnet", "data.importing", "model.losses"},
     "evaluate": {"data.simulate", "data.jetnet", "data.importing"},
     "equivariance": {"data.simulate", "data.importing", "model.losses", "validation.validate"},
+    "reconstruct": {"data.simulate", "data.importing", "model.losses"},
     "plot": {"data.simulate", "data.jetnet", "data.importing", "data.split"},
 }
 
@@ -198,9 +200,11 @@ def test_a_change_makes_the_stages_stale_that_run_it(tmp_path, monkeypatch):
     assert stale_after("generation/generate.py", code) == {"generate"}
     assert stale_after("training/run.py", code) == {"train"}
     assert stale_after("model/losses/terms.py", code) == {"train"}
-    assert stale_after("model/decoder/decoder.py", code) == {"train", "generate", "equivariance"}
+    decoding = {"generate", "equivariance", "reconstruct"}
+    assert stale_after("model/decoder/decoder.py", code) == {"train", *decoding}
     assert stale_after("data/simulate.py", code) == {"simulate"}
-    after = {"normalize", "train", "generate", "equivariance"}
+    assert stale_after("reconstruction/reconstruct.py", code) == {"reconstruct"}
+    after = {"normalize", "train", *decoding}
     assert stale_after("normalization/merge.py", code) == after
     assert stale_after("correlators/kernel.py", code) == {"correlators", "evaluate", *after}
     assert stale_after("validation/transformations.py", code) == {"equivariance"}

@@ -85,13 +85,14 @@ def test_sections_are_sorted_json_that_shows_only_what_the_stage_reads():
         ({"data": {"simulation": {"radius": 0.8}}}, {"simulate"}),
         ({"generate": {"jets": 10}}, {"generate"}),
         ({"equivariance": {"jets": 8}}, {"equivariance"}),
+        ({"reconstruction": {"jets": 8}}, {"reconstruct"}),
         ({"plot": {"dpi": 90}}, {"plot"}),
     ],
 )
 def test_a_key_changes_the_sections_that_hold_it_and_no_other(change, stale):
     stages = [
         "simulate", "download", "correlators", "normalize", "train", "generate", "evaluate",
-        "equivariance", "plot",
+        "equivariance", "reconstruct", "plot",
     ]  # fmt: skip
     one, two = plan(), plan(**change)
     assert {name for name in stages if one.section(name) != two.section(name)} == stale

@@ -30,11 +30,14 @@ def test_every_result_is_there(finished):
         measured = json.loads((results / f"equivariance/{model}.json").read_text())
         assert measured["complaints"] == []
         assert measured["figures"]["residual_group"] == "rotations about the beam"
-        for suffix in ("png", "pdf"):
-            assert (results / f"plots/observables/{model}/{model}.{suffix}").stat().st_size > 1000
+        for figure in ("jets", "particles", "substructure", "correlators", "image"):
+            for suffix in ("png", "pdf"):
+                path = results / f"plots/observables/{model}/{model}/{figure}.{suffix}"
+                assert path.stat().st_size > 1000
     with open(results / "summary.csv") as file:
         rows = list(csv.DictReader(file))
     assert {(row["model"], row["jet_type"]) for row in rows} == {("q", "q"), ("t", "t")}
+    assert "measured by others" in (results / "summary.html").read_text()
 
 
 def test_generated_jets_are_physical_shards(finished):
@@ -53,8 +56,14 @@ def test_generated_jets_are_physical_shards(finished):
 
 def test_report_is_one_file_with_figures_and_captions(finished):
     report = (finished / "results/report.html").read_text(errors="replace")
-    assert report.count("data:image/png") == 7
-    for caption in ("observables/q/q.png", "history/t.png", "correlators/q.png", "summary.png"):
+    assert report.count("data:image/png") == 19
+    for caption in (
+        "observables/q/q/jets.png",
+        "observables/t/t/image.png",
+        "history/t.png",
+        "correlators/q.png",
+        "summary.png",
+    ):
         assert caption in report
     assert "equivariance/t.html" in report
     assert "truth floor" in report.lower()

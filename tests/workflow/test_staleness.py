@@ -14,11 +14,19 @@ from tests.workflow.running import job_counts, snakemake
 pytestmark = pytest.mark.xdist_group("workflow")
 
 # What runs when a stage is stale, for the two models of the tiny config.
-PLOTS = {"plot_observables": 2, "plot_history": 2, "plot_correlators": 2, "plot_summary": 1}
+FIGURES = {"plot_latent": 2, "plot_reconstruction": 2}
+PLOTS = {
+    "plot_observables": 2,
+    "plot_history": 2,
+    "plot_correlators": 2,
+    "plot_summary": 1,
+    **FIGURES,
+}
 EVALUATE = {"evaluate_jets": 2, "plot_observables": 2, "plot_summary": 1}
 GENERATE = {"generate_jets": 2, **EVALUATE}
 EQUIVARIANCE = {"measure_equivariance": 2}
-TRAIN = {"train_model": 2, "plot_history": 2, **GENERATE, **EQUIVARIANCE}
+RECONSTRUCT = {"reconstruct_jets": 2, **FIGURES}
+TRAIN = {"train_model": 2, "plot_history": 2, **GENERATE, **EQUIVARIANCE, **RECONSTRUCT}
 NORMALIZE = {"merge_normalization": 2, "plot_correlators": 2, **TRAIN}
 CORRELATORS = {"compute_correlators": 4, **NORMALIZE}
 # The resolved config is rewritten whenever a key changes.
@@ -31,9 +39,12 @@ T_ONLY = {
     "generate_jets": 1,
     "evaluate_jets": 1,
     "measure_equivariance": 1,
+    "reconstruct_jets": 1,
     "plot_observables": 1,
     "plot_history": 1,
     "plot_correlators": 1,
+    "plot_latent": 1,
+    "plot_reconstruction": 1,
     "plot_summary": 1,
 }
 
@@ -76,6 +87,7 @@ def edited(path, old, new):
         ({"generate.seed": 7}, {**GENERATE, **CONFIG}),
         ({"evaluate": {"seed": 7}}, {**EVALUATE, **CONFIG}),
         ({"equivariance": {"seed": 7}}, {**EQUIVARIANCE, **CONFIG}),
+        ({"reconstruction": {"seed": 7}}, {**RECONSTRUCT, **CONFIG}),
         ({"plot.bins": 30}, {**PLOTS, **CONFIG}),
         ({"data.simulation": {"pt_hat": {"t": [980, 1020]}}}, {**T_ONLY, **CONFIG}),
     ],
@@ -100,6 +112,7 @@ def test_another_shard_leaves_the_old_ones(finished):
         ("model/losses/sums.py", '"""Consistency', '"""The consistency', {}),
         ("evaluation/metrics.py", "import numpy as np", "import numpy as np\n\nX = 1", EVALUATE),
         ("model/losses/sums.py", "_SUM_WIDTHS = (0.1,", "_SUM_WIDTHS = (0.2,", TRAIN),
+        ("reconstruction/reconstruct.py", "_BATCH = 256", "_BATCH = 128", RECONSTRUCT),
         ("correlators/kernel.py", "_LANES = 16", "_LANES = 32", CORRELATORS),
         ("plotting/style.py", "import matplotlib", "X = 1\nimport matplotlib", PLOTS),
         ("errors.py", "class ConfigError", "X = 1\n\n\nclass ConfigError", {}),

@@ -75,11 +75,13 @@ def mixed_results():
 
 def all_results():
     figures = [
-        f"observables/{model}/{jet_type}" for model, jet_type in PLAN.evaluations
+        f"observables/{model}/{jet_type}/{figure}"
+        for model, jet_type in PLAN.evaluations
+        for figure in ("jets", "particles", "substructure", "correlators", "image")
     ]
     figures += [
         f"{kind}/{model}"
-        for kind in ("history", "correlators")
+        for kind in ("history", "correlators", "latent", "reconstruction")
         for model in PLAN.models
     ]
     return [

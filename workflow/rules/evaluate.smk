@@ -1,4 +1,5 @@
-# Generated against held-out jets, each metric beside its truth floor; the models' equivariance.
+# Generated against held-out jets, each metric beside its truth floor; the models' equivariance and
+# what they make of held-out jets.
 
 
 rule evaluate_jets:
@@ -61,3 +62,30 @@ rule measure_equivariance:
         "python -m hypervae equivariance --model {params.folder:q} --shards {input.list:q}"
         " --threads {threads} --config {params.config:q} --output {output.results:q}"
         " --table {output.table:q} > {log:q} 2>&1"
+
+
+rule reconstruct_jets:
+    """Encode held-out jets of each type of a model, and decode them again."""
+    input:
+        model=rules.train_model.output,
+        list=rules.list_model_files.output.shards,
+        shards=model_shards,
+    output:
+        "results/reconstruction/{model}.h5",
+    log:
+        "logs/reconstruction/{model}.log",
+    benchmark:
+        "results/timings/reconstruction/{model}.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
+    params:
+        config=PLAN.section("reconstruct"),
+        code=PLAN.code("reconstruct"),
+        folder=lambda wildcards, input: str(Path(input.model[0]).parent),
+    shell:
+        "python -m hypervae reconstruct --model {params.folder:q} --shards {input.list:q}"
+        " --threads {threads} --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -2,30 +2,74 @@
 
 
 rule plot_observables:
-    """Overlay generated and held-out jets, observable by observable."""
+    """Compare generated with held-out jets: observables, energy correlators and mean image."""
     input:
         rules.evaluate_jets.output.arrays,
     output:
-        png=report(
-            "results/plots/observables/{model}/{jet_type}.png",
+        jets=report(
+            "results/plots/observables/{model}/{jet_type}/jets.png",
             caption="../report/observables.rst",
             category="Generated jets",
-            labels={"model": "{model}", "jet type": "{jet_type}"},
+            labels={"model": "{model}", "jet type": "{jet_type}", "show": "jets"},
         ),
-        pdf="results/plots/observables/{model}/{jet_type}.pdf",
+        particles=report(
+            "results/plots/observables/{model}/{jet_type}/particles.png",
+            caption="../report/observables.rst",
+            category="Generated jets",
+            labels={"model": "{model}", "jet type": "{jet_type}", "show": "particles"},
+        ),
+        substructure=report(
+            "results/plots/observables/{model}/{jet_type}/substructure.png",
+            caption="../report/observables.rst",
+            category="Generated jets",
+            labels={
+                "model": "{model}",
+                "jet type": "{jet_type}",
+                "show": "substructure",
+            },
+        ),
+        correlators=report(
+            "results/plots/observables/{model}/{jet_type}/correlators.png",
+            caption="../report/compared_correlators.rst",
+            category="Generated jets",
+            labels={
+                "model": "{model}",
+                "jet type": "{jet_type}",
+                "show": "energy correlators",
+            },
+        ),
+        image=report(
+            "results/plots/observables/{model}/{jet_type}/image.png",
+            caption="../report/image.rst",
+            category="Generated jets",
+            labels={
+                "model": "{model}",
+                "jet type": "{jet_type}",
+                "show": "mean image",
+            },
+        ),
+        pdf=multiext(
+            "results/plots/observables/{model}/{jet_type}/",
+            "jets.pdf",
+            "particles.pdf",
+            "substructure.pdf",
+            "correlators.pdf",
+            "image.pdf",
+        ),
     log:
         "logs/plot/observables/{model}/{jet_type}.log",
     conda:
         "../../envs/plotting.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=growing(1500),
         runtime=20,
     params:
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
+        folder=lambda wildcards, output: str(Path(output.jets).parent),
     shell:
-        "python -m hypervae plot observables --arrays {input:q} --output {output.png:q}"
-        " --output-pdf {output.pdf:q} --config {params.config:q} > {log:q} 2>&1"
+        "python -m hypervae plot observables --arrays {input:q} --folder {params.folder:q}"
+        " --config {params.config:q} > {log:q} 2>&1"
 
 
 rule plot_history:
@@ -85,7 +129,7 @@ rule plot_correlators:
 
 
 rule plot_summary:
-    """Draw all metrics of all models in units of the truth floor, and write them as a table."""
+    """Draw all metrics of all models in units of the truth floor, and write them as tables."""
     input:
         evaluation_results,
     output:
@@ -98,6 +142,12 @@ rule plot_summary:
         pdf="results/plots/summary.pdf",
         table=report(
             "results/summary.csv",
+            caption="../report/summary.rst",
+            category="Summary",
+            labels={"show": "table (CSV)"},
+        ),
+        html=report(
+            "results/summary.html",
             caption="../report/summary.rst",
             category="Summary",
             labels={"show": "table"},
@@ -113,7 +163,7 @@ rule plot_summary:
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
     shell:
-        "python -m hypervae plot summary {input:q} --table {output.table:q}"
+        "python -m hypervae plot summary {input:q} --table {output.table:q} --html {output.html:q}"
         " --output {output.png:q} --output-pdf {output.pdf:q}"
         " --config {params.config:q} > {log:q} 2>&1"
 
@@ -129,3 +179,57 @@ rule write_config:
         config=PLAN.resolved,
     run:
         write_text(output[0], params.config)
+
+
+rule plot_latent:
+    """Draw where held-out jets lie in a model's latent space, beside its prior."""
+    input:
+        rules.reconstruct_jets.output,
+    output:
+        png=report(
+            "results/plots/latent/{model}.png",
+            caption="../report/latent.rst",
+            category="Model",
+            labels={"model": "{model}", "show": "latent space"},
+        ),
+        pdf="results/plots/latent/{model}.pdf",
+    log:
+        "logs/plot/latent/{model}.log",
+    conda:
+        "../../envs/plotting.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=20,
+    params:
+        config=PLAN.section("plot"),
+        code=PLAN.code("plot"),
+    shell:
+        "python -m hypervae plot latent --reconstruction {input:q} --output {output.png:q}"
+        " --output-pdf {output.pdf:q} --config {params.config:q} > {log:q} 2>&1"
+
+
+rule plot_reconstruction:
+    """Draw held-out jets beside their reconstructions."""
+    input:
+        rules.reconstruct_jets.output,
+    output:
+        png=report(
+            "results/plots/reconstruction/{model}.png",
+            caption="../report/reconstruction.rst",
+            category="Model",
+            labels={"model": "{model}", "show": "reconstruction"},
+        ),
+        pdf="results/plots/reconstruction/{model}.pdf",
+    log:
+        "logs/plot/reconstruction/{model}.log",
+    conda:
+        "../../envs/plotting.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=20,
+    params:
+        config=PLAN.section("plot"),
+        code=PLAN.code("plot"),
+    shell:
+        "python -m hypervae plot reconstruction --reconstruction {input:q} --output {output.png:q}"
+        " --output-pdf {output.pdf:q} --config {params.config:q} > {log:q} 2>&1"

@@ -26,15 +26,18 @@ def _outputs(function: Callable[..., None]) -> Callable[..., None]:
 
 @command.command("observables")
 @click.option("--arrays", type=INPUT_FILE, required=True, help="From hypervae evaluate --arrays.")
-@_outputs
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Gets the figures, PNG and PDF: jets, particles, substructure, correlators, image.",
+)
 @section_options("plot")
-def observables(
-    config: dict[str, Any], arrays: Path, output: Path, output_pdf: Path | None
-) -> None:
-    """Overlay generated and held-out jets, with ratios."""
-    from hypervae.plotting.observables import plot_observables
+def observables(config: dict[str, Any], arrays: Path, folder: Path) -> None:
+    """Compare generated with held-out jets, observable by observable: all figures of a type."""
+    from hypervae.plotting.evaluation import plot_evaluation
 
-    plot_observables(arrays, output, output_pdf, config)
+    plot_evaluation(arrays, folder, config)
 
 
 @command.command("history")
@@ -74,6 +77,9 @@ def correlators(
 )
 @click.argument("more", nargs=-1, type=INPUT_FILE, metavar="[RESULTS]...")
 @click.option("--table", type=OUTPUT_FILE, required=True, help="All metrics as CSV.")
+@click.option(
+    "--html", type=OUTPUT_FILE, help="All metrics as HTML, beside results that others published."
+)
 @_outputs
 @section_options("plot")
 def summary(
@@ -81,10 +87,42 @@ def summary(
     results: tuple[Path, ...],
     more: tuple[Path, ...],
     table: Path,
+    html: Path | None,
     output: Path,
     output_pdf: Path | None,
 ) -> None:
-    """Draw the metrics of all models in units of the truth floor, and write them as a table."""
+    """Draw the metrics of all models in units of the truth floor, and write them as tables."""
     from hypervae.plotting.summary import plot_summary
 
-    plot_summary([*results, *more], table, output, output_pdf, config)
+    plot_summary([*results, *more], table, html, output, output_pdf, config)
+
+
+_RECONSTRUCTION = click.option(
+    "--reconstruction", type=INPUT_FILE, required=True, help="From hypervae reconstruct."
+)
+
+
+@command.command("latent")
+@_RECONSTRUCTION
+@_outputs
+@section_options("plot")
+def latent(
+    config: dict[str, Any], reconstruction: Path, output: Path, output_pdf: Path | None
+) -> None:
+    """Draw where held-out jets lie in latent space, and which dimensions a model uses."""
+    from hypervae.plotting.latent import plot_latent
+
+    plot_latent(reconstruction, output, output_pdf, config)
+
+
+@command.command("reconstruction")
+@_RECONSTRUCTION
+@_outputs
+@section_options("plot")
+def reconstruction(
+    config: dict[str, Any], reconstruction: Path, output: Path, output_pdf: Path | None
+) -> None:
+    """Draw reconstructed jets beside the true ones."""
+    from hypervae.plotting.reconstruction import plot_reconstruction
+
+    plot_reconstruction(reconstruction, output, output_pdf, config)

@@ -103,6 +103,7 @@ def leaves(section, path=()):
         "generate",
         "evaluate",
         "equivariance",
+        "reconstruct",
         "plot",
     ],
 )

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from hypervae.config import resolve_section
+from hypervae.plotting.observables import PANELS
 from tests.unit.toys import toy_jets
 
-METRICS = ("w1m", "w1_mass", "w1_multiplicity", "w1_ptrel", "w1_etarel", "w1_phirel", "w1_jet_pt")
+METRICS = ("w1m", *(f"w1_{name}" for name in PANELS))
 
 
 @pytest.fixture
@@ -20,31 +21,69 @@ def config():
 def results(jet_type="g", model="toy", factor=3.0):
     """Results of an evaluation."""
     metric = {"value": 0.01 * factor, "error": 0.001, "floor": 0.01, "floor_error": 0.002}
-    about = {"unit": "1", "description": "a distance"}
+    about = {"unit": "1", "description": "a distance", "higher_is_better": False}
+    metrics = {
+        name: metric | about | {"group": "w1" if name == "w1m" else "observables"}
+        for name in METRICS
+    }
     return {
         "jet_type": jet_type,
         "model": model,
         "sizes": {"compared": 100},
-        "protocol": {"reduced": True},
-        "metrics": dict.fromkeys(METRICS, metric | about),
+        "protocol": {
+            "reduced": True,
+            "jets_asked": {"w1": 50000},
+            "jets_used": {"w1": 100},
+            "notes": ["w1: 100 jets instead of 50000"],
+        },
+        "metrics": metrics,
+        "unavailable": {"fpnd": "jetnet has statistics of g, q, t alone"},
     }
+
+
+def generator_of(jets):
+    """A generator whose numbers depend on the jets."""
+    return np.random.default_rng(int(1e6 * jets.particle_features[0, 0, 2]))
+
+
+def observables_of(jets):
+    """Each observable that the figures show; those of substructure are random."""
+    generator = generator_of(jets)
+    particles = jets.particle_features[jets.mask]
+    found = {name: generator.gamma(4, 0.1, len(jets)) for name in PANELS}
+    for column, key in enumerate(("etarel", "phirel", "ptrel")):
+        found[key] = particles[:, column]
+    jet = np.repeat(np.arange(len(jets)), jets.multiplicity)
+    found["pt"] = particles[:, 2] * jets.jet_features[jet, 0]
+    found["eta"] = particles[:, 0] + jets.jet_features[jet, 1]
+    for column, key in enumerate(("jet_pt", "jet_eta", "jet_mass")):
+        found[key] = jets.jet_features[:, column]
+    found["multiplicity"] = jets.multiplicity
+    return {name: np.asarray(values, np.float32) for name, values in found.items()}
 
 
 @pytest.fixture
 def write_arrays(tmp_path):
-    """Write the arrays of an evaluation of two samples."""
+    """Write the arrays of an evaluation, as `hypervae.evaluation.arrays` lays them out."""
 
-    def write(name="arrays.h5", generated=None, test=None):
-        samples = {"generated": generated or toy_jets(200, 1), "test": test or toy_jets(300, 2)}
+    def write(name="arrays.h5", generated=None, test=None, **changes):
+        samples = {
+            "generated": generated or toy_jets(200, 1),
+            "test": test or toy_jets(300, 2),
+            "train": toy_jets(400, 3),
+        }
         with h5py.File(tmp_path / name, "w") as file:
-            file.attrs["results"] = json.dumps(results())
+            file.attrs["results"] = json.dumps(results(**changes))
+            file["correlators/orders"] = np.array([2, 3, 4])
+            file["correlators/edges"] = np.geomspace(1e-3, 1, 11)
             for sample, jets in samples.items():
-                particles = jets.particle_features[jets.mask]
-                for column, key in enumerate(("etarel", "phirel", "ptrel")):
-                    file[f"{sample}/{key}"] = particles[:, column]
-                file[f"{sample}/multiplicity"] = jets.multiplicity.astype(np.float32)
-                file[f"{sample}/mass"] = jets.jet_features[:, 2] / jets.jet_features[:, 0]
-                file[f"{sample}/jet_pt"] = jets.jet_features[:, 0]
+                for key, values in observables_of(jets).items():
+                    file[f"{sample}/{key}"] = values
+                mean = generator_of(jets).gamma(9, 0.01, (3, 12))
+                file[f"correlators/{sample}/mean"], ratio = mean, mean / mean[0]
+                file[f"correlators/{sample}/ratio"] = ratio
+                file[f"correlators/{sample}/error"] = 0.1 * mean
+                file[f"correlators/{sample}/ratio_error"] = 0.1 * ratio
         return tmp_path / name
 
     return write

@@ -8,6 +8,7 @@ from matplotlib.image import imread
 
 from hypervae.cli.commands.plot import command
 from hypervae.errors import InputError
+from hypervae.plotting import evaluation
 from hypervae.plotting.style import figure_style, save
 from tests.unit.toys import toy_jets
 
@@ -35,33 +36,40 @@ def arguments(tmp_path, write_arrays, write_history, write_normalization, write_
 
     def build(kind, which, folder):
         given = [kind, options[kind], str(inputs[kind][which]), "--dpi", "40"]
+        if kind == "observables":
+            return [*given, "--folder", str(folder)]
         given += ["--output", str(folder / "f.png"), "--output-pdf", str(folder / "f.pdf")]
-        return [*given, "--table", str(folder / "t.csv")] if kind == "summary" else given
+        tables = ["--table", str(folder / "t.csv"), "--html", str(folder / "t.html")]
+        return [*given, *tables] if kind == "summary" else given
 
     return build
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_written_in_both_formats_and_by_the_data_alone(kind, arguments, tmp_path):
+def test_written_in_both_formats_and_by_the_data_alone(kind, arguments, tmp_path, monkeypatch):
+    # one of the three pages of overlays: they are drawn alike, and slowly
+    monkeypatch.setattr(evaluation, "FIGURES", ("particles", "correlators", "image"))
     pictures = []
     for run, which in enumerate((0, 0, 1)):
         folder = tmp_path / f"run{run}"
         result = CliRunner().invoke(command, arguments(kind, which, folder))
         assert result.exit_code == 0, result.output + str(result.exception)
-        names = sorted(path.name for path in folder.iterdir())
-        assert names == ["f.pdf", "f.png"] + (["t.csv"] if kind == "summary" else [])
-        pdf, png = (folder / "f.pdf").read_bytes(), (folder / "f.png").read_bytes()
-        assert pdf.startswith(b"%PDF")
-        assert pdf.rstrip().endswith(b"%%EOF")
-        assert png.startswith(b"\x89PNG")
-        pixels = imread(folder / "f.png")
-        assert pixels.shape[1] >= 200
-        # Ink, and not all of it.
-        assert 0.005 < (pixels[..., :3].min(axis=-1) < 0.9).mean() < 0.6
-        pictures.append((pdf, png))
+        figures = evaluation.FIGURES if kind == "observables" else ("f",)
+        names = {f"{name}.{suffix}" for name in figures for suffix in ("pdf", "png")}
+        tables = {"t.csv", "t.html"} if kind == "summary" else set()
+        assert {path.name for path in folder.iterdir()} == names | tables
+        for name in figures:
+            pdf = (folder / f"{name}.pdf").read_bytes()
+            assert pdf.startswith(b"%PDF")
+            assert pdf.rstrip().endswith(b"%%EOF")
+            assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+            pixels = imread(folder / f"{name}.png")
+            assert pixels.shape[1] >= 200
+            # Ink, and not all of it.
+            assert 0.005 < (pixels[..., :3].min(axis=-1) < 0.9).mean() < 0.6
+        pictures.append({name: (folder / name).read_bytes() for name in names | tables})
     assert pictures[0] == pictures[1]
-    assert pictures[0][0] != pictures[2][0]
-    assert pictures[0][1] != pictures[2][1]
+    assert not [name for name in pictures[0] if pictures[0][name] == pictures[2][name]]
     assert not plt.get_fignums()
 
 

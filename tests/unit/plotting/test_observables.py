@@ -1,15 +1,9 @@
-import h5py
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hypervae.errors import InputError
-from hypervae.plotting.observables import (
-    PANELS,
-    bin_edges,
-    density,
-    draw_observables,
-    read_arrays,
-)
+from hypervae.plotting.arrays import read_arrays
+from hypervae.plotting.observables import PAGES, PANELS, bin_edges, density, draw_page
 from hypervae.plotting.style import figure_style
 
 
@@ -63,30 +57,91 @@ def test_a_constant_observable_has_bins(name):
     assert (np.diff(edges) > 0).all()
 
 
-def test_panels_show_both_samples_and_the_distance(write_arrays, config):
-    samples, results = read_arrays(write_arrays())
+def test_bins_of_a_log_axis_are_equal_in_the_logarithm():
+    values = np.random.default_rng(1).lognormal(-4, 1, 500)
+    steps = np.diff(np.log(bin_edges(values, values, "ptrel", 20)))
+    np.testing.assert_allclose(np.ptp(steps), 0, atol=1e-12)
+    # with values of 0 there is no logarithm
+    edges = bin_edges(np.append(values * 0, values), values, "ptrel", 20)
+    np.testing.assert_allclose(np.ptp(np.diff(edges)), 0, atol=1e-12)
+
+
+def test_every_observable_is_on_one_page():
+    assert sorted(name for page in PAGES.values() for name in page) == sorted(PANELS)
+
+
+@pytest.fixture
+def page(config):
+    """Draw a page; closed at the end."""
     with figure_style(config):
-        figure = draw_observables(samples, results, 20)
-        assert len(figure.axes) == 2 * len(PANELS)
-        titles = [axis.get_title(loc="right") for axis in figure.axes]
-        assert sum("0.0300 ± 0.0010" in title for title in titles) == len(PANELS)
-        assert sum("(floor 0.0100 ± 0.0020)" in title for title in titles) == len(PANELS)
-        legend = [text.get_text() for text in figure.legends[0].get_texts()]
-        assert legend[:2] == ["held-out (300)", "generated (200)"]
-        import matplotlib.pyplot as plt
-
-        plt.close(figure)
+        yield lambda name, read: draw_page(name, read.samples, read.results, 20)
+    plt.close("all")
 
 
-def test_missing_and_inconsistent_arrays_are_named(write_arrays):
-    path = write_arrays()
-    with h5py.File(path, "a") as file:
-        values = file["test/ptrel"][:-1]
-        del file["test/ptrel"]
-        file["test/ptrel"] = values
-    with pytest.raises(InputError, match=r"test/ptrel: found .* values"):
-        read_arrays(path)
-    with h5py.File(path, "a") as file:
-        del file["generated/mass"]
-    with pytest.raises(InputError, match="generated/mass: found no such dataset"):
-        read_arrays(path)
+@pytest.mark.parametrize("name", PAGES)
+def test_panels_show_the_samples_the_distance_and_the_jets(name, page, write_arrays):
+    figure = page(name, read_arrays(write_arrays()))
+    assert len(figure.axes) == 2 * len(PAGES[name])
+    titles = [axis.get_title(loc="right") for axis in figure.axes[::2]]
+    for title in titles:
+        assert "0.0300 ± 0.0010 (floor 0.0100 ± 0.0020), 100 jets" in title
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend[:3] == ["test (300 jets)", "generated (200)", "train (400)"]
+
+
+def test_ratios_are_of_the_densities_and_areas_are_1(page, write_arrays):
+    read = read_arrays(write_arrays())
+    figure = page("jets", read)
+    main, ratio = figure.axes[2 * PAGES["jets"].index("jet_mass") :][:2]
+    steps = [patch.get_data() for patch in main.patches if patch.get_data().baseline is None]
+    test, train, generated = (data.values for data in steps)
+    edges = steps[0].edges
+    for key, drawn in (("test", test), ("train", train), ("generated", generated)):
+        values = read.samples[key].values["jet_mass"]
+        inside = np.mean((values >= edges[0]) & (values <= edges[-1]))
+        assert (drawn * np.diff(edges)).sum() == pytest.approx(inside)
+    quotients = [patch.get_data() for patch in ratio.patches]
+    quotients = [data.values for data in quotients if data.baseline is None]
+    counts = np.histogram(read.samples["test"].values["jet_mass"], edges)[0]
+    for found, made in zip(quotients, (train, generated), strict=True):
+        enough = counts >= 5
+        np.testing.assert_allclose(found[enough], made[enough] / test[enough])
+        assert np.isnan(found[~enough]).all()
+
+
+def texts(axis):
+    return "\n".join(text.get_text() for text in axis.texts)
+
+
+def test_missing_values_are_counted_and_missing_observables_said(page, write_arrays):
+    read = read_arrays(write_arrays())
+    made = read.samples["generated"].values
+    made["mass"][:7] = np.nan
+    made["jet_pt"][:] = np.nan
+    del made["jet_eta"], read.samples["test"].values["jet_eta"]
+    del read.samples["train"].values["jet_eta"]
+    del read.results["metrics"]["w1_mass_kept"]
+    figure = page("jets", read)
+    panels = dict(zip(PAGES["jets"], figure.axes[::2], strict=True))
+    assert texts(panels["mass"]).splitlines()[0] == "7 generated missing"
+    assert texts(panels["jet_pt"]) == "no finite value"
+    assert texts(panels["jet_eta"]) == "not in the evaluation"
+    assert panels["mass_kept"].get_title(loc="right") == ""
+    assert panels["mass_kept"].patches
+    figure.savefig("/dev/null", format="png")
+
+
+def test_generated_values_beyond_the_axis_are_told(page, write_arrays):
+    read = read_arrays(write_arrays())
+    read.samples["generated"].values["mass"][:] = read.samples["test"].values["mass"].mean()
+    read.samples["generated"].values["mass"][:50] = 1e6
+    figure = page("jets", read)
+    assert texts(figure.axes[2 * PAGES["jets"].index("mass")]) == "25% beyond ▶"
+
+
+def test_one_jet_of_each_is_drawn(page, write_arrays):
+    from tests.unit.toys import toy_jets
+
+    read = read_arrays(write_arrays(generated=toy_jets(1, 1), test=toy_jets(1, 2)))
+    for name in PAGES:
+        page(name, read).savefig("/dev/null", format="png")

@@ -296,9 +296,11 @@ def test_the_command_writes_figures_and_a_table(chain, normalization, tmp_path):
         assert words in table
 
 
-def test_two_jets_are_needed(normalization, chain):
-    with pytest.raises(InputError, match="test jets: found 1, expected at least 2"):
-        held_out_jets(HyperVAE(normalization, ["g"], MODEL), chain.shards[:1], 1)
+def test_two_jets_of_each_type_are_taken_at_least(normalization, chain):
+    model = HyperVAE(normalization, ["g", "q"], MODEL)
+    assert len(held_out_jets(model, chain.shards, 2)[0]) == 4
+    with pytest.raises(InputError, match="test jets of type q: found 0, expected at least 2"):
+        held_out_jets(model, chain.shards[:2], 2)
 
 
 def test_float64_jets_stay_float64(measured, jets):

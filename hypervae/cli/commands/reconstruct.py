@@ -1,0 +1,44 @@
+"""``hypervae reconstruct``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hypervae.cli.options import DIRECTORY, INPUT_FILE, OUTPUT_FILE, section_options
+
+
+@click.command("reconstruct")
+@click.option("--model", type=DIRECTORY, required=True, help="Folder of a trained model.")
+@click.option("--shards", type=INPUT_FILE, required=True, help="List file of shards, all splits.")
+@click.option("--output", type=OUTPUT_FILE, required=True, help="Latent vectors and jets (HDF5).")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
+@section_options("reconstruct")
+def command(
+    model: Path, shards: Path, output: Path, threads: int | None, config: dict[str, Any]
+) -> None:
+    """Encode held-out jets of each type of a model, and decode them again.
+
+    Writes the posterior of each jet, latent vectors drawn from the prior, and the jets beside their
+    reconstructions, which are decoded from the posterior mean.
+    """
+    import torch
+
+    from hypervae.io import read_list
+    from hypervae.reconstruction.stage import reconstruct_jets
+
+    if threads:
+        torch.set_num_threads(threads)
+    found = reconstruct_jets(model, read_list(shards), config, output)
+    click.echo(f"KL {found['kl']:.3g} nats, {found['active_units']} active latent dimensions")
+    for kind, about in found["types"].items():
+        correlations = ", ".join(
+            f"{name} {'none' if value is None else f'{value:.3f}'}"
+            for name, value in about["correlation"].items()
+        )
+        click.echo(
+            f"{kind}: {about['jets']} jets; W1 of the relative mass {about['w1_mass']:.3g}; "
+            f"multiplicity off by {about['multiplicity_mae']:.3g}; correlation {correlations}"
+        )

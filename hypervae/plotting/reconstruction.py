@@ -1,0 +1,256 @@
+"""Held-out jets beside their reconstructions: some of them, and what all of them keep."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from hypervae.data.jets import JET_TYPES
+from hypervae.data.shard import open_h5
+from hypervae.errors import InputError
+from hypervae.plotting.style import (
+    COLOURS,
+    GENERATED,
+    JET_NAMES,
+    TRUTH,
+    TRUTH_FILL,
+    figure_style,
+    save,
+)
+
+# Single jets shown of each type, by the number of types.
+_PAIRS = {1: 4, 2: 3, 3: 2}
+# Area of the marker of a particle with all the jet's pT [square points].
+_AREA = 700.0
+# The figure from top to bottom [inches]: title, pairs, gap, scatter plots, labels.
+_WIDTH, _ABOVE, _BETWEEN, _SCATTER, _BELOW = 13.0, 0.6, 0.75, 2.95, 0.6
+# Room for a line of a legend, as a part of an axis.
+_LEGEND_LINE = 0.075
+# The part of the shown jets' pT, and of the values in the scatter plots, that the axes hold.
+_PT_WITHIN, _VALUES_WITHIN = 0.99, 0.998
+# Where no colour of a jet type is that of the reconstructions.
+_TYPE_COLOURS = [colour for colour in COLOURS if colour != GENERATED]
+_QUANTITIES = {
+    "mass": r"$m^{\mathrm{kept}} / p_T^{\mathrm{jet}}$",
+    "pt": r"$p_T^{\mathrm{jet}}$ [GeV]",
+    "multiplicity": "particles in the jet",
+}
+_SIDES = ("true", "reconstructed")
+_DATASETS = [f"{side}/{name}" for side in _SIDES for name in ("particle_features", *_QUANTITIES)]
+
+
+def read_reconstruction(
+    path: str | os.PathLike[str], names: Sequence[str]
+) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Read what ``hypervae reconstruct`` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+    names : sequence of str
+        The datasets to read beside ``jet_type``.
+
+    Returns
+    -------
+    arrays : dict of str to array
+    about : dict
+        The attributes ``model`` and ``figures``.
+
+    Raises
+    ------
+    InputError
+        If a dataset or an attribute is missing.
+    """
+    expected = "the file that hypervae reconstruct writes"
+    with open_h5(path) as file:
+        for name in ("jet_type", *names):
+            if name not in file:
+                raise InputError(path, name, found="no such dataset", expected=expected)
+        try:
+            about = {
+                "model": str(file.attrs["model"]),
+                "figures": json.loads(file.attrs["figures"]),
+            }
+        except (KeyError, ValueError) as error:
+            raise InputError(path, "attributes", found=str(error), expected=expected) from error
+        return {name: file[name][()] for name in ("jet_type", *names)}, about
+
+
+def types_in(jet_type: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
+    """The rows of each jet type that is there."""
+    rows = {kind: np.flatnonzero(jet_type == number) for kind, number in JET_TYPES.items()}
+    return {kind: found for kind, found in rows.items() if len(found)}
+
+
+def colour_of(kind: str) -> str:
+    """The colour of a jet type, the same in all figures."""
+    return _TYPE_COLOURS[JET_TYPES[kind]]
+
+
+def draw_reconstruction(arrays: Mapping[str, NDArray], about: Mapping[str, Any]) -> Figure:
+    """Draw some pairs of jets above scatter plots of all."""
+    types = types_in(arrays["jet_type"])
+    each = _PAIRS.get(len(types), 1)
+    shown = [(kind, row) for kind, rows in types.items() for row in rows[:each]]
+    side = 0.92 * _WIDTH / max(len(shown), 4)
+    height = _ABOVE + side + _BETWEEN + _SCATTER + _BELOW
+    figure = plt.figure(figsize=(_WIDTH, height))
+    radius = _radius_of(arrays, [row for _, row in shown])
+    for place, (kind, row) in enumerate(shown):
+        left, bottom = 0.065 + place * side / _WIDTH, 1 - (_ABOVE + side) / height
+        axis = figure.add_axes((left, bottom, 0.94 * side / _WIDTH, 0.94 * side / height))
+        _draw_pair(axis, arrays, row, radius)
+        axis.set_title(f"{JET_NAMES[kind]} jet")
+        axis.tick_params(labelleft=place == 0)
+        if place == 0:
+            axis.set_ylabel(r"$\phi^{\mathrm{rel}}$ [rad]")
+    low, high = _BELOW / height, (_BELOW + _SCATTER) / height
+    grid = figure.add_gridspec(1, 3, left=0.065, right=0.98, bottom=low, top=high, wspace=0.25)
+    for place, name in zip(grid, _QUANTITIES, strict=True):
+        _draw_quantity(figure.add_subplot(place), name, arrays, about["figures"]["types"])
+    figure.suptitle(f"model {about['model']}", x=0.065, y=1 - 0.2 / height, ha="left")
+    marker = {"marker": "o", "linestyle": "", "markersize": 9}
+    handles = [
+        Line2D([], [], markerfacecolor=TRUTH_FILL, color=TRUTH, label="held-out jet", **marker),
+        Line2D([], [], fillstyle="none", color=GENERATED, label="its reconstruction", **marker),
+    ]
+    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.985, 1.0), ncols=2)
+    return figure
+
+
+def _radius_of(arrays: Mapping[str, NDArray], rows: Sequence[int]) -> float:
+    """Half of the width that shows the particles of some jets."""
+    particles = np.concatenate([arrays[f"{side}/particle_features"][rows] for side in _SIDES])
+    particles = particles[particles[..., 3] > 0.5]
+    distance, ptrel = np.abs(particles[:, :2]).max(axis=1), particles[:, 2]
+    order = np.argsort(distance)
+    within = np.searchsorted(np.cumsum(ptrel[order]), _PT_WITHIN * ptrel.sum())
+    return max(1.15 * float(distance[order][min(within, len(order) - 1)]), 0.02)
+
+
+def _draw_pair(axis: Axes, arrays: Mapping[str, NDArray], row: int, radius: float) -> None:
+    looks = (
+        {"facecolor": TRUTH_FILL, "edgecolor": TRUTH, "linewidth": 0.8},
+        {"facecolor": "none", "edgecolor": GENERATED, "linewidth": 1.2},
+    )
+    for side, look in zip(_SIDES, looks, strict=True):
+        particles = arrays[f"{side}/particle_features"][row]
+        eta, phi, ptrel, _ = particles[particles[:, 3] > 0.5].T
+        axis.scatter(eta, phi, s=_AREA * ptrel, **look)
+    axis.set_xlim(-radius, radius)
+    axis.set_ylim(-radius, radius)
+    axis.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+    axis.yaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+    axis.ticklabel_format(style="plain")
+    axis.minorticks_off()
+    axis.set_xlabel(r"$\eta^{\mathrm{rel}}$")
+
+
+def _draw_quantity(
+    axis: Axes, name: str, arrays: Mapping[str, NDArray], figures: Mapping[str, Any]
+) -> None:
+    """True against reconstructed values of all jets, with their correlation."""
+    true, made = (arrays[f"{side}/{name}"] for side in _SIDES)
+    both = np.concatenate([true, made])
+    both = both[np.isfinite(both)]
+    tail = (1 - _VALUES_WITHIN) / 2
+    low, high = np.quantile(both, [tail, 1 - tail]) if len(both) else (0.0, 1.0)
+    margin = 0.06 * (high - low) or 0.5
+    if name == "multiplicity":
+        margin = max(margin, 1.0)
+    low, high = low - margin, high + margin
+    axis.plot([low, high], [low, high], color=TRUTH, linewidth=1.0, zorder=1)
+    types = types_in(arrays["jet_type"])
+    pairs, areas, handles = {}, {}, []
+    for place, (kind, rows) in enumerate(types.items()):
+        pairs[kind] = np.stack([true[rows], made[rows]], axis=1)
+        areas[kind] = np.full(len(rows), 7.0)
+        if name == "multiplicity":  # whole numbers coincide, within a type and between types
+            pairs[kind], counts = np.unique(pairs[kind], axis=0, return_counts=True)
+            areas[kind] = 200.0 * np.sqrt(counts / len(rows))
+            pairs[kind] += [0.25 * (place - (len(types) - 1) / 2), 0.0]
+        label = _label(kind, name, figures[kind])
+        handles += axis.plot([], [], color=colour_of(kind), marker="o", linestyle="", label=label)
+    scatter_types(axis, pairs, areas)
+    axis.set_xlim(low, high)
+    axis.set_ylim(low, high + _LEGEND_LINE * len(types) * (high - low))
+    for one in (axis.xaxis, axis.yaxis):
+        one.set_major_locator(MaxNLocator(5, integer=name == "multiplicity"))
+    axis.set_xlabel("held-out: " + _QUANTITIES[name])
+    axis.set_ylabel("reconstructed")
+    axis.legend(
+        handles=handles, loc="upper left", fontsize=9.5, handletextpad=0.1, borderaxespad=0.2
+    )
+
+
+def scatter_types(axis: Axes, points: Mapping[str, NDArray], areas: Mapping[str, NDArray]) -> None:
+    """Points in the colours of their jet types, mixed, so that no type covers the others.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    points, areas : mapping of str to [n, 2], [n]
+        By type.
+    """
+    if not points:
+        return
+    x, y = np.concatenate(list(points.values())).T
+    colours = np.repeat([colour_of(kind) for kind in points], [len(p) for p in points.values()])
+    order = np.random.default_rng(0).permutation(len(x))
+    axis.scatter(
+        x[order],
+        y[order],
+        s=np.concatenate(list(areas.values()))[order],
+        color=colours[order],
+        alpha=0.5,
+        linewidth=0,
+        rasterized=True,  # thousands of points would make the PDF slow
+    )
+
+
+def _label(kind: str, name: str, about: Mapping[str, Any]) -> str:
+    """A jet type with its correlation, and what else is measured of this quantity."""
+    found = about["correlation"][name]
+    text = f"{JET_NAMES[kind]}: r = " + ("undefined" if found is None else f"{found:.3f}")
+    if name == "mass":
+        return f"{text}, $W_1$ = {about['w1_mass']:.4f}"
+    if name == "multiplicity":
+        return rf"{text}, mean $|\Delta n|$ = {about['multiplicity_mae']:.2f}"
+    return text
+
+
+def plot_reconstruction(
+    reconstruction: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    output_pdf: str | os.PathLike[str] | None,
+    config: Mapping[str, Any],
+) -> None:
+    """Draw the reconstructed jets of a model beside the true ones.
+
+    Parameters
+    ----------
+    reconstruction : path-like
+        What ``hypervae reconstruct`` wrote.
+    output, output_pdf : path-like
+        The figure as PNG and PDF.
+    config : mapping
+        The section ``plot``.
+
+    Raises
+    ------
+    InputError
+        As `read_reconstruction`.
+    """
+    arrays, about = read_reconstruction(reconstruction, _DATASETS)
+    with figure_style(config):
+        save(draw_reconstruction(arrays, about), config["dpi"], output, output_pdf)

@@ -1,0 +1,195 @@
+"""Encode jets, decode them again, and say how far the two are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hypervae.data.jets import JET_TYPES, Jets, concatenate
+from hypervae.kinematics import relative_mass
+from hypervae.model import HyperVAE
+from hypervae.model.sampling import Sampler
+from hypervae.seeds import rng
+
+#: A latent dimension is active if its posterior mean varies by more from jet to jet: Var_x(E[z|x])
+#: > 0.01 (Burda, Grosse, Salakhutdinov, arXiv:1509.00519, sec. 5.2; their threshold).
+ACTIVE_VARIANCE = 0.01
+# Jets in memory at once; the results do not depend on it beyond rounding.
+_BATCH = 256
+
+
+@dataclass
+class Latent:
+    """Latent vectors of n jets, and as many of the prior.
+
+    Attributes
+    ----------
+    mean, width : [n, latent_dim] float32
+        Mean and standard deviation of each jet's posterior.
+    posterior : [n, latent_dim] float32
+        A vector drawn from each posterior.
+    prior : [n, latent_dim] float32
+        Vectors drawn from the prior, the k-th given the type of the k-th jet.
+    """
+
+    mean: NDArray[np.float32]
+    width: NDArray[np.float32]
+    posterior: NDArray[np.float32]
+    prior: NDArray[np.float32]
+
+    def kl(self) -> NDArray[np.float64]:
+        """[latent_dim] KL divergence from the standard normal [nats], mean over jets.
+
+        As `hypervae.model.losses.kl.kl_divergence`, before its sum over dimensions.
+        """
+        mean, width = self.mean.astype(np.float64), self.width.astype(np.float64)
+        return 0.5 * (mean**2 + width**2 - 1 - 2 * np.log(width)).mean(axis=0)
+
+    def active(self) -> NDArray[np.bool_]:
+        """[latent_dim] the dimensions that say something about a jet; see `ACTIVE_VARIANCE`."""
+        return self.mean.var(axis=0, dtype=np.float64) > ACTIVE_VARIANCE
+
+
+@dataclass
+class Reconstruction:
+    """Jets, their latent vectors and what the decoder makes of the posterior means.
+
+    Attributes
+    ----------
+    jet_type : [n] uint8
+        As `JET_TYPES` numbers them.
+    true, reconstructed : Jets
+        Row by row the same jet.
+    latent : Latent
+    """
+
+    jet_type: NDArray[np.uint8]
+    true: Jets
+    reconstructed: Jets
+    latent: Latent
+
+
+@torch.no_grad()
+def reconstruct(model: HyperVAE, jets: Mapping[str, Jets], seed: int) -> Reconstruction:
+    """Encode jets and decode the means of their posteriors.
+
+    The decoder is run as in generation: it draws the number of particles, and the flow decoder the
+    particles' starting points, from noise of the seed.
+
+    Parameters
+    ----------
+    model : HyperVAE
+    jets : mapping of str to Jets
+        By type.
+    seed : int
+
+    Raises
+    ------
+    HyperVAEError
+        If the model does not know a type, or reconstructed jets stay unphysical.
+    """
+    latents, made = [], []
+    for kind, truth in jets.items():
+        sampler = Sampler(model, seed=seed, mix={kind: 1.0})
+        noise = rng(seed, kind, "reconstruction")
+        for start in range(0, len(truth), _BATCH):
+            batch = model.batch(truth[start : start + _BATCH]).to(model.device)
+            mean, log_variance = model.encoder(batch)
+            made.append(sampler.draw(len(batch), mean).jets)
+            width = (0.5 * log_variance).exp()
+            # both of a batch from one stream, jet by jet, so that batches may be cut anywhere
+            drawn = torch.from_numpy(noise.standard_normal((len(batch), 2, mean.shape[1])))
+            first, second = drawn.to(mean).unbind(dim=1)
+            prior = model.prior.sample(second, batch.jet_type)
+            latents.append([_array(x) for x in (mean, width, mean + width * first, prior)])
+    number = [JET_TYPES[kind] for kind in jets]
+    return Reconstruction(
+        np.repeat(number, [len(truth) for truth in jets.values()]).astype(np.uint8),
+        concatenate(list(jets.values())),
+        concatenate(made),
+        Latent(*map(np.concatenate, zip(*latents, strict=True))),
+    )
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
+    return values.float().cpu().numpy()
+
+
+@dataclass
+class Quantities:
+    """What is compared, jet by jet.
+
+    Attributes
+    ----------
+    mass : [n] float64
+        Of the kept particles, over the full jet's pT (the M of W1M).
+    pt : [n] float64
+        Of the full jet [GeV]; the reconstructed one comes from the jet head.
+    multiplicity : [n] float64
+        Kept particles.
+    """
+
+    mass: NDArray[np.float64]
+    pt: NDArray[np.float64]
+    multiplicity: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, jets: Jets) -> Quantities:
+        """The quantities of jets."""
+        return cls(
+            relative_mass(jets.particle_features),
+            jets.jet_features[:, 0].astype(np.float64),
+            jets.multiplicity.astype(np.float64),
+        )
+
+
+def figures(reconstruction: Reconstruction) -> dict[str, Any]:
+    """How good the reconstruction is, in numbers.
+
+    Returns
+    -------
+    dict
+        ``kl`` [nats], summed over the latent dimensions, and ``active_units`` of all jets together;
+        ``types``, by jet type: ``jets``; ``w1_mass``, 1-Wasserstein distance of the kept
+        particles' mass over the jet's pT; ``multiplicity_mae``, mean absolute difference of the
+        numbers of particles; ``correlation`` (Pearson's) of ``mass``, ``pt`` and ``multiplicity``
+        between jet and reconstruction, None where one of the two does not vary.
+    """
+    latent = reconstruction.latent
+    types = {}
+    for kind, number in JET_TYPES.items():
+        rows = np.flatnonzero(reconstruction.jet_type == number)
+        if len(rows) == 0:
+            continue
+        true = Quantities.of(reconstruction.true[rows])
+        made = Quantities.of(reconstruction.reconstructed[rows])
+        pairs = {f.name: (getattr(true, f.name), getattr(made, f.name)) for f in fields(true)}
+        types[kind] = {
+            "jets": len(rows),
+            "w1_mass": w1(true.mass, made.mass),
+            "multiplicity_mae": float(np.abs(true.multiplicity - made.multiplicity).mean()),
+            "correlation": {name: correlation(*pair) for name, pair in pairs.items()},
+        }
+    return {
+        "kl": float(latent.kl().sum()),
+        "active_units": int(latent.active().sum()),
+        "types": types,
+    }
+
+
+def w1(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """1-Wasserstein distance of two samples of one size (scipy's takes a second to import)."""
+    return float(np.abs(np.sort(a) - np.sort(b)).mean())
+
+
+def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+    """Pearson's correlation, None where one of the two does not vary."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(np.corrcoef(a, b)[0, 1])

@@ -1,0 +1,90 @@
+import h5py
+import numpy as np
+import pytest
+
+from hypervae.errors import InputError
+from hypervae.plotting.arrays import SAMPLES, read_arrays
+from hypervae.plotting.observables import PANELS
+
+
+def test_everything_is_read(write_arrays):
+    read = read_arrays(write_arrays())
+    assert [len(read.samples[name]) for name in SAMPLES] == [300, 400, 200]
+    for sample in read.samples.values():
+        assert set(sample.values) == set(PANELS)
+        assert len(sample.jet_of("ptrel")) == sample.values["multiplicity"].sum()
+        np.testing.assert_array_equal(sample.jet_of("mass"), np.arange(len(sample)))
+    assert read.correlators.mean["generated"].shape == (3, 10)  # without underflow and overflow
+    assert read.results["jet_type"] == "g"
+
+
+def test_what_was_not_computed_is_left_out(write_arrays):
+    path = write_arrays()
+    with h5py.File(path, "a") as file:
+        del file["train"], file["correlators"], file["test/tau1"]
+    read = read_arrays(path)
+    assert set(read.samples) == {"test", "generated"}
+    assert read.correlators is None
+    assert "tau1" not in read.samples["test"].values
+
+
+def replace(file, name, values):
+    del file[name]
+    file[name] = values
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: replace(file, "test/ptrel", [0.1]), "test/ptrel: found 1 values"),
+        (lambda file: replace(file, "test/mass", [0.1]), "test/mass: found 1 values"),
+        (lambda file: file.__delitem__("test/multiplicity"), "test/multiplicity: found no such"),
+        (lambda file: file.__delitem__("generated"), "generated/multiplicity: found no such"),
+        (
+            lambda file: replace(file, "generated/multiplicity", np.full(200, np.nan)),
+            "generated/multiplicity: found NaN",
+        ),
+        (
+            lambda file: replace(file, "correlators/test/ratio", np.ones((2, 12))),
+            r"correlators/test/ratio: found \(2, 10\)",
+        ),
+        (lambda file: file.__delitem__("correlators/test/error"), "correlators: found"),
+        (lambda file: file.attrs.__delitem__("results"), "attribute results"),
+        (lambda file: file.attrs.__setitem__("results", "{}"), "attribute results"),
+        (lambda file: file.attrs.__setitem__("results", "[]"), "attribute results"),
+    ],
+)
+def test_broken_arrays_are_named(change, message, write_arrays):
+    path = write_arrays()
+    with h5py.File(path, "a") as file:
+        change(file)
+    with pytest.raises(InputError, match=message):
+        read_arrays(path)
+
+
+def test_the_layout_is_that_of_the_evaluation(tmp_path):
+    """What `hypervae evaluate` writes is what the figures read."""
+    from hypervae.config import resolve_section
+    from hypervae.data.shard import write_shard
+    from hypervae.evaluation.arrays import write_arrays
+    from hypervae.evaluation.evaluate import evaluate
+    from hypervae.plotting.evaluation import FIGURES, plot_evaluation
+    from tests.unit.toys import toy_jets
+
+    split = {"seed": 1, "fractions": [0.5, 0.1, 0.4]}
+    write_shard(tmp_path / "real.h5", toy_jets(200, 1), source="toy")
+    write_shard(tmp_path / "made.h5", toy_jets(60, 2), source="toy")
+    metrics = {"metrics": ["observables", "substructure", "correlators"], "split": split}
+    config = resolve_section("evaluate", metrics)
+    found = evaluate(tmp_path / "made.h5", [tmp_path / "real.h5"], config, jet_type="g")
+    write_arrays(tmp_path / "arrays.h5", found)
+    read = read_arrays(tmp_path / "arrays.h5")
+    for name, sample in read.samples.items():
+        assert set(sample.values) == set(PANELS)
+        assert len(sample) == found.results["sizes"][name]
+        np.testing.assert_allclose(
+            read.correlators.mean[name], found.compared[name].correlators.mean()[:, 1:-1]
+        )
+    plot_evaluation(tmp_path / "arrays.h5", tmp_path / "f", resolve_section("plot", {"dpi": 20}))
+    names = {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")}
+    assert {path.name for path in (tmp_path / "f").iterdir()} == names
