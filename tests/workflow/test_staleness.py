@@ -110,7 +110,7 @@ def test_another_shard_leaves_the_old_ones(finished):
     [
         ("evaluation/metrics.py", "from __future__", "# a comment\nfrom __future__", {}),
         ("model/losses/sums.py", '"""Consistency', '"""The consistency', {}),
-        ("evaluation/metrics.py", "import numpy as np", "import numpy as np\n\nX = 1", EVALUATE),
+        ("evaluation/metrics.py", "class Unavailable", "X = 1\n\n\nclass Unavailable", EVALUATE),
         ("model/losses/sums.py", "_SUM_WIDTHS = (0.1,", "_SUM_WIDTHS = (0.2,", TRAIN),
         ("reconstruction/reconstruct.py", "_BATCH = 256", "_BATCH = 128", RECONSTRUCT),
         ("correlators/kernel.py", "_LANES = 16", "_LANES = 32", CORRELATORS),
