@@ -65,6 +65,6 @@ def test_simulated_top_jets_are_like_real_ones_and_renormalized_ones_are_not():
     found = fpnd(jets, "t", seed=1)
     assert found.value < 0.3
     # A known trap: ptrel over the sum of the kept particles' instead of over the full jet's pT.
-    particles = jets.particle_features[:500].copy()
+    particles = jets.particle_features.copy()
     particles[..., 2] /= particles[..., 2].sum(axis=1, keepdims=True)
-    assert fpnd(changed(jets[:500], particles), "t", seed=1).value > 10 * found.value
+    assert fpnd(changed(jets, particles), "t", seed=1).value > 10 * found.value
