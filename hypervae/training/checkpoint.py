@@ -134,8 +134,10 @@ def read_checkpoint(path: str | os.PathLike[str], name: str | None = None) -> di
     Raises
     ------
     InputError
-        If the file is damaged, or belongs to a run with another fingerprint than `name`.
+        If the file is missing or damaged, or belongs to a run with another fingerprint than `name`.
     """
+    if not os.path.exists(path):
+        raise InputError(path, "file", found="no such file", expected="a checkpoint")
     try:
         # torch does not compare the checksums of the archive: a flipped bit would go unseen
         with zipfile.ZipFile(path) as archive:

@@ -130,6 +130,8 @@ def train(
         output_dir = Path(output_dir)
         write_history(output_dir / HISTORY, trainer.history)
         trained.save(output_dir, normalization, about)
+        best, last = about["best_epoch"], len(trainer.history)
+        trainer.say(f"{output_dir}: the weights of epoch {best}, the best of {last}")
     return trained
 
 

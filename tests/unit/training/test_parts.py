@@ -112,6 +112,11 @@ DAMAGE = {
 }
 
 
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"gone\.ckpt: file: found no such file"):
+        read_checkpoint(tmp_path / "gone.ckpt")
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_corrupt_last_checkpoint_falls_back_to_the_one_before(checkpoints, damage, capsys):
     last = checkpoints.directory / LAST

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import math
 import os
 import random
@@ -326,6 +327,7 @@ def test_a_run_can_be_watched(run, stop_at, tmp_path, monkeypatch):
     lines = (folder / "train.log").read_text().splitlines()
     assert sum("epoch 2/3: loss" in line for line in lines) == 1
     assert any("resuming after epoch 1, step 2" in line for line in lines)
+    assert re.search(r"the weights of epoch [123], the best of 3$", lines[-1])
     about = json.loads((folder / "run.json").read_text())
     assert about["config"]["precision"] == "32-true"
     assert about["config"]["model"]["hyperedge_encoder"] != "auto"
