@@ -1,9 +1,9 @@
 import csv
 import json
-import re
 import math
 import os
 import random
+import re
 import signal
 from dataclasses import replace
 
