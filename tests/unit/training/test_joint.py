@@ -13,6 +13,9 @@ from hypervae.training.run import train
 from tests.unit.chain import CORRELATORS, SLOTS
 from tests.unit.toys import toy_jets
 
+# One model for all: elsewhere each of two processes would train it.
+pytestmark = pytest.mark.xdist_group("joint")
+
 # Particles of each type: unlike in the data, so that a swapped label cannot hide.
 PARTICLES = {"q": 3, "g": 10, "t": 7}
 
