@@ -86,7 +86,7 @@ def test_killed_training_goes_on_from_its_checkpoint(cluster, shared_project, ho
         return next((job for job in jobs if job.state == "RUNNING"), None)
 
     def checkpoint():
-        return any(path.is_file() for path in (project / "checkpoints").rglob("*"))
+        return any((project / "checkpoints").rglob("*.ckpt"))
 
     job = wait_until(training, 240, "a running training job")
     wait_until(checkpoint, 60, "a checkpoint")
