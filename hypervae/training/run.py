@@ -233,4 +233,7 @@ def _resume(
             found=f"the state of another model or optimizer ({type(error).__name__})",
             expected="that of a run with the same model section, optimizer and jet types",
         ) from error
-    trainer.say(f"resuming after epoch {trainer.epoch}, step {trainer.step_in_epoch}")
+    if trainer.epoch >= trainer.config["epochs"]:
+        trainer.say(f"all {trainer.epoch} epochs were trained before")
+    else:
+        trainer.say(f"resuming after epoch {trainer.epoch}, step {trainer.step_in_epoch}")

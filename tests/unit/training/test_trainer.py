@@ -152,12 +152,13 @@ def test_a_corrupt_last_checkpoint_costs_only_the_work_since_the_one_before(
     assert_equal_runs("whole", "parts", tmp_path)
 
 
-def test_a_finished_run_is_not_trained_again(run, tmp_path, monkeypatch):
+def test_a_finished_run_is_not_trained_again(run, tmp_path, monkeypatch, capsys):
     run("one")
 
     steps = taken_steps(monkeypatch)
     run("other")
     assert steps == []
+    assert "all 2 epochs were trained before" in "".join(capsys.readouterr())
     assert_equal_runs("one", "other", tmp_path)
 
 
