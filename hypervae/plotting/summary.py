@@ -19,7 +19,7 @@ from matplotlib.ticker import NullFormatter
 from hypervae.errors import InputError
 from hypervae.io import read_list, write_text
 from hypervae.plotting.metrics import columns, in_floors, label
-from hypervae.plotting.style import COLOURS, MARKERS, figure_style, save
+from hypervae.plotting.style import COLOURS, JET_NAMES, MARKERS, figure_style, save
 from hypervae.plotting.table import html_table, table_rows, write_table
 
 _TITLES = {
@@ -105,18 +105,25 @@ def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
         Line2D([], [], marker="$←$", markersize=9, label="0 or less, or off the axis", **grey),
         Line2D([], [], marker="x", label="unavailable", **grey),
     ]
-    figure.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=min(len(handles), 3 * max(len(groups), 1)),
-    )
+    labels = [handle.get_label() for handle in handles]
+    ncols = _legend_columns(labels, figure.get_figwidth())
+    figure.legend(handles=handles, loc="outside upper center", ncols=ncols)
     figure.supxlabel("distance from the ideal / that of the truth floor  (1: as good as real jets)")
     return figure
 
 
 def _name(result: Mapping[str, Any]) -> str:
-    model = result.get("model")
-    return f"{model}, {result['jet_type']}" if model else result["jet_type"]
+    model, jets = result.get("model"), f"{JET_NAMES[result['jet_type']]} jets"
+    return f"{model}: {jets}" if model else jets
+
+
+def _legend_columns(labels: list[str], width: float) -> int:
+    """The most columns in which labels fit a width [inches]; legends fill column by column."""
+    for ncols in range(len(labels), 1, -1):
+        longest = (max(map(len, part)) for part in np.array_split(np.array(labels), ncols))
+        if sum(0.08 * length + 0.7 for length in longest) <= width:
+            return ncols
+    return 1
 
 
 def _looks(n: int) -> list[tuple[str, str]]:

@@ -165,6 +165,19 @@ def test_numbers_that_are_not_finite_count_as_unavailable(tmp_path):
     assert "w1m" not in read["metrics"]
 
 
+@pytest.mark.parametrize("model", ["m", "a-model-with-a-rather-long-name"])
+@pytest.mark.parametrize("types", ["g", "gqtwz"])
+def test_the_legend_stays_on_the_page(draw, model, types):
+    read = [results(kind, f"{model}{i}") for i in range(2) for kind in types]
+    figure = draw(read)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert legend.get_texts()[0].get_text() == f"{model}0: gluon jets"
+    place = legend.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+    assert place.x0 >= 0.0
+    assert place.x1 <= figure.get_figwidth()
+
+
 def test_results_without_metrics_are_drawn(draw):
     empty = results() | {"metrics": {}, "unavailable": {}}
     draw([empty]).savefig("/dev/null", format="png")
