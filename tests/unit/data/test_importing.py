@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 
 from hypervae.cli import cli
 from hypervae.data import importing
-from hypervae.data.importing import import_shard
+from hypervae.data.importing import import_shard, load_graphs
 from hypervae.data.jets import JET_TYPES
 from hypervae.data.shard import ShardReader, write_shard
 from hypervae.errors import InputError
@@ -180,6 +180,29 @@ def test_legacy_files_are_read(tmp_path):
     jets = make_jets(3)
     torch.save(graphs_of(jets), tmp_path / "a.pt", _use_new_zipfile_serialization=False)
     assert_same(imported(tmp_path / "a.pt")[0], jets)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_damaged_files_end_in_a_named_error(tmp_path, legacy):
+    """Changed bytes and lost ends; some changes leave the file readable."""
+    path = tmp_path / "a.pt"
+    torch.save(graphs_of(make_jets(2)), path, _use_new_zipfile_serialization=not legacy)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(1)
+    refused = []
+    for _ in range(150):
+        content = bytearray(
+            whole[: rng.integers(1, len(whole) + 1)] if rng.random() < 0.3 else whole
+        )
+        for place in rng.integers(len(content), size=rng.choice([1, 5, 20])):
+            content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            load_graphs(path)
+        except InputError as error:
+            refused.append(str(error))
+    assert len(refused) > 50
+    assert all(text.startswith(str(path)) for text in refused)
 
 
 def test_files_that_hold_no_graphs(tmp_path):
