@@ -77,8 +77,10 @@ def export_graphs(
     }
     if decoded is not None:
         metadata |= decoded.metadata
-    with atomic_path(output) as temporary:
-        torch.save({"graphs": graphs, "metadata": metadata}, temporary)
+    # An open file: of a path torch would write the name into the archive, and a full disk would be
+    # a RuntimeError.
+    with atomic_path(output) as temporary, open(temporary, "wb") as file:
+        torch.save({"graphs": graphs, "metadata": metadata}, file)
     return len(graphs)
 
 

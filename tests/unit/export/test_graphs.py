@@ -66,6 +66,11 @@ def test_what_is_exported_is_imported_again(exported, tmp_path):
     np.testing.assert_allclose(back.particle_features, jets.particle_features, atol=1e-5)
 
 
+def test_two_exports_are_the_same_file_byte_by_byte(exported, chain, tmp_path):
+    export_graphs(chain.shards[2], tmp_path / "again.pt")
+    assert (tmp_path / "again.pt").read_bytes() == exported[0].read_bytes()
+
+
 def test_a_mixed_file_is_exported_and_imported_type_by_type(model, chain, tmp_path):
     model.float().save(tmp_path / "model", chain.normalization)
     mix = {"mix": {"q": 1, "g": 1}}
