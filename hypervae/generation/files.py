@@ -123,7 +123,8 @@ class TypedReader(ShardReader):
         if self.jet_type is not None:
             rows = len(range(start, min(stop, self.n_jets)))
             return np.full(rows, JET_TYPES[self.jet_type], dtype=np.uint8)
-        types = self._types[start:stop]
+        with self._readable(slice(start, stop)):
+            types = self._types[start:stop]
         known = np.isin(types, list(JET_TYPES.values()))
         if not known.all():
             row = int(np.flatnonzero(~known)[0])

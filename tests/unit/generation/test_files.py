@@ -60,6 +60,19 @@ def test_a_mix_without_its_types_or_with_others_is_refused(mixed):
         TypedReader(path)
 
 
+def test_types_that_cannot_be_read_are_named(mixed):
+    path, types = mixed
+    with h5py.File(path, "r+") as file:
+        del file["jet_type"]
+        stored = file.create_dataset("jet_type", data=types, chunks=(20,), compression="gzip")
+        place = stored.id.get_chunk_info(0).byte_offset
+    with open(path, "r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * 8)
+    with TypedReader(path) as reader, pytest.raises(InputError, match=r"mixed\.h5: rows 5 to 10"):
+        reader.types(5, 10)
+
+
 def test_a_writer_that_fails_leaves_nothing(tmp_path):
     jets = small_jets(5)
     jets.particle_features[3, 0, 0] = np.nan
