@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,10 +119,12 @@ def evaluate(
         "model": model or made.model,
         "generated": {"read": made.read, **made.broken},
         "sizes": {name: len(sample) for name, sample in samples.items()} | {"compared": compared},
-        "protocol": _protocol(config, list(groups), compared, made),
+        "protocol": _protocol(
+            config, list(groups), compared, made, {entry["group"] for entry in metrics.values()}
+        ),
         "metrics": metrics,
         "unavailable": unavailable,
-        "versions": software_versions(("numpy", "scipy", "jetnet", "energyflow", "fastjet")),
+        "versions": software_versions(("numpy", "scipy", "jetnet", "fastjet", "POT", "torch")),
     }
     return Evaluation(results, samples, same, edges)
 
@@ -175,11 +177,16 @@ def _entry(group: str, about: Metric, value: Measured, floor: Measured) -> dict[
 
 
 def _protocol(
-    config: Mapping[str, Any], groups: Sequence[str], compared: int, made: Generated
+    config: Mapping[str, Any],
+    groups: Sequence[str],
+    compared: int,
+    made: Generated,
+    computed: Set[str],
 ) -> dict[str, Any]:
-    """What was asked for and what was done."""
+    """What was asked for and what was done, the latter of the groups that were computed."""
     asked = {name: GROUPS[name].jets(config) for name in groups if GROUPS[name].jets}
-    short = {name: jets for name, jets in asked.items() if jets > compared}
+    used = {name: min(jets, compared) for name, jets in asked.items() if name in computed}
+    short = {name: asked[name] for name, jets in used.items() if jets < asked[name]}
     notes = [
         f"{', '.join(names)}: {compared} jets instead of {jets} and batches smaller in proportion, "
         "since no more were at hand in each of the three samples; the truth floor was computed "
@@ -192,7 +199,7 @@ def _protocol(
         "seed": config["seed"],
         "metrics": list(groups),
         "jets_asked": asked,
-        "jets_used": {name: min(jets, compared) for name, jets in asked.items()},
+        "jets_used": used,
         "w1_batches": config["w1_batches"],
         "bootstrap_replicas": distance.REPLICAS,
         "fpnd_replicas": fpnd.REPLICAS,

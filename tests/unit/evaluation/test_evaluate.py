@@ -131,6 +131,11 @@ def test_what_cannot_be_computed_is_said(files):
     assert list(results["metrics"]) == ["w1_mass"]
     assert set(results["unavailable"]) == {"fpd", "auc"}
     assert "30 jets a side" in results["unavailable"]["fpd"]
+    # Nor is it said of FPD with how many jets it was computed.
+    assert results["protocol"]["jets_asked"] == {"fpd": 50_000}
+    assert results["protocol"]["jets_used"] == {}
+    assert not results["protocol"]["reduced"]
+    assert results["protocol"]["notes"] == []
     json.dumps(results, allow_nan=False)
 
 
@@ -171,6 +176,7 @@ def test_particle_slots_of_both_sides_may_differ(files):
     ]
     assert found[0]["w1m"] == found[1]["w1m"]
     assert found[0]["w1_e2c"] == found[1]["w1_e2c"]
+    assert found[0]["auc"]["value"] == pytest.approx(found[1]["auc"]["value"], abs=0.01)
 
 
 def test_jets_of_one_particle_are_evaluated(files):

@@ -47,7 +47,7 @@ def test_w1efp_agrees_with_jetnet_on_the_same_draws():
 
 
 def test_w1m_is_of_the_kept_particles_mass():
-    # jetnet's masses, through another package, and our own agree: their W1 over all jets too.
+    # jetnet's masses, through another package, and our own agree.
     from jetnet.utils import jet_features
 
     jets = toy_jets(100)
