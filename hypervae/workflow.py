@@ -57,6 +57,12 @@ class Plan:
         """Each model with each of its jet types."""
         return [(model, kind) for model in self.models for kind in self.types_of(model)]
 
+    @property
+    def mixed_models(self) -> list[str]:
+        """Models that know all types of the mix; none without a mix."""
+        mix = set(self.config["generate"]["mix"])
+        return [model for model in self.models if mix and mix <= set(self.types_of(model))]
+
     def types_of(self, model: str) -> list[str]:
         """Jet types of a model."""
         return self.config["models"][model]["jet_types"]
@@ -121,6 +127,12 @@ class Plan:
         """As `section`, with the settings of one jet type alone."""
         section = json.loads(self.section("simulate"))
         section["pt_hat"] = {jet_type: section["pt_hat"][jet_type]}
+        return json.dumps(section, sort_keys=True)
+
+    def generation(self) -> str:
+        """As `section`, without the mix of types: only the file of several depends on it."""
+        section = json.loads(self.section("generate"))
+        section["mix"] = {}
         return json.dumps(section, sort_keys=True)
 
     def execution_options(self) -> str:

@@ -107,6 +107,14 @@ def test_a_jet_type_is_simulated_with_its_own_settings_alone():
     assert resolved["jet_pt"] == two.config["data"]["simulation"]["jet_pt"]
 
 
+def test_only_the_file_of_several_types_depends_on_their_mix():
+    without, mixed = plan(), plan(generate={"mix": {"g": 1, "q": 3}})
+    assert without.mixed_models == []
+    assert mixed.mixed_models == ["all"]  # the other knows top quarks alone
+    assert json.loads(mixed.section("generate"))["mix"] == {"g": 1, "q": 3}
+    assert mixed.generation() == without.generation() == without.section("generate")
+
+
 def test_how_training_runs_is_options_and_no_section():
     found = plan(train={"execution": {"device": "cpu", "devices": 2, "checkpoint_minutes": 1}})
     assert found.execution_options() == (

@@ -64,15 +64,6 @@ def evaluation_results(wildcards=None):
     )
 
 
-def mixed_results():
-    """Files of several types: of each model that knows all types of `generate.mix`."""
-    mix = set(PLAN.config["generate"]["mix"])
-    models = [
-        model for model in PLAN.models if mix and mix <= set(PLAN.types_of(model))
-    ]
-    return expand("results/generated/{model}/mix.h5", model=models)
-
-
 def all_results():
     figures = [
         f"observables/{model}/{jet_type}/{figure}"
@@ -86,7 +77,7 @@ def all_results():
     ]
     return [
         *evaluation_results(),
-        *mixed_results(),
+        *expand("results/generated/{model}/mix.h5", model=PLAN.mixed_models),
         *expand("results/equivariance/{model}.json", model=PLAN.models),
         *expand("results/plots/{figure}.png", figure=[*figures, "summary"]),
         "results/config.yaml",

@@ -1,5 +1,4 @@
 # Jets from a trained model, in the layout of a shard.
-import json
 
 
 rule generate_jets:
@@ -19,10 +18,7 @@ rule generate_jets:
         mem_mb=growing(2000),
         runtime=120,
     params:
-        # Only the file of several types depends on their mix.
-        config=json.dumps(
-            {**json.loads(PLAN.section("generate")), "mix": {}}, sort_keys=True
-        ),
+        config=PLAN.generation(),
         code=PLAN.code("generate"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
