@@ -113,7 +113,8 @@ def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _name(result: Mapping[str, Any]) -> str:
-    model, jets = result.get("model"), f"{JET_NAMES[result['jet_type']]} jets"
+    model, kind = result.get("model"), result["jet_type"]
+    jets = f"{JET_NAMES.get(kind, kind)} jets"
     return f"{model}: {jets}" if model else jets
 
 

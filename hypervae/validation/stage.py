@@ -134,7 +134,7 @@ def measure_equivariance(
         model, jets, jet_type, transformations=config["transformations"], seed=config["seed"]
     )
     results = {
-        "model": Path(model_dir).name,
+        "model": Path(model_dir).resolve().name,
         "figures": figures,
         "bounds": {key: bound_of(key) for key in _ROWS if bound_of(key) is not None},
         "complaints": complaints,

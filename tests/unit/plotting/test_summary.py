@@ -178,6 +178,11 @@ def test_the_legend_stays_on_the_page(draw, model, types):
     assert place.x1 <= figure.get_figwidth()
 
 
+def test_a_type_without_a_name_is_called_by_its_letter(draw):
+    (legend,) = draw([results("x", "m")]).legends
+    assert legend.get_texts()[0].get_text() == "m: x jets"
+
+
 def test_results_without_metrics_are_drawn(draw):
     empty = results() | {"metrics": {}, "unavailable": {}}
     draw([empty]).savefig("/dev/null", format="png")

@@ -277,11 +277,12 @@ def test_held_out_jets_are_test_jets_of_every_type(chain, normalization):
         held_out_jets(HyperVAE(normalization, ["q"], MODEL), chain.shards, 10)
 
 
-def test_the_command_writes_figures_and_a_table(chain, normalization, tmp_path):
+def test_the_command_writes_figures_and_a_table(chain, normalization, tmp_path, monkeypatch):
     torch.manual_seed(3)
     HyperVAE(normalization, ["g", "q"], MODEL).save(tmp_path / "gq", chain.normalization)
     (tmp_path / "list.txt").write_text("".join(f"{path}\n" for path in chain.shards))
-    arguments = ["equivariance", "--model", tmp_path / "gq", "--shards", tmp_path / "list.txt"]
+    monkeypatch.chdir(tmp_path / "gq")
+    arguments = ["equivariance", "--model", ".", "--shards", tmp_path / "list.txt"]
     arguments += ["--output", tmp_path / "out.json", "--table", tmp_path / "out.html"]
     arguments += ["--jets", 6, "--transformations", 2, "--threads", 1]
     done = CliRunner().invoke(cli, [str(a) for a in arguments], catch_exceptions=False)
