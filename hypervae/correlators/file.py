@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.stage import Sums
-from hypervae.data.shard import open_h5
+from hypervae.data.shard import naming_damage, open_h5
 from hypervae.errors import InputError
 
 
@@ -38,7 +38,8 @@ class CorrelatorReader:
         self.path = Path(path)
         self._file = open_h5(self.path)
         try:
-            self._check()
+            with naming_damage(self.path):
+                self._check()
         except BaseException:
             self._file.close()
             raise
@@ -52,7 +53,7 @@ class CorrelatorReader:
             )
         for name in ("pair_bins", "edges", "all"):
             if name not in self._file:
-                present = ", ".join(sorted(self._file)) or "nothing"
+                present = ", ".join(sorted(map(str, self._file))) or "nothing"
                 raise InputError(self.path, name, found=present, expected=f"an entry {name!r}")
         for name in ("n_jets", "max_particles", "settings", "content", "jet_type"):
             if name not in attributes:
@@ -86,25 +87,18 @@ class CorrelatorReader:
     @property
     def edges(self) -> NDArray[np.float64]:
         """[bins + 1] edges of the R_L bins."""
-        return self._file["edges"][()]
+        with naming_damage(self.path, "edges"):
+            return self._file["edges"][()]
 
     def sums(self, split: str = "train") -> Sums | None:
         """Sums over the jets of a split, ``train`` or ``all``; None without jets."""
         if split not in self._file:
             return None
-        try:
+        with naming_damage(self.path, split):
             return Sums.read(self._file[split])
-        except (KeyError, OSError) as error:
-            raise InputError(
-                self.path, split, found=f"unreadable sums ({error})", expected="a whole file"
-            ) from error
 
     def pair_bins(self, start: int = 0, stop: int | None = None) -> NDArray[np.unsignedinteger]:
         """[stop - start, P (P - 1) / 2] pair bins of the jets of rows [start, stop)."""
         rows = slice(start, self.n_jets if stop is None else stop)
-        try:
+        with naming_damage(self.path, "pair_bins"):
             return self._file["pair_bins"][rows]
-        except OSError as error:
-            raise InputError(
-                self.path, "pair_bins", found=f"unreadable data ({error})", expected="a whole file"
-            ) from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -49,6 +49,36 @@ def open_h5(path: str | os.PathLike[str]) -> h5py.File:
         ) from error
 
 
+@contextmanager
+def naming_damage(path: str | os.PathLike[str], field: str = "file") -> Iterator[None]:
+    """Name the file where HDF5 finds only on the way that it is damaged.
+
+    Raises
+    ------
+    InputError
+        In place of the errors that h5py raises for links, attributes and data it cannot read.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            path, field, found=f"unreadable data ({error})", expected="a whole HDF5 file"
+        ) from error
+
+
+@contextmanager
+def reading_h5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """Open an HDF5 file for what is read within the block.
+
+    Raises
+    ------
+    InputError
+        As `open_h5` and `naming_damage`.
+    """
+    with naming_damage(path), open_h5(path) as file:
+        yield file
+
+
 class ShardReader:
     """Read a shard, whole or in chunks; every jet that comes out has been checked.
 
@@ -72,8 +102,9 @@ class ShardReader:
         self.path = Path(path)
         self._file = open_h5(self.path)
         try:
-            self._check_layout()
-            self.attributes: dict[str, Any] = dict(self._file.attrs)
+            with naming_damage(self.path):
+                self._check_layout()
+                self.attributes: dict[str, Any] = dict(self._file.attrs)
             self.jet_type = self._jet_type(jet_type)
         except BaseException:
             self._file.close()
@@ -93,7 +124,7 @@ class ShardReader:
     def _dataset(self, name: str, shape: tuple[int | None, ...], meaning: str) -> h5py.Dataset:
         expected = f"a dataset of shape {meaning}"
         if name not in self._file or not isinstance(self._file[name], h5py.Dataset):
-            present = ", ".join(sorted(self._file)) or "nothing"
+            present = ", ".join(sorted(map(str, self._file))) or "nothing"
             raise InputError(
                 self.path, name, found=f"no such dataset ({present})", expected=expected
             )
@@ -183,18 +214,9 @@ class ShardReader:
             return None
         return self._optional[name][rows].astype(dtype, copy=False)
 
-    @contextmanager
-    def _readable(self, rows: slice) -> Iterator[None]:
+    def _readable(self, rows: slice) -> AbstractContextManager[None]:
         """Turn a failure to read these rows into an `InputError`."""
-        try:
-            yield
-        except OSError as error:
-            raise InputError(
-                self.path,
-                f"rows {rows.start} to {rows.stop}",
-                found=f"unreadable data ({error})",
-                expected="a whole HDF5 file",
-            ) from error
+        return naming_damage(self.path, f"rows {rows.start} to {rows.stop}")
 
     def chunks(self, size: int = 10_000) -> Iterator[Jets]:
         """Read the shard in batches of `size` jets."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import LOWEST_MASS, Jets, check_jets, concatenate, sort_particles
-from hypervae.data.shard import ShardReader, open_h5
+from hypervae.data.shard import ShardReader, reading_h5
 from hypervae.data.split import TEST, TRAIN, split_of
 from hypervae.errors import InputError
 from hypervae.io import read_list
@@ -120,14 +120,9 @@ def read_generated(path: str | os.PathLike[str], jet_type: str | None, max_jets:
     if kind is None:
         raise InputError(path, "jet_type", found="no attribute", expected="one, or --jet-type")
     # ShardReader refuses a file for one NaN, so that the values are read beside it.
-    with open_h5(path) as file:
-        try:
-            particles = file["particle_features"][:max_jets].astype(np.float32, copy=False)
-            features = file["jet_features"][:max_jets].astype(np.float32, copy=False)
-        except OSError as error:
-            raise InputError(
-                path, "jets", found=f"unreadable data ({error})", expected="a whole HDF5 file"
-            ) from error
+    with reading_h5(path) as file:
+        particles = file["particle_features"][:max_jets].astype(np.float32, copy=False)
+        features = file["jet_features"][:max_jets].astype(np.float32, copy=False)
     jets = Jets(particles, features, jet_type=kind)
     reasons = broken_jets(jets)
     broken = {reason: int(rows.sum()) for reason, rows in reasons.items()}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.binning import Binning
-from hypervae.data.shard import open_h5
+from hypervae.data.shard import reading_h5
 from hypervae.errors import InputError
 from hypervae.normalization.scaler import Scaler
 
@@ -77,7 +77,7 @@ class Normalization:
             If it is unreadable, is no normalization file or lacks an entry.
         """
         path = Path(path)
-        with open_h5(path) as file:
+        with reading_h5(path) as file:
             kind = file.attrs.get("kind")
             if kind != "normalization":
                 raise InputError(

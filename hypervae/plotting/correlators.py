@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hypervae.data.shard import open_h5
+from hypervae.data.shard import reading_h5
 from hypervae.errors import InputError
 from hypervae.plotting.style import COLOURS, figure_style, save
 
@@ -93,7 +93,7 @@ def read_correlators(path: str | os.PathLike[str]) -> Correlators:
     InputError
         If one of them is missing or of the wrong size.
     """
-    with open_h5(path) as file:
+    with reading_h5(path) as file:
         single = file.attrs.get("kind") == "correlators"
         group = file["all"] if single else file
         if "edges" not in file or ("enc" if single else "enc/2/sum") not in group:

@@ -10,7 +10,7 @@ import numpy as np
 from hypervae.correlators.file import CorrelatorReader
 from hypervae.data.importing import GRAPH_SUFFIXES
 from hypervae.data.jets import JET_TYPES
-from hypervae.data.shard import ShardReader, open_h5
+from hypervae.data.shard import ShardReader, reading_h5
 from hypervae.errors import InputError
 from hypervae.generation.files import MIXED, TypedReader
 from hypervae.normalization import Normalization
@@ -42,7 +42,7 @@ def validate_file(path: str | os.PathLike[str], jet_type: str | None = None) -> 
         from hypervae.validation.graphs import validate_graphs
 
         return validate_graphs(path)
-    with open_h5(path) as file:
+    with reading_h5(path) as file:
         kind = file.attrs.get("kind", "shard")
     checks = {
         "shard": lambda: _shard(path, jet_type),
@@ -79,7 +79,7 @@ def _shard(path: Path, jet_type: str | None) -> list[str]:
 
 
 def _reader(path: Path, jet_type: str | None) -> ShardReader:
-    with open_h5(path) as file:
+    with reading_h5(path) as file:
         mixed = file.attrs.get("jet_type") == MIXED
     return (TypedReader if mixed else ShardReader)(path, jet_type)
 

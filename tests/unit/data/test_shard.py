@@ -111,6 +111,27 @@ def test_a_truncated_file(shard, tmp_path, kept):
     assert "whole HDF5 file" in error.expected
 
 
+def test_damaged_inner_parts_of_a_whole_file_are_named(shard, tmp_path):
+    """HDF5 opens such files: it finds bad links, attributes and data only when it comes there."""
+    whole = shard.read_bytes()
+    path = tmp_path / "damaged.h5"
+    rng = np.random.default_rng(1)
+    refused = []
+    for _ in range(200):
+        content = bytearray(whole)
+        # the links and attributes stand in the first kilobytes
+        for place in rng.integers(64, 4096, size=10):
+            content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            with ShardReader(path) as reader:
+                reader.read()
+        except InputError as error:
+            refused.append(str(error))
+    assert sum("unreadable data" in text for text in refused) > 10
+    assert all(text.startswith(str(path)) for text in refused)
+
+
 def test_damaged_data_inside_a_whole_file(shard, tmp_path):
     path = tmp_path / "damaged.h5"
     shutil.copy(shard, path)
