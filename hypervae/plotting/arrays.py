@@ -108,7 +108,7 @@ def read_arrays(path: str | os.PathLike[str]) -> Arrays:
 def _read_results(path: str | os.PathLike[str], file: h5py.File) -> dict[str, Any]:
     try:
         results = json.loads(file.attrs["results"])
-        results["metrics"], results["jet_type"]
+        results["metrics"], results["jet_type"], results["sizes"]["compared"]
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(
             path, "attribute results", found=str(error), expected="results as JSON"

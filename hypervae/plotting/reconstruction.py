@@ -47,6 +47,8 @@ _QUANTITIES = {
 }
 _SIDES = ("true", "reconstructed")
 _DATASETS = [f"{side}/{name}" for side in _SIDES for name in ("particle_features", *_QUANTITIES)]
+# The datasets without a row a jet.
+_PER_DIMENSION = ("latent/kl", "latent/active")
 
 
 def read_reconstruction(
@@ -69,21 +71,31 @@ def read_reconstruction(
     Raises
     ------
     InputError
-        If a dataset or an attribute is missing.
+        If a dataset or an attribute is missing, datasets with a row a jet differ in length, or a
+        jet type has no figures.
     """
     expected = "the file that hypervae reconstruct writes"
     with open_h5(path) as file:
         for name in ("jet_type", *names):
             if name not in file:
                 raise InputError(path, name, found="no such dataset", expected=expected)
+        arrays = {name: file[name][()] for name in ("jet_type", *names)}
         try:
             about = {
                 "model": str(file.attrs["model"]),
                 "figures": json.loads(file.attrs["figures"]),
             }
-        except (KeyError, ValueError) as error:
+            for kind in types_in(arrays["jet_type"]):
+                about["figures"]["types"][kind]
+        except (KeyError, ValueError, TypeError) as error:
             raise InputError(path, "attributes", found=str(error), expected=expected) from error
-        return {name: file[name][()] for name in ("jet_type", *names)}, about
+    rows = len(arrays["jet_type"])
+    for name, values in arrays.items():
+        if name not in _PER_DIMENSION and len(values) != rows:
+            raise InputError(
+                path, name, found=f"{len(values)} rows", expected=f"{rows}, as jet_type has"
+            )
+    return arrays, about
 
 
 def types_in(jet_type: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:

@@ -52,6 +52,10 @@ def replace(file, name, values):
         (lambda file: file.attrs.__delitem__("results"), "attribute results"),
         (lambda file: file.attrs.__setitem__("results", "{}"), "attribute results"),
         (lambda file: file.attrs.__setitem__("results", "[]"), "attribute results"),
+        (
+            lambda file: file.attrs.__setitem__("results", '{"metrics": {}, "jet_type": "g"}'),
+            "attribute results: found 'sizes'",
+        ),
     ],
 )
 def test_broken_arrays_are_named(change, message, write_arrays):

@@ -208,11 +208,23 @@ def test_a_missing_dataset_is_named(name, message, write, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_attributes_are_named(write, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "name"), [("latent", "latent/prior"), ("reconstruction", "reconstructed/pt")]
+)
+def test_a_dataset_of_other_jets_is_named(kind, name, write, tmp_path):
+    done = call(kind, write(**{name: np.ones((59, 5))}), tmp_path / "out")
+    assert isinstance(done.exception, InputError)
+    assert f"{name}: found 59 rows, expected 60, as jet_type has" in str(done.exception)
+
+
+@pytest.mark.parametrize("figures", [None, "{", "[]", "{}", '{"types": {"q": {}}}'])
+def test_missing_attributes_are_named(figures, write, tmp_path):
     path = write()
     with h5py.File(path, "a") as file:
         del file.attrs["figures"]
-    done = call("latent", path, tmp_path / "out")
+        if figures is not None:
+            file.attrs["figures"] = figures
+    done = call("reconstruction", path, tmp_path / "out")
     assert isinstance(done.exception, InputError)
     assert "in.h5: attributes" in str(done.exception)
 
