@@ -5,7 +5,13 @@ import pytest
 
 from hypervae.data.jets import concatenate
 from hypervae.evaluation import correlators
-from hypervae.evaluation.correlators import BINNING, ORDERS, compare_correlators, correlator_sums
+from hypervae.evaluation.correlators import (
+    BINNING,
+    ORDERS,
+    CorrelatorSums,
+    compare_correlators,
+    correlator_sums,
+)
 from tests.unit.evaluation.jets import pairs, stretched, top_jets
 from tests.unit.toys import toy_jets
 
@@ -91,6 +97,22 @@ def test_the_fraction_of_soft_jets_is_a_deviation_and_no_shift():
     alone = compare(single, full)
     assert all(np.isfinite(measured).all() for measured in alone.values())
     assert alone["deviation_e2c"].value == pytest.approx(1.0)
+
+
+def test_the_reference_weights_the_deviation_of_the_ratio():
+    def sums(e2c, e3c):
+        total = np.zeros((1, len(ORDERS), BINNING.size))
+        total[0, 0, 10:12], total[0, 1, 10:12] = e2c, e3c
+        return CorrelatorSums(np.ones(1), total, total**2, total * total[:, :1])
+
+    # E3C/E2C is half as much again in one bin, with half of the reference's E2C, a quarter of ours.
+    found = compare_correlators(
+        sums([1.0, 3.0], [1.5, 3.0]),
+        sums([2.0, 2.0], [2.0, 2.0]),
+        generator=np.random.default_rng(1),
+        replicas=2,
+    )
+    assert found["deviation_e3c_e2c"].value == pytest.approx(0.25)
 
 
 def test_deviation_of_the_ratio():

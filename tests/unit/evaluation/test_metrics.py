@@ -6,6 +6,7 @@ import pytest
 from hypervae.config import resolve_section
 from hypervae.config.schema import load_schema
 from hypervae.errors import ConfigError
+from hypervae.evaluation import coverage, fpnd
 from hypervae.evaluation.comparison import Comparison, Side
 from hypervae.evaluation.distance import bin_edges
 from hypervae.evaluation.efp import efps
@@ -64,6 +65,22 @@ class TestRegistry:
             found = measure(*jets, groups=[name])
             assert set(found) == set(GROUPS[name].metrics)
             assert all(np.isfinite(measured).all() for measured in found.values()), name
+
+    def test_the_slow_groups_too_and_of_no_more_jets_than_there_are(self, monkeypatch):
+        original, drawn = coverage.coverage, []
+
+        def spy(jets, reference, **protocol):
+            drawn.append(protocol["samples"])
+            return original(jets, reference, **protocol)
+
+        monkeypatch.setattr(coverage, "coverage", spy)
+        monkeypatch.setattr(fpnd, "REPLICAS", 2)
+        jets = toy_jets(20, 1, "t"), toy_jets(20, 2, "t")
+        for name in ("coverage", "fpnd"):
+            found = measure(*jets, groups=[name])
+            assert set(found) == set(GROUPS[name].metrics)
+            assert all(np.isfinite(measured).all() for measured in found.values()), name
+        assert drawn == [20]
 
     def test_what_higher_values_mean(self):
         better = {
