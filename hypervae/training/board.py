@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ _TAGS = {
     "learning_rate": "epoch/learning_rate",
     "gradient_norm": "epoch/gradient_norm",
     "skipped": "epoch/skipped_steps",
+    "active_units": "latent/active_units",
     "jets_per_s": "epoch/jets_per_s",
     "peak_gpu_memory_mb": "memory/peak_gpu_mb",
 }
@@ -53,12 +53,7 @@ class Board:
     def __enter__(self) -> Board:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def step(
@@ -68,7 +63,6 @@ class Board:
         *,
         learning_rate: float,
         gradient_norm: float,
-        jets_per_s: float | None = None,
     ) -> None:
         """Write the numbers of one optimizer step.
 
@@ -78,15 +72,12 @@ class Board:
         terms : mapping of str to float
             Terms of the loss.
         learning_rate, gradient_norm : float
-        jets_per_s : float, optional
         """
         values = {f"step_loss/{name}": value for name, value in terms.items()}
         values |= {"step/learning_rate": learning_rate, "step/gradient_norm": gradient_norm}
-        self._scalars(values | {"step/jets_per_s": jets_per_s}, step)
+        self._scalars(values, step)
 
-    def epoch(
-        self, step: int, row: Mapping[str, Any], kl_per_dimension: NDArray, active_units: int
-    ) -> None:
+    def epoch(self, step: int, row: Mapping[str, Any], kl_per_dimension: NDArray) -> None:
         """Write the numbers of one epoch.
 
         Parameters
@@ -97,9 +88,8 @@ class Board:
             A row of the history; empty cells are None.
         kl_per_dimension : [latent_dim]
             Mean over the validation jets [nats].
-        active_units : int
         """
-        values: dict[str, float | None] = {"latent/active_units": active_units}
+        values: dict[str, float | None] = {}
         for column, value in row.items():
             prefix = next((side for side in _LOSSES if column.startswith(side)), None)
             if column in _TAGS:

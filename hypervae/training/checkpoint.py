@@ -71,7 +71,7 @@ class Checkpoints:
 
     def clean(self) -> None:
         """Remove what a save that was killed left behind; for the one writer alone."""
-        for left in self.directory.glob(".last.*.ckpt"):
+        for left in self.directory.glob(".*.ckpt"):
             left.unlink()
 
     def save(self, state: Mapping[str, Any], *names: str) -> None:
@@ -124,7 +124,8 @@ class Checkpoints:
                 try:
                     return read_checkpoint(path, self.fingerprint)
                 except InputError as error:
-                    print(f"hypervae: warning: {error}; trying the one before", file=sys.stderr)
+                    then = "trying the one before" if name == LAST else "no other is left"
+                    print(f"hypervae: warning: {error}; {then}", file=sys.stderr)
         return None
 
 

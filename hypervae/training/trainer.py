@@ -13,6 +13,7 @@ from lightning.fabric import Fabric
 
 from hypervae.errors import HyperVAEError
 from hypervae.model import HyperVAE
+from hypervae.model.losses import TERMS
 from hypervae.training.board import Board
 from hypervae.training.checkpoint import Checkpoints
 from hypervae.training.history import MeanOfTerms
@@ -114,7 +115,9 @@ class Trainer:
         self.optimization.restore(state)
         torch.set_rng_state(state["rng"])
         self.epoch = state["epoch"]
-        self.step_in_epoch = state["step_in_epoch"] * state["jets_per_step"] // self.jets_per_step
+        # the last step of an epoch may have been short
+        step = state["step_in_epoch"] * state["jets_per_step"] // self.jets_per_step
+        self.step_in_epoch = min(step, self.steps_per_epoch)
         self.skipped, self.skipped_in_a_row = state["skipped"], state["skipped_in_a_row"]
         self.seconds = state["seconds"]
         self.running = MeanOfTerms(state["running"])
@@ -129,7 +132,7 @@ class Trainer:
         Interrupted
             On SIGTERM, SIGINT or SIGUSR1, after a checkpoint.
         OutOfMemory
-            With advice, after a checkpoint.
+            With advice; after a checkpoint where it was the gradient of a step that did not fit.
         HyperVAEError
             If the loss stays non-finite.
         """
@@ -289,7 +292,7 @@ class Trainer:
             w1m = self._sample(samples, done)
         row = self._row(validated, memory, w1m)
         self.history.append(row)
-        self._board.epoch(self.step, row, validated.latent.kl_per_dimension(), row["active_units"])
+        self._board.epoch(self.step, row, validated.latent.kl_per_dimension())
         names = [f"epoch-{done:04d}"] if self._every("keep_every") else []
         value = row["val_total"] if self.config["monitor"] == "total" else w1m
         if value is not None and value < self.best["value"]:
@@ -320,17 +323,19 @@ class Trainer:
         return w1m if self.fabric.world_size == 1 else self.fabric.broadcast(w1m)
 
     def _row(self, validated: Validated, memory: float | None, w1m: float | None) -> dict[str, Any]:
-        """The epoch's line in the history; empty where there is nothing to say."""
-        train = self.running.means()
-        norm = train.pop("gradient_norm", math.nan)
+        """The epoch's line in the history, with the same columns for every epoch.
+
+        Empty where there is nothing to say; NaN for means of an epoch whose steps were all skipped.
+        """
+        means = self.running.means()
         return {
             "epoch": self.epoch + 1,
             "step": self.step,
             "learning_rate": float(self.optimization.optimizer.param_groups[0]["lr"]),
-            **{f"train_{name}": value for name, value in train.items()},
+            **{f"train_{name}": means.get(name, math.nan) for name in (*TERMS, "total")},
             **{f"val_{name}": value for name, value in validated.terms.items()},
             "val_w1m": w1m,
-            "gradient_norm": norm,
+            "gradient_norm": means.get("gradient_norm", math.nan),
             "skipped": self.skipped,
             "active_units": validated.latent.active_units(),
             "peak_gpu_memory_mb": memory,
@@ -360,7 +365,7 @@ class Trainer:
 def _summary(row: Mapping[str, Any], epochs: int) -> str:
     """An epoch in one line."""
     text = (
-        f"epoch {row['epoch']}/{epochs}: loss {row.get('train_total', math.nan):.4f}, "
+        f"epoch {row['epoch']}/{epochs}: loss {row['train_total']:.4f}, "
         f"validation {row['val_total']:.4f} (particles {row['val_particle']:.3f}, "
         f"KL {row['val_kl']:.2f}, {row['active_units']} active units), "
     )

@@ -47,20 +47,19 @@ def test_steps_are_curves(tmp_path):
     with Board(tmp_path / "board", 0) as board:
         write(board, 1)
         write(board, 2)
-        board.step(3, {"total": 7.0}, learning_rate=0.2, gradient_norm=3.0, jets_per_s=50.0)
+        board.step(3, {"total": 7.0}, learning_rate=0.2, gradient_norm=3.0)
     assert scalars(tmp_path / "board") == {
         "step_loss/total": {"steps": [1, 2, 3], "values": [9.0, 8.0, 7.0]},
         "step_loss/kl": {"steps": [1, 2], "values": [1.0, 1.0]},
         "step/learning_rate": {"steps": [1, 2, 3], "values": [0.1, 0.1, 0.2]},
         "step/gradient_norm": {"steps": [1, 2, 3], "values": [2.0, 2.0, 3.0]},
-        "step/jets_per_s": {"steps": [3], "values": [50.0]},
     }
 
 
 def test_an_epoch_is_its_row_and_the_latent_space(tmp_path):
     with Board(tmp_path, 0) as board:
-        board.epoch(4, ROW, KL, 2)
-        board.epoch(8, {**ROW, "val_w1m": 0.02, "peak_gpu_memory_mb": 812.0}, KL, 3)
+        board.epoch(4, ROW, KL)
+        board.epoch(8, {**ROW, "val_w1m": 0.02, "peak_gpu_memory_mb": 812.0}, KL)
     found = scalars(tmp_path)
     assert {tag: curve["values"][0] for tag, curve in found.items()} == {
         "loss/train/total": 3.0,
@@ -92,14 +91,14 @@ def test_a_killed_attempts_later_points_are_not_shown(tmp_path):
     first = Board(tmp_path, 0)
     for step in range(1, 5):
         write(first, step)
-    first.epoch(4, ROW, KL, 2)
+    first.epoch(4, ROW, KL)
     for step in range(5, 8):
         write(first, step)
     first._writer.flush()  # and never closed: killed
     with Board(tmp_path, 4) as board:
         for step in range(5, 9):
             write(board, step)
-        board.epoch(8, ROW, KL, 2)
+        board.epoch(8, ROW, KL)
         board.figure("samples", plt.figure(), 8)
     found = scalars(tmp_path)
     assert found["step_loss/total"]["steps"] == list(range(1, 9))
@@ -112,7 +111,7 @@ def test_a_run_begun_again_shows_nothing_of_the_former(tmp_path):
     for _ in range(2):
         with Board(tmp_path, 0) as board:
             write(board, 1)
-            board.epoch(1, ROW, KL, 2)
+            board.epoch(1, ROW, KL)
     assert {tuple(curve["steps"]) for curve in scalars(tmp_path).values()} == {(1,)}
 
 
@@ -129,8 +128,8 @@ def test_numbers_that_are_none_do_not_end_the_training(tmp_path):
     kl = np.array([np.nan, 1.0, np.inf])
     with Board(tmp_path, 0) as board:
         board.step(1, {"total": np.nan}, learning_rate=0.1, gradient_norm=np.inf)
-        board.epoch(1, {**ROW, "val_w1m": np.inf, "val_total": np.nan}, kl, 0)
-        board.epoch(2, ROW, np.full(3, np.nan), 0)
+        board.epoch(1, {**ROW, "val_w1m": np.inf, "val_total": np.nan}, kl)
+        board.epoch(2, ROW, np.full(3, np.nan))
     events = read(tmp_path)
     assert events.Scalars("validation/w1m")[0].value == np.inf
     (histogram,) = events.Histograms("latent/kl_per_dimension")
@@ -141,7 +140,7 @@ def test_other_processes_write_nothing(tmp_path):
     open_before = plt.get_fignums()
     with Board(tmp_path / "board", 0, enabled=False) as board:
         write(board, 1)
-        board.epoch(1, ROW, KL, 2)
+        board.epoch(1, ROW, KL)
         board.figure("samples", plt.figure(), 1)
     assert not (tmp_path / "board").exists()
     assert plt.get_fignums() == open_before

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,7 +127,32 @@ def test_a_corrupt_last_checkpoint_falls_back_to_the_one_before(checkpoints, dam
     state = checkpoints.load()
     assert state["step"] == 1
     assert (state["weights"] == 1).all()
-    assert "last.ckpt" in "".join(capsys.readouterr())
+    assert "last.ckpt" in (said := "".join(capsys.readouterr()))
+    assert said.endswith("; trying the one before\n")
+    (checkpoints.directory / PREVIOUS).write_bytes(b"")
+    assert checkpoints.load() is None
+    assert "".join(capsys.readouterr()).endswith("; no other is left\n")
+
+
+def test_what_killed_saves_left_behind_is_removed(checkpoints, monkeypatch):
+    checkpoints.save({"step": 3}, "best")
+    whole = set(checkpoints.directory.iterdir())
+    # a killed process cleans nothing up
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    for name in ("save", "link"):
+        with monkeypatch.context() as patch:
+            patch.setattr(torch if name == "save" else os, name, killed)
+            with pytest.raises(KeyboardInterrupt):
+                checkpoints.save({"step": 4}, "best")
+    monkeypatch.undo()
+    assert len(set(checkpoints.directory.iterdir()) - whole) == 2
+    checkpoints.clean()
+    assert set(checkpoints.directory.iterdir()) == whole
+
+
+def killed(_, path):
+    path.write_bytes(b"half")
+    raise KeyboardInterrupt
 
 
 def test_killed_between_the_two_renames_nothing_is_lost(checkpoints):

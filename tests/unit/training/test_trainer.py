@@ -250,6 +250,20 @@ def test_by_hand_with_other_jets_per_step_no_jet_is_left_out(run, stop_at, tmp_p
     assert steps == [2, 3]  # from jet 40 of 70 on
 
 
+def test_by_hand_an_epoch_that_was_over_is_over_with_other_jets_per_step(
+    run, stop_at, tmp_path, monkeypatch
+):
+    stop_at(STEPS)  # 70 jets, though five steps of 16 would have 80
+    with pytest.raises(Interrupted):
+        run()
+    monkeypatch.undo()
+    (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
+    steps = taken_steps(monkeypatch)
+    run("by hand", batch_size=10, resume=checkpoint)
+    assert steps == list(range(7, 14))
+    assert [row["step"] for row in history(tmp_path / "by hand")] == [7, 14]
+
+
 def test_validation_is_left_at_once_and_taken_up_again(run, tmp_path, monkeypatch):
     run("whole", "a")
     calls = []
@@ -367,6 +381,16 @@ def test_skipped_steps_are_counted_and_do_not_enter_the_means(run, spoil_loss, t
     (row,) = history(tmp_path / "model")
     assert row["skipped"] == 2
     assert math.isfinite(row["train_total"])
+
+
+def test_an_epoch_of_skipped_steps_alone_has_a_row_of_its_own(run, spoil_loss, tmp_path):
+    spoil_loss(set(range(1, STEPS + 1)))
+    run(epochs=2)
+    first, second = history(tmp_path / "model")
+    assert (first["skipped"], second["skipped"]) == (STEPS, 0)
+    for name in ("train_total", "gradient_norm"):
+        assert math.isnan(first[name])
+        assert math.isfinite(second[name])
 
 
 def test_a_run_that_diverged_ends_with_advice(run, spoil_loss, capfd):
