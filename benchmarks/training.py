@@ -76,6 +76,7 @@ def fit(folder: Path, which: str, section: dict[str, Any]) -> None:
 def measure_speed(folder: Path, section: dict[str, Any]) -> dict[str, float]:
     """Jets per second from end to end, and the share of waiting, in this process."""
     spent = {"waiting": 0.0, "steps": 0.0, "fit": 0.0, "jets": 0.0}
+    peaks = [0.0]
     take_all, fit_all = Trainer._take_all, Trainer.fit
 
     def timed_steps(self: Trainer, steps: Any) -> None:
@@ -98,6 +99,7 @@ def measure_speed(folder: Path, section: dict[str, Any]) -> dict[str, float]:
         fit_all(self)
         spent["fit"] += time.perf_counter() - start
         spent["jets"] += self.config["epochs"] * self.training.n_jets
+        peaks.extend(row["peak_gpu_memory_mb"] or 0.0 for row in self.history)
 
     Trainer._take_all, Trainer.fit = timed_steps, timed_fit
     fit(folder, "few", section)
@@ -106,7 +108,8 @@ def measure_speed(folder: Path, section: dict[str, Any]) -> dict[str, float]:
         "loading_share": spent["waiting"] / spent["steps"],
     }
     if torch.cuda.is_available():
-        found["peak_gpu_mb"] = torch.cuda.max_memory_allocated() / 1e6
+        # torch's own peak is that since the steps of the last epoch, where the trainer resets it
+        found["peak_gpu_mb"] = max(*peaks, torch.cuda.max_memory_allocated() / 1e6)
     return found
 
 

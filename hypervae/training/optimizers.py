@@ -14,7 +14,6 @@ _ADAM = {
     "nadam": torch.optim.NAdam,
     "radam": torch.optim.RAdam,
 }
-_OPTIONS = {"lr": "learning_rate", "weight_decay": "weight_decay"}
 _FUSED = ("adamw", "adam", "sgd")
 
 

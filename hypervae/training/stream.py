@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,12 +117,12 @@ class JetStream:
         return np.concatenate(found)
 
     @staticmethod
-    def _open(source: Source) -> ShardReader:
-        reader = ShardReader(source.shard, source.jet_type)
-        if reader.n_jets != source.n_jets:
-            reader.__exit__(None, None, None)
-            raise _changed(source, reader.n_jets, source.n_jets, "jets")
-        return reader
+    @contextmanager
+    def _open(source: Source) -> Iterator[ShardReader]:
+        with ShardReader(source.shard, source.jet_type) as reader:
+            if reader.n_jets != source.n_jets:
+                raise _changed(source, reader.n_jets, source.n_jets, "jets")
+            yield reader
 
     def read(self, block: int) -> tuple[Jets, NDArray[np.int64]]:
         """The jets of the split in a block, and their rows in the shard."""

@@ -158,7 +158,7 @@ def test_every_decoder_and_prior_trains_saves_loads_and_generates(run, tmp_path,
     section = {**MODEL, "decoder": decoder, "prior": prior}
     trained = run(jet_types=["g", "q"], epochs=1, model=section, prior_steps=20)
     loaded = HyperVAE.load(tmp_path / "model")
-    assert loaded.config.decoder, loaded.config.prior == (decoder, prior)
+    assert (loaded.config.decoder, loaded.config.prior) == (decoder, prior)
     state = loaded.state_dict()
     assert any(name.startswith("prior.") for name in state) == (prior == "flow")
     for name, value in trained.state_dict().items():

@@ -307,13 +307,13 @@ def test_after_out_of_memory_the_next_attempt_goes_on(run, small_memory, monkeyp
     calls = []
     backward = Optimization._backward
 
-    def sixth(self, *arguments):
+    def without_memory_for_the_seventh(self, *arguments):
         calls.append(1)
         if len(calls) == 7:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return backward(self, *arguments)
 
-    monkeypatch.setattr(Optimization, "_backward", sixth)
+    monkeypatch.setattr(Optimization, "_backward", without_memory_for_the_seventh)
     with pytest.raises(OutOfMemory):
         run()
     (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
