@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from hypervae.data.jets import Jets, concatenate
+from hypervae.data.jets import Jets, check_jet_type, concatenate
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.io import atomic_path, write_json
 from hypervae.model.config import ModelConfig
@@ -262,7 +262,9 @@ class HyperVAE(nn.Module):
         try:
             content = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
             settings = ModelConfig.of(dict(content["model"]))
-            jet_types = [str(jet_type) for jet_type in content["jet_types"]]
+            jet_types = [
+                check_jet_type(jet_type, directory / CONFIG) for jet_type in content["jet_types"]
+            ]
             digest = content["normalization_digest"]
         except (ValueError, KeyError, TypeError, ConfigError) as error:
             raise InputError(

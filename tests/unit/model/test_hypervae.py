@@ -86,6 +86,7 @@ def test_a_damaged_model_is_refused_by_file(saved, chain, name, damage):
         {"model": 3},
         {"jet_types": 7},
         {"jet_types": ["nonsense"]},
+        {"jet_types": ["g", "nonsense"]},
         {"normalization_digest": "another"},
     ],
     ids=str,
