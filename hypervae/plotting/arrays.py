@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.shard import open_h5
+from hypervae.data.shard import reading_h5
 from hypervae.errors import InputError
 
 #: The samples of an evaluation. ``train`` tells how far real jets fluctuate; it may be missing.
@@ -94,7 +94,7 @@ def read_arrays(path: str | os.PathLike[str]) -> Arrays:
     InputError
         If the file has no results or no multiplicities, or values and multiplicities disagree.
     """
-    with open_h5(path) as file:
+    with reading_h5(path) as file:
         results = _read_results(path, file)
         samples = {
             name: _read_sample(path, file, name)

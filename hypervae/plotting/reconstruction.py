@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hypervae.data.jets import JET_TYPES
-from hypervae.data.shard import open_h5
+from hypervae.data.shard import reading_h5
 from hypervae.errors import InputError
 from hypervae.plotting.style import (
     COLOURS,
@@ -75,7 +75,7 @@ def read_reconstruction(
         jet type has no figures.
     """
     expected = "the file that hypervae reconstruct writes"
-    with open_h5(path) as file:
+    with reading_h5(path) as file:
         for name in ("jet_type", *names):
             if name not in file:
                 raise InputError(path, name, found="no such dataset", expected=expected)
