@@ -365,10 +365,11 @@ def shorten_correlators(tmp_path):
     ],
 )
 def test_files_that_change_under_way_are_refused(chain, make, tmp_path, change, match, workers):
-    loader = make(sources=copies(chain, tmp_path), workers=workers)
-    change(tmp_path)
-    with pytest.raises(InputError, match=match) as caught:
-        list(loader.batches(0, batch_size=16))
+    # closed: the traceback would keep the loader, and its worker, into the tests that count workers
+    with make(sources=copies(chain, tmp_path), workers=workers) as loader:
+        change(tmp_path)
+        with pytest.raises(InputError, match=match) as caught:
+            list(loader.batches(0, batch_size=16))
     assert caught.value.field == "n_jets"
 
 
@@ -399,18 +400,21 @@ def test_workers_change_nothing(make, workers):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def worker_processes():
-    return psutil.Process(forkserver._forkserver._forkserver_pid).children()
+def worker_processes(others=()):
+    """Children of the server that forks workers, without some that were there before."""
+    children = psutil.Process(forkserver._forkserver._forkserver_pid).children()
+    return [process for process in children if process not in others]
 
 
 def test_workers_are_kept_until_the_loader_is_closed(make):
+    others = worker_processes()
     with make(workers=2) as loader:
         loader.close()
         list(loader.batches(0, batch_size=16))
-        workers = worker_processes()
+        workers = worker_processes(others)
         assert len(workers) == 2
         list(loader.batches(1, batch_size=16))
-        assert worker_processes() == workers
+        assert worker_processes(others) == workers
     assert psutil.wait_procs(workers, timeout=20)[1] == []
     loader.close()
     with make() as alone:
@@ -419,9 +423,10 @@ def test_workers_are_kept_until_the_loader_is_closed(make):
 
 
 def test_workers_end_with_the_loader(make):
+    others = worker_processes()
     loader = make(workers=1)
     next(loader.batches(0, batch_size=16))
-    workers = worker_processes()
+    workers = worker_processes(others)
     assert len(workers) == 1
     gc.disable()  # no cycle keeps them
     try:
