@@ -37,7 +37,7 @@ from hypervae.config import resolve_section
 from hypervae.correlators.stage import compute_correlators
 from hypervae.data.shard import write_shard
 from hypervae.model import make_batch
-from hypervae.model.hyperedges import TokenBranch
+from hypervae.model.hyperedges.branch import TokenBranch
 from hypervae.model.inputs import JetBatch
 from hypervae.normalization import Normalization, merge_normalization
 

@@ -1,8 +1,9 @@
 """A digest of the code of a stage, so that the workflow sees when results no longer fit the code.
 
 The digest covers the modules of HyperVAE that a subcommand imports, directly or through others, by
-their syntax trees: comments, docstrings and formatting do not count. Standard library only, since
-the Snakefile calls it.
+their syntax trees: comments, docstrings and formatting do not count. Object references
+(``"hypervae.module:attribute"``) in registries count as imports. Standard library only, since the
+Snakefile calls it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent
 _NAME = "hypervae"
+# What `hypervae.registry` imports by name.
+_OBJECT_REFERENCE = re.compile(rf"({_NAME}(?:\.\w+)+):\w+")
 
 # Modules that decide how HyperVAE speaks to people and not what it computes: the config they read
 # is compared by itself.
@@ -107,7 +111,7 @@ def _is_docstring(node: ast.AST) -> bool:
 
 
 def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    """Names of everything imported, in functions too, but not under ``if TYPE_CHECKING``."""
+    """Names of everything imported, in functions and registries too, not under TYPE_CHECKING."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
             continue
@@ -118,5 +122,8 @@ def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
             origin = ".".join([*base, *([node.module] if node.module else [])])
             yield origin
             yield from (f"{origin}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if reference := _OBJECT_REFERENCE.fullmatch(node.value):
+                yield reference[1]
         else:
             yield from _imports(node, package)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,16 @@ class Binning:
     def size(self) -> int:
         """Bins with underflow and overflow."""
         return self.bins + 2
+
+    @property
+    def ln_low(self) -> float:
+        """Logarithm of the lower end of the range."""
+        return math.log(self.low)
+
+    @property
+    def ln_width(self) -> float:
+        """Width of a bin inside the range, in ln R_L."""
+        return math.log(self.high / self.low) / self.bins
 
     @property
     def edges(self) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS
 from hypervae.model.config import ModelConfig
-from hypervae.model.hyperedges import TokenBranch
+from hypervae.model.hyperedges.branch import TokenBranch
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import ResidualMLP, one_hot, pool
 from hypervae.model.particles import ParticleEncoder

@@ -67,6 +67,11 @@ class Normalization:
         """Sizes of the sets."""
         return list(self.settings["hyperedges"]["orders"])
 
+    @property
+    def hyperedge_particles(self) -> int:
+        """How many of the hardest particles of a jet form hyperedges, at most."""
+        return min(self.max_particles, int(self.settings["hyperedges"]["max_particles"]))
+
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Normalization:
         """Read a normalization file.

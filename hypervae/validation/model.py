@@ -13,7 +13,7 @@ from torch import Tensor
 from hypervae.data.jets import Jets, sort_particles
 from hypervae.kinematics import four_momenta
 from hypervae.model.config import ModelConfig
-from hypervae.model.hyperedges import number_of_sets
+from hypervae.model.hyperedges.rules import number_of_sets
 from hypervae.model.hypervae import HyperVAE
 from hypervae.model.noise import gumbel
 from hypervae.model.references import (

@@ -63,6 +63,14 @@ def test_the_closure_holds_what_runs(package):
     }
 
 
+def test_what_a_registry_refers_to_counts(package):
+    registry = package / "maths/lines.py"
+    registry.write_text('VARIANTS = {"other": "hypervae.maths.other:X", "word": "hypervae.unused"}')
+    found = digest.import_closure("hypervae.cli.commands.fit")
+    assert "hypervae.maths.other" in found
+    assert "hypervae.unused" not in found
+
+
 def test_import_is_a_keyword(package):
     assert digest.code_digest("import") != digest.code_digest("fit")
     (package / "leaf.py").write_text("B = 5\n")

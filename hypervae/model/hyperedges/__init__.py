@@ -1,6 +1,4 @@
-"""How the hyperedges of a jet are encoded: rules, the branch, and its chunked form."""
+"""How the hyperedges of a jet are read by the encoder and predicted by the decoder.
 
-from hypervae.model.hyperedges.branch import TokenBranch
-from hypervae.model.hyperedges.rules import choose_mode, number_of_sets
-
-__all__ = ["TokenBranch", "choose_mode", "number_of_sets"]
+Each mode is a module, behind `interface.HyperedgeMode`; `registry` lists them.
+"""

@@ -5,7 +5,7 @@ from scipy import stats
 
 from hypervae.model import noise
 from hypervae.model.dropout import Dropout, GradeDropout, VectorDropout
-from hypervae.model.hyperedges import TokenBranch
+from hypervae.model.hyperedges.branch import TokenBranch
 
 KEYS = torch.randint(-(2**62), 2**62, (40,), generator=torch.Generator().manual_seed(1))
 LIKE = torch.zeros(0, dtype=torch.float64)

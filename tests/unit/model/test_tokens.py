@@ -10,7 +10,7 @@ import torch
 from hypervae.correlators.geometry import pair_bins, pair_indices
 from hypervae.data.jets import Jets
 from hypervae.model import HyperVAE, make_batch
-from hypervae.model.hyperedges import TokenBranch
+from hypervae.model.hyperedges.branch import TokenBranch
 from hypervae.model.hyperedges.rules import MODES
 from hypervae.model.tokens import cluster_members, complete_members
 from tests.unit.chain import MODEL, SLOTS, small_jets

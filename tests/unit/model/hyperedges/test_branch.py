@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hypervae.model.hyperedges import TokenBranch
+from hypervae.model.hyperedges.branch import TokenBranch
 
 FEATURES, WIDTH, CHANNELS, SLOTS, TOKENS = 5, 8, 6, 7, 23
 MODES = ("mlp", "chunked", "sampled", "binned", "attention", "clustered", "sparse")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from benchmarks.tensor_memory import TensorMemory
-from hypervae.model.hyperedges import TokenBranch
+from hypervae.model.hyperedges.branch import TokenBranch
 from hypervae.model.layers import pool
 
 FEATURES, WIDTH, CHANNELS, SLOTS, TOKENS = 5, 8, 6, 7, 23

@@ -1,0 +1,26 @@
+"""The hyperedge modes. Their names need no torch: the schema of the config reads them here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypervae.registry import Registry
+
+if TYPE_CHECKING:
+    from hypervae.model.hyperedges.interface import HyperedgeMode
+
+#: Ways of reading and predicting hyperedges; ``auto`` stands for the first that suits.
+HYPEREDGE_MODES: Registry[HyperedgeMode] = Registry(
+    "hyperedge mode",
+    {
+        "attention": "hypervae.model.hyperedges.attention:ATTENTION",
+        "mlp": "hypervae.model.hyperedges.mlp:MLP",
+        "chunked": "hypervae.model.hyperedges.chunked:CHUNKED",
+        "sampled": "hypervae.model.hyperedges.sampled:SAMPLED",
+        "binned": "hypervae.model.hyperedges.binned:BINNED",
+        "clustered": "hypervae.model.hyperedges.clustered:CLUSTERED",
+        "sparse": "hypervae.model.hyperedges.sparse:SPARSE",
+    },
+)
+#: What the config may name.
+HYPEREDGE_CHOICES = ("auto", *HYPEREDGE_MODES)

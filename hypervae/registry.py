@@ -1,0 +1,53 @@
+"""Registries: the names of the variants of a part, each with the module that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, Generic, TypeVar
+
+from hypervae.errors import ConfigError
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Variants by name, imported when one is looked up.
+
+    Schema, help and docs need the names alone, often where torch must not be imported. So a
+    registry holds object references (``"module:attribute"``, as entry points of Python packages
+    do), which `hypervae.digest` counts as imports.
+
+    Parameters
+    ----------
+    what : str
+        What the variants are, for error messages, e.g. ``"hyperedge mode"``.
+    references : mapping of str to str
+        Object reference of each name, in the order in which the names are listed.
+    """
+
+    def __init__(self, what: str, references: Mapping[str, str]):
+        self._what, self._references = what, dict(references)
+
+    def __getitem__(self, name: str) -> T:
+        """Import a variant.
+
+        Raises
+        ------
+        ConfigError
+            If there is none of this name.
+        """
+        if name not in self._references:
+            raise ConfigError(f"{self._what}: found {name!r}, expected one of {', '.join(self)}")
+        module, _, attribute = self._references[name].partition(":")
+        variant: Any = getattr(import_module(module), attribute)
+        return variant  # type: ignore[no-any-return]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._references
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._references)
+
+    def __len__(self) -> int:
+        return len(self._references)
