@@ -14,6 +14,7 @@ from hypervae.generation.files import GeneratedWriter
 from hypervae.model import HyperVAE
 from hypervae.model.hypervae import WEIGHTS
 from hypervae.model.sampling import Sampler
+from hypervae.model.sampling_config import SamplingConfig
 from hypervae.progress import Progress
 
 
@@ -113,15 +114,13 @@ def make_sampler(
     model: HyperVAE, config: Mapping[str, Any], mix: Mapping[str, float], topology: bool = False
 ) -> Sampler:
     """The sampler that a ``generate`` section asks for."""
-    return Sampler(
-        model,
-        seed=config["seed"],
-        mix=mix,
+    sampling = SamplingConfig(
         temperature=config["temperature"],
-        flow_evaluations=config["flow_evaluations"],
-        flow_solver=config["flow_solver"],
+        solver=config["flow_solver"],
+        evaluations=config["flow_evaluations"],
         topology=topology,
     )
+    return Sampler(model, seed=config["seed"], mix=mix, sampling=sampling)
 
 
 def weights_digest(model_dir: str | os.PathLike[str]) -> str:

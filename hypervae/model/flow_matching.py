@@ -1,22 +1,19 @@
-"""Conditional flow matching: straight paths from noise to data, and solvers that follow them back.
+"""Conditional flow matching: straight paths from noise to data.
 
 A network v(x, t) learns the velocity of points that move in a straight line from Gaussian noise x0
 at t = 0 to data x1 at t = 1, x_t = (1 - t) x0 + t x1 (Lipman et al., arXiv:2210.02747, eq. 23 with
 sigma_min = 0; Liu et al., arXiv:2209.03003). Its minimum squared error is reached by the mean
-velocity E[x1 - x0 | x_t], and to follow that from noise samples the data.
+velocity E[x1 - x0 | x_t], and to follow that from noise samples the data
+(`hypervae.model.solvers`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from hypervae.errors import ConfigError
-
-SOLVERS = ("euler", "midpoint")
 _FREQUENCIES = 8
 
 #: Channels of `time_features`.
@@ -62,57 +59,6 @@ def velocity_of(raw: Tensor, points: Tensor, time: Tensor) -> Tensor:
     t = _beside(time, points)
     variance = t.square() + (1 - t).square()
     return (2 * t - 1) / variance * points + raw * variance.rsqrt()
-
-
-def integrate(
-    velocity: Callable[[Tensor, Tensor], Tensor],
-    start: Tensor,
-    *,
-    solver: str,
-    evaluations: int,
-    late: float = 1.0,
-) -> Tensor:
-    """Follow a velocity field from t = 0 to t = 1.
-
-    Parameters
-    ----------
-    velocity : callable
-        (points [B, ...], times [B]) -> [B, ...]
-    start : [B, ...]
-    solver : {"euler", "midpoint"}
-        Euler takes a step per evaluation, midpoint (second order) one per two of them; of an odd
-        number of evaluations, the last of midpoint's is Euler's and half as long.
-    evaluations : int
-        How often the velocity is evaluated.
-    late : float
-        Steps end at t = 1 - (1 - s)^late for equal steps of s: above 1 they grow shorter towards
-        the data, where the finest structure takes shape.
-
-    Raises
-    ------
-    ConfigError
-        If the solver is not known, or there are no evaluations.
-    """
-    if solver not in SOLVERS:
-        raise ConfigError(f"solver of the flow: {solver!r} is none of {', '.join(SOLVERS)}")
-    if evaluations < 1:
-        raise ConfigError(f"evaluations of the flow: {evaluations}, at least 1 is needed")
-
-    def at(where: Tensor, when: float) -> Tensor:
-        return velocity(where, where.new_full((len(where),), when))
-
-    points, begin = start, 0.0
-    per_step = 2 if solver == "midpoint" else 1
-    for used in range(0, evaluations, per_step):
-        spent = min(used + per_step, evaluations)
-        end = 1.0 - (1.0 - spent / evaluations) ** late
-        step = end - begin
-        change = at(points, begin)
-        if spent - used == 2:
-            change = at(points + 0.5 * step * change, begin + 0.5 * step)
-        points = points + step * change
-        begin = end
-    return points
 
 
 def _beside(time: Tensor, points: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from hypervae.model.inputs import JetBatch, make_batch
 from hypervae.model.noise import gumbel, normal, uniform
 from hypervae.model.prior import make_prior
 from hypervae.model.sampling import Sampler
+from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
 
 WEIGHTS, CONFIG, NORMALIZATION = "weights.safetensors", "config.json", "normalization.h5"
@@ -148,12 +149,9 @@ class HyperVAE(nn.Module):
         *,
         seed: int,
         jet_type: str | None = None,
-        temperature: float = 1.0,
+        sampling: SamplingConfig = SamplingConfig(),
         batch_size: int = 256,
-        flow_evaluations: int = 10,
-        flow_solver: str = "midpoint",
         latents: Tensor | None = None,
-        check: bool = True,
     ) -> Iterator[Jets]:
         """Generate jets in batches; the jets do not depend on the batch size beyond rounding.
 
@@ -163,8 +161,8 @@ class HyperVAE(nn.Module):
         seed : int
         jet_type : str, optional
             May be left out if the model knows one type.
-        temperature, flow_evaluations, flow_solver, check
-            See `hypervae.model.sampling.Sampler`, which also draws mixes of jet types.
+        sampling : SamplingConfig
+            How; `hypervae.model.sampling.Sampler` also draws mixes of jet types.
         batch_size : int
         latents : Tensor [n_jets, latent_dim], optional
             Latent vectors to decode, instead of some drawn from the prior.
@@ -183,15 +181,7 @@ class HyperVAE(nn.Module):
             if len(self.jet_types) > 1:
                 raise HyperVAEError(f"a jet type is needed: one of {', '.join(self.jet_types)}")
             jet_type = self.jet_types[0]
-        sampler = Sampler(
-            self,
-            seed=seed,
-            mix={jet_type: 1.0},
-            temperature=temperature,
-            flow_evaluations=flow_evaluations,
-            flow_solver=flow_solver,
-            check=check,
-        )
+        sampler = Sampler(self, seed=seed, mix={jet_type: 1.0}, sampling=sampling)
         for start in range(0, n_jets, batch_size):
             stop = min(start + batch_size, n_jets)
             some = None if latents is None else latents[start:stop]

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from hypervae.model.config import ModelConfig
-from hypervae.model.flow_matching import TIME_FEATURES, integrate, time_features, velocity_of
+from hypervae.model.flow_matching import TIME_FEATURES, time_features, velocity_of
 from hypervae.model.layers import ResidualMLP, one_hot
+from hypervae.model.solvers import integrate
 
 # Of the flow over latent vectors; it costs little beside the decoder.
 _EVALUATIONS = 16

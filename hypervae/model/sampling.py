@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,16 +14,39 @@ from torch import Tensor
 from hypervae.data.jets import JET_TYPES, Jets, sort_particles
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.kinematics import four_momenta
-from hypervae.model.decoder import Decoded
+from hypervae.model.config import ModelConfig
+from hypervae.model.decoder import Decoded, Decoder
 from hypervae.model.noise import gumbel
+from hypervae.model.prior import Prior
+from hypervae.model.sampling_config import SamplingConfig
+from hypervae.normalization import Normalization
 from hypervae.seeds import rng
-
-if TYPE_CHECKING:
-    from hypervae.model.hypervae import HyperVAE
 
 # A model that is fit for use needs none; one that needs more than this for a jet is not.
 MAX_REDRAWS = 10
 _FLOAT32 = np.finfo(np.float32)
+
+
+class GenerativeModel(Protocol):
+    """What the sampler reads of a model; `hypervae.model.HyperVAE` is one."""
+
+    config: ModelConfig
+    normalization: Normalization
+    decoder: Decoder
+    prior: Prior
+    training: bool
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """The weights, which say device and type of the tensors."""
+
+    def type_index(self, jet_type: str) -> int:
+        """Index of a jet type among the model's."""
+
+    def train(self, mode: bool = True) -> object:
+        """Set the training mode."""
+
+    def eval(self) -> object:
+        """Leave the training mode."""
 
 
 @dataclass
@@ -76,17 +99,7 @@ class Sampler:
     seed : int
     mix : mapping of str to float
         Share of each jet type; they need not sum to 1.
-    temperature : float
-        Factor of all noise: of the latent vectors, of the Gumbel noise that picks the multiplicity
-        and of the flow decoder's particles. At 1 jets are drawn as the model learned them; below
-        they are less varied, above more.
-    flow_evaluations : int
-        Network evaluations a jet of the flow decoder.
-    flow_solver : {"midpoint", "euler"}
-    topology : bool
-        Whether to decode edges and hyperedges too.
-    check : bool
-        Draw jets again that are not physical; otherwise they are left in.
+    sampling : SamplingConfig
 
     Raises
     ------
@@ -98,19 +111,13 @@ class Sampler:
 
     def __init__(
         self,
-        model: HyperVAE,
+        model: GenerativeModel,
         *,
         seed: int,
         mix: Mapping[str, float],
-        temperature: float = 1.0,
-        flow_evaluations: int = 10,
-        flow_solver: str = "midpoint",
-        topology: bool = False,
-        check: bool = True,
+        sampling: SamplingConfig = SamplingConfig(),
     ):
-        self.model, self.seed, self.temperature = model, seed, temperature
-        self.topology, self.check = topology, check
-        self.solver = (flow_solver, flow_evaluations)
+        self.model, self.seed, self.sampling = model, seed, sampling
         shares = shares_of(mix)
         self.kinds = sorted(shares, key=model.type_index)
         self._bounds = np.cumsum([shares[kind] for kind in self.kinds])[:-1]
@@ -156,10 +163,10 @@ class Sampler:
             which = np.searchsorted(self._bounds, self._which.random(size), side="right")
         number, noise = self._next_noise(which)
         sample, good = self._decode(noise, which, latents)
-        sample.redrawn = int((~good).sum()) if self.check else 0
+        sample.redrawn = int((~good).sum()) if self.sampling.check else 0
         for attempt in range(1, MAX_REDRAWS + 1):
             bad = np.flatnonzero(~good)
-            if not self.check or len(bad) == 0:
+            if not self.sampling.check or len(bad) == 0:
                 return sample
             noise = self._noise_again(which[bad], number[bad], attempt)
             some = None if latents is None else latents[torch.from_numpy(bad).to(latents.device)]
@@ -170,7 +177,7 @@ class Sampler:
         raise HyperVAEError(
             f"generation: {int((~good).sum())} of {size} jets are still not physical (finite, with "
             f"pT > 0) after {MAX_REDRAWS} further draws; the model has diverged, or temperature "
-            f"{self.temperature:g} is too high"
+            f"{self.sampling.temperature:g} is too high"
         )
 
     def _next_noise(self, which: NDArray[np.int64]) -> tuple[NDArray[np.int64], _Noise]:
@@ -220,6 +227,7 @@ class Sampler:
     ) -> tuple[Sample, NDArray[np.bool_]]:
         """Decode a batch; and which of its jets are physical."""
         model, like = self.model, next(self.model.parameters())
+        temperature = self.sampling.temperature
 
         def on_device(values: NDArray | Tensor) -> Tensor:
             return torch.as_tensor(values).to(like.device, like.dtype)
@@ -227,19 +235,18 @@ class Sampler:
         indices = np.array([model.type_index(kind) for kind in self.kinds])
         types = torch.from_numpy(indices[which]).to(like.device)
         if latents is None:
-            latent = model.prior.sample(on_device(noise.latent), types, self.temperature)
+            latent = model.prior.sample(on_device(noise.latent), types, temperature)
         else:
             latent = on_device(latents)
         start = None
         if noise.particles is not None:
-            model.decoder.particles.set_solver(*self.solver)
-            start = on_device(noise.particles) * self.temperature
+            start = on_device(noise.particles) * temperature
         decoded = model.decoder(
             latent,
             types,
-            multiplicity_noise=gumbel(on_device(noise.multiplicity)) * self.temperature,
+            multiplicity_noise=gumbel(on_device(noise.multiplicity)) * temperature,
             particle_noise=start,
-            topology=self.topology,
+            sampling=self.sampling,
         )
         with np.errstate(over="ignore", invalid="ignore"):  # found out by `physical`
             jets = _jets_of(decoded, model)
@@ -289,7 +296,7 @@ def physical(jets: Jets) -> NDArray[np.bool_]:
     return good & (features[:, 0] > 0)
 
 
-def _jets_of(decoded: Decoded, model: HyperVAE) -> Jets:
+def _jets_of(decoded: Decoded, model: GenerativeModel) -> Jets:
     """Jets in physical units, their particles sorted."""
     mask = (decoded.presence > 0.5).cpu().numpy()
     coordinates = decoded.coordinates.double().cpu().numpy()

@@ -16,6 +16,7 @@ from hypervae.data.jets import Jets
 from hypervae.kinematics import relative_mass
 from hypervae.model import HyperVAE
 from hypervae.model.prior import FlowPrior
+from hypervae.model.sampling_config import SamplingConfig
 from hypervae.seeds import derive_seed, rng
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ class SampleCheck:
                 jet_type=jet_type,
                 batch_size=_BATCH,
                 latents=latents,
-                check=False,  # a model that makes unphysical jets is not to look better than it is
+                # a model that makes unphysical jets is not to look better than it is
+                sampling=SamplingConfig(check=False),
             )
         distances = {
             jet_type: mass_distance(generated[jet_type], jets)

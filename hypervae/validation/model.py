@@ -25,6 +25,7 @@ from hypervae.model.references import (
     momenta_of,
     symmetry_left,
 )
+from hypervae.model.sampling_config import SamplingConfig
 from hypervae.seeds import derive_seed
 from hypervae.validation.equivariance import Equivariance, Outputs, measure
 from hypervae.validation.transformations import BEAM_ROTATIONS_AND_BOOSTS, BOOSTS
@@ -193,7 +194,7 @@ class ModelEquivariance:
 
         def decode(references: Tensor) -> Outputs:
             decoded = model.decoder(
-                latent, self.jet_type, references=references, topology=False, **noise
+                latent, self.jet_type, references=references, sampling=SamplingConfig(), **noise
             )
             momenta = momenta_of(decoded.coordinates, references)
             return momenta, (decoded.presence > 0.5).unsqueeze(-1)

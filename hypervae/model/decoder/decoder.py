@@ -15,6 +15,7 @@ from hypervae.model.decoder.sets import SetDecoder
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import ResidualMLP, one_hot
 from hypervae.model.references import jet_tetrad
+from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
 
 # Share that each multiplicity has at the start, beside its share of the training jets.
@@ -94,7 +95,7 @@ class Decoder(nn.Module):
         temperature: float | None = None,
         references: Tensor | None = None,
         target: JetBatch | None = None,
-        topology: bool = True,
+        sampling: SamplingConfig = SamplingConfig(topology=True),
     ) -> Decoded:
         """Decode latent vectors.
 
@@ -113,8 +114,9 @@ class Decoder(nn.Module):
             The tetrad; that of the jet's frame when left out.
         target : JetBatch, optional
             The jets to be made, in training.
-        topology : bool
-            Whether to decode edges and hyperedges too; without, they are empty.
+        sampling : SamplingConfig
+            How a flow is followed, and whether edges and hyperedges are decoded too; without, they
+            are empty.
         """
         state = self.latent_state(latent, jet_type)
         logits = self.multiplicity(state)
@@ -127,12 +129,12 @@ class Decoder(nn.Module):
         tetrad = jet_tetrad(latent) if references is None else references
         made: Particles
         if target is None:
-            made = self.particles(state, presence, tetrad, particle_noise)
+            made = self.particles(state, presence, tetrad, particle_noise, sampling)
         else:
             made = self.particles.reconstruct(state, presence, tetrad, target, particle_noise)
         if made.matching is not None:  # the slots are those of the jet to be made
             presence = target.mask.to(presence.dtype)
-        if topology:
+        if sampling.topology:
             edges = self.edges(made.scalars)
             logit, weight, sets = self._hyperedges(state, made.scalars, presence, target)
         else:

@@ -7,17 +7,13 @@ from torch import Tensor, nn
 
 from hypervae.model.config import ModelConfig
 from hypervae.model.decoder.interface import LN_PTREL_RANGE, ParticleDecoder, Particles
-from hypervae.model.flow_matching import (
-    TIME_FEATURES,
-    integrate,
-    on_path,
-    time_features,
-    velocity_of,
-)
+from hypervae.model.flow_matching import TIME_FEATURES, on_path, time_features, velocity_of
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import LorentzNetwork, ResidualMLP, full_precision
 from hypervae.model.noise import normal, uniform
 from hypervae.model.references import minkowski, momenta_of
+from hypervae.model.sampling_config import SamplingConfig
+from hypervae.model.solvers import integrate
 from hypervae.normalization import Normalization
 
 # Vectors of a particle beside the references: its momentum, and its offset from the jet axis.
@@ -30,9 +26,9 @@ _FAR = 6.0
 _UNTOUCHED = 0.75
 # Times per jet and training step: they share the encoder, which costs more than several of them.
 _DRAWS = 8
-# The solver's steps grow shorter towards the jet (see `integrate`): the distances within its core
+# The solver's steps grow shorter towards the jet (see `time_grid`): the distances within its core
 # are a tenth of the width of the noise.
-_LATE = 1.25
+_TIME_POWER = 1.25
 
 
 class FlowParticles(ParticleDecoder):
@@ -57,12 +53,12 @@ class FlowParticles(ParticleDecoder):
     """
 
     needs_noise = True
+    default_solver = "midpoint"
 
     def __init__(self, config: ModelConfig, normalization: Normalization):
         super().__init__()
         self.slots, self.radius = normalization.max_particles, config.radius
         self.scalars = config.scalar_channels
-        self.solver, self.evaluations = "midpoint", 10
         hidden, width = config.hidden, config.scalar_channels
         self.slot_embedding = nn.Parameter(0.5 * torch.randn(self.slots, hidden))
         self.slot_mix = ResidualMLP(2 * hidden + 1, hidden, dropout=config.dropout)
@@ -80,13 +76,14 @@ class FlowParticles(ParticleDecoder):
         self.register_buffer("_offset", torch.tensor(particle.offset, dtype=torch.float32))
         self.register_buffer("_scale", torch.tensor(particle.scale, dtype=torch.float32))
 
-    def set_solver(self, solver: str, evaluations: int) -> None:
-        """Choose how `forward` integrates; see `hypervae.model.flow_matching.integrate`."""
-        self.solver, self.evaluations = solver, evaluations
-
     @full_precision
     def forward(
-        self, state: Tensor, presence: Tensor, references: Tensor, noise: Tensor | None = None
+        self,
+        state: Tensor,
+        presence: Tensor,
+        references: Tensor,
+        noise: Tensor | None = None,
+        sampling: SamplingConfig = SamplingConfig(),
     ) -> Particles:
         """See `ParticleDecoder.forward`; the noise is where the particles start."""
         mask = presence > 0.5
@@ -96,9 +93,9 @@ class FlowParticles(ParticleDecoder):
         points = integrate(
             lambda points, time: self.velocity(points, time, condition, mask, references),
             start * mask.unsqueeze(-1),
-            solver=self.solver,
-            evaluations=self.evaluations,
-            late=_LATE,
+            solver=sampling.solver or self.default_solver,
+            evaluations=sampling.evaluations,
+            power=_TIME_POWER,
         )
         return Particles(self.placed(points), self.slot_scalars(slots))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hypervae.model.inputs import JetBatch
+from hypervae.model.sampling_config import SamplingConfig
 
 # ln ptrel is kept where float32 and physics are: 1e-6 of a TeV jet is 1 MeV.
 LN_PTREL_RANGE = (-13.8, 0.7)
@@ -81,14 +82,22 @@ class ParticleDecoder(nn.Module, ABC):
         Channels of `Particles.scalars`.
     needs_noise : bool
         Whether `forward` reads noise [B, P, 3] beside the state.
+    default_solver : str
+        Of a flow, where the sampling names none.
     """
 
     scalars: int
     needs_noise: bool = False
+    default_solver: str = "midpoint"
 
     @abstractmethod
     def forward(
-        self, state: Tensor, presence: Tensor, references: Tensor, noise: Tensor | None = None
+        self,
+        state: Tensor,
+        presence: Tensor,
+        references: Tensor,
+        noise: Tensor | None = None,
+        sampling: SamplingConfig = SamplingConfig(),
     ) -> Particles:
         """Make particles.
 
@@ -102,6 +111,7 @@ class ParticleDecoder(nn.Module, ABC):
             Tetrad (time, jet axis, normal, beam) of the frame of the jet.
         noise : [B, P, 3], optional
             Standard normal.
+        sampling : SamplingConfig
         """
 
     def reconstruct(
@@ -116,7 +126,7 @@ class ParticleDecoder(nn.Module, ABC):
         return self(state, presence, references, noise)
 
 
-def limited(angles: Tensor, radius: float) -> Tensor:
+def squash_angles(angles: Tensor, radius: float) -> Tensor:
     """Squeeze angles [..., 2] into a radius, smoothly and without a change near the axis."""
     distance = angles.norm(dim=-1, keepdim=True).clamp_min(1e-9)
     return angles * (radius * torch.tanh(distance / radius) / distance)

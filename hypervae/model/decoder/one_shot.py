@@ -10,10 +10,11 @@ from hypervae.model.decoder.interface import (
     LN_PTREL_RANGE,
     ParticleDecoder,
     Particles,
-    limited,
+    squash_angles,
 )
 from hypervae.model.layers import LorentzNetwork, ResidualMLP, full_precision
 from hypervae.model.references import minkowski
+from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
 
 # Vectors of a slot: one gives the angles, one gives ln ptrel.
@@ -58,7 +59,12 @@ class OneShotParticles(ParticleDecoder):
 
     @full_precision
     def forward(
-        self, state: Tensor, presence: Tensor, references: Tensor, noise: Tensor | None = None
+        self,
+        state: Tensor,
+        presence: Tensor,
+        references: Tensor,
+        noise: Tensor | None = None,
+        sampling: SamplingConfig = SamplingConfig(),
     ) -> Particles:
         """See `ParticleDecoder.forward`; no noise is read."""
         batch = len(state)
@@ -77,5 +83,7 @@ class OneShotParticles(ParticleDecoder):
         angles = torch.stack([along[..., 0, 3], along[..., 0, 2]], dim=-1) * scale[:2]
         ln_ptrel = offset[2] + scale[2] * (along[..., 1, 0] + along[..., 1, 1])
         ln_ptrel = ln_ptrel.clamp(*LN_PTREL_RANGE)
-        coordinates = torch.cat([limited(angles, self.radius), ln_ptrel.unsqueeze(-1)], dim=-1)
+        coordinates = torch.cat(
+            [squash_angles(angles, self.radius), ln_ptrel.unsqueeze(-1)], dim=-1
+        )
         return Particles(coordinates, scalars)

@@ -19,6 +19,7 @@ from hypervae.export.graphs import export_graphs
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE
 from hypervae.model.sampling import Sampler
+from hypervae.model.sampling_config import SamplingConfig
 from hypervae.model.tokens import cluster_members, complete_members
 from tests.unit.chain import CORRELATORS, MODEL, SLOTS
 
@@ -40,7 +41,7 @@ def exported(normalization, chain, tmp_path):
         topology = DecodedTopology(tmp_path / "model")
         assert export_graphs(tmp_path / "g.h5", tmp_path / "g.pt", None, topology) == JETS
         content = torch.load(tmp_path / "g.pt", weights_only=False)
-        sample = Sampler(model, seed=3, mix=mix, topology=True).draw(JETS)
+        sample = Sampler(model, seed=3, mix=mix, sampling=SamplingConfig(topology=True)).draw(JETS)
         return content, sample, normalization
 
     return run

@@ -13,6 +13,7 @@ from hypervae.errors import HyperVAEError, InputError
 from hypervae.kinematics import four_momenta
 from hypervae.model.hypervae import CONFIG, NORMALIZATION, WEIGHTS
 from hypervae.model.noise import gumbel
+from hypervae.model.sampling_config import SamplingConfig
 from tests.unit.chain import MODEL
 
 
@@ -122,7 +123,7 @@ def test_a_normalization_that_lacks_an_entry_is_refused(saved):
 
 @pytest.mark.parametrize("temperature", [1.0, 30.0])
 def test_generated_jets_are_physical(single, temperature):
-    jets = single.generate(300, jet_type="q", temperature=temperature)
+    jets = single.generate(300, jet_type="q", sampling=SamplingConfig(temperature=temperature))
     assert len(jets) == 300
     assert jets.jet_type == "q"
     check_jets(jets, "generated")
@@ -150,7 +151,10 @@ def test_the_seed_decides_and_the_batch_size_does_not(single):
 
 def test_the_temperature_widens(single):
     cold, warm = (
-        single.generate(300, jet_type="g", temperature=t).jet_features[:, 0] for t in (0.1, 1.0)
+        single.generate(300, jet_type="g", sampling=SamplingConfig(temperature=t)).jet_features[
+            :, 0
+        ]
+        for t in (0.1, 1.0)
     )
     assert warm.std() > 2 * cold.std()
 

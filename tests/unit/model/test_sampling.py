@@ -8,6 +8,7 @@ from hypervae.data.jets import JET_TYPES, check_jets
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.model import HyperVAE
 from hypervae.model.sampling import MAX_REDRAWS, Sampler, physical, shares_of
+from hypervae.model.sampling_config import SamplingConfig
 from tests.unit.chain import MODEL, small_jets
 
 MIX = {"q": 1, "g": 3}
@@ -109,7 +110,8 @@ def test_temperature_scales_every_kind_of_noise(make):
     """Latent vectors, multiplicity, and (given these) the particles of the flow."""
     model = make("flow")
     cold, warm = (
-        Sampler(model, seed=1, mix={"g": 1}, temperature=t).draw(400) for t in (0.05, 1.0)
+        Sampler(model, seed=1, mix={"g": 1}, sampling=SamplingConfig(temperature=t)).draw(400)
+        for t in (0.05, 1.0)
     )
     assert (cold.decoded.jet.std(0) < 0.2 * warm.decoded.jet.std(0)).all()
     counts = [sample.jets.multiplicity for sample in (cold, warm)]
@@ -117,14 +119,16 @@ def test_temperature_scales_every_kind_of_noise(make):
     assert counts[0].std() < 0.5 * counts[1].std()
     zeros = torch.zeros(400, MODEL["latent_dim"])
     hardest = [
-        Sampler(model, seed=1, mix={"g": 1}, temperature=t).draw(400, zeros).decoded.coordinates
+        Sampler(model, seed=1, mix={"g": 1}, sampling=SamplingConfig(temperature=t))
+        .draw(400, zeros)
+        .decoded.coordinates
         for t in (0.05, 1.0)
     ]
     assert (hardest[0][:, 0].std(0) < 0.2 * hardest[1][:, 0].std(0)).all()
 
 
 def test_jets_are_the_decoded_slots_sorted(make):
-    sample = Sampler(make(), seed=1, mix={"g": 1}, topology=True).draw(30)
+    sample = Sampler(make(), seed=1, mix={"g": 1}, sampling=SamplingConfig(topology=True)).draw(30)
     check_jets(sample.jets, "sample")
     coordinates, count = sample.decoded.coordinates.double().numpy(), sample.jets.multiplicity
     for row in range(30):
@@ -168,7 +172,7 @@ def _arrays(sample):
 def test_all_that_was_decoded_is_that_of_the_new_draw(make):
     model = make()
     faulty(model, lambda latent: latent[:, 0] > 0.5)
-    sample = Sampler(model, seed=2, mix={"g": 1}, topology=True).draw(40)
+    sample = Sampler(model, seed=2, mix={"g": 1}, sampling=SamplingConfig(topology=True)).draw(40)
     assert sample.redrawn > 3
     assert torch.isfinite(sample.decoded.coordinates).all()
     jet = model.normalization.jet.inverse(sample.decoded.jet.double().numpy())
@@ -181,7 +185,7 @@ def test_a_model_that_has_diverged_is_an_error_and_the_jets_are_there_for_who_wa
     with pytest.raises(HyperVAEError, match="20 of 20 jets are still not physical"):
         Sampler(model, seed=2, mix=MIX).draw(20)
     assert seen == [20] * (MAX_REDRAWS + 1)
-    jets = model.generate(20, jet_type="g", check=False)
+    jets = model.generate(20, jet_type="g", sampling=SamplingConfig(check=False))
     assert np.isnan(jets.particle_features).any(axis=(1, 2)).all()
 
 

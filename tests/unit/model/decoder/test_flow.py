@@ -1,11 +1,12 @@
 import pytest
 import torch
 
-from hypervae.model import ModelConfig, flow_matching
+from hypervae.model import ModelConfig, solvers
 from hypervae.model.decoder import flow
 from hypervae.model.decoder.flow import FlowParticles
 from hypervae.model.decoder.interface import LN_PTREL_RANGE
 from hypervae.model.references import jet_tetrad, momenta_of
+from hypervae.model.sampling_config import SamplingConfig
 from tests.unit.chain import MODEL, small_jets
 from tests.unit.model.lorentz import GENERAL, boost
 
@@ -242,14 +243,13 @@ def test_the_solver_is_the_one_that_was_chosen(normalization, monkeypatch):
 
     def record(velocity, start, **options):
         asked.append((options["solver"], options["evaluations"]))
-        return flow_matching.integrate(velocity, start, **options)
+        return solvers.integrate(velocity, start, **options)
 
     monkeypatch.setattr(flow, "integrate", record)
     given = inputs(particles, 3, dtype=torch.float32)
     with torch.no_grad():
         made = particles(*given)
-        particles.set_solver("euler", 4)
-        other = particles(*given)
+        other = particles(*given, SamplingConfig(solver="euler", evaluations=4))
     assert asked == [("midpoint", 10), ("euler", 4)]
     assert not torch.equal(made.coordinates, other.coordinates)
 
