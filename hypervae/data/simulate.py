@@ -40,6 +40,13 @@ PROCESSES = {
     # gmZmode 2: the Z alone, without the photon and their interference.
     "z": ("WeakDoubleBoson:ffbar2gmZgmZ = on", "WeakZ0:gmZmode = 2", *_HADRONIC_Z),
 }
+#: Photons radiated off quarks, tops and W bosons, in the final and in the initial state. Those of
+#: decays (pi0 and others) and those that leptons radiate do not depend on these switches.
+QED_SHOWERS = (
+    "TimeShower:QEDshowerByQ",
+    "TimeShower:QEDshowerByOther",
+    "SpaceShower:QEDshowerByQ",
+)
 NEUTRINOS = (12, 14, 16)
 
 # Events at once: about 2,000 particles each, so some 20 MB; larger batches are not faster.
@@ -58,7 +65,7 @@ def pythia_settings(jet_type: str, shard: int, config: Mapping[str, Any]) -> lis
     jet_type : str
     shard : int
     config : mapping
-        The section ``simulation``: seed, energy [GeV], tune, pt_hat [GeV].
+        The section ``simulation``: seed, energy [GeV], tune, pt_hat [GeV], qed_radiation.
 
     Returns
     -------
@@ -75,6 +82,7 @@ def pythia_settings(jet_type: str, shard: int, config: Mapping[str, Any]) -> lis
         *PROCESSES[jet_type],
         f"PhaseSpace:pTHatMin = {low!r}",
         f"PhaseSpace:pTHatMax = {high!r}",
+        *(f"{switch} = {'on' if config['qed_radiation'] else 'off'}" for switch in QED_SHOWERS),
     ]
 
 
@@ -88,7 +96,12 @@ def pythia_seed(seed: int, jet_type: str, shard: int) -> int:
 
 
 def leading_jets(
-    events: ak.Array, *, radius: float, jet_pt: tuple[float, float], max_particles: int
+    events: ak.Array,
+    *,
+    radius: float,
+    jet_pt: tuple[float, float],
+    max_particles: int,
+    min_particle_pt: float = 0.0,
 ) -> tuple[Jets, NDArray[np.int64]]:
     """Find the leading jet of each event and lay it out as JetNet does.
 
@@ -102,6 +115,8 @@ def leading_jets(
         Kept range of the jet pT [GeV].
     max_particles : int
         The hardest constituents kept, P.
+    min_particle_pt : float
+        Softer constituents [GeV] are not kept. They still belong to the jet: to its axis, pT, mass.
 
     Returns
     -------
@@ -109,7 +124,8 @@ def leading_jets(
         particle_features [k, P, 4], relative to the axis and pT of the full jet; jet_features of
         the full jet but for num_particles, which counts the kept ones (as in JetNet).
     kept : [k] int64
-        The events that they come from; events without a jet in the range of pT are left out.
+        The events that they come from; events without a jet in the range of pT are left out, and
+        jets without a constituent that is hard enough.
     """
     kind = abs(events.id)
     visible = events.status > 0
@@ -129,9 +145,11 @@ def leading_jets(
         ak.to_numpy(jet[name], allow_missing=False) for name in ("px", "py", "pz", "E")
     )
     pt = np.hypot(px, py)
-    in_range = pt < jet_pt[1]
-    indices = indices[found][leading[found]][:, 0][in_range]
-    constituents = momenta[found][in_range][indices]
+    constituents = momenta[found][indices[found][leading[found]][:, 0]]
+    constituent_pt = np.hypot(constituents.px, constituents.py)
+    constituents = constituents[constituent_pt >= min_particle_pt]
+    in_range = (pt < jet_pt[1]) & (ak.to_numpy(ak.num(constituents, axis=1)) > 0)
+    constituents = constituents[in_range]
     px, py, pz, energy, pt = (x[in_range] for x in (px, py, pz, energy, pt))
 
     constituent_pt = np.hypot(constituents.px, constituents.py)
@@ -211,6 +229,7 @@ def simulate_shard(
                 "algorithm": "anti-kt",
                 "radius": config["radius"],
                 "jet_pt": list(config["jet_pt"]),
+                "min_particle_pt": config["min_particle_pt"],
                 "shard": shard,
             },
             packages=("pythia8mc", "fastjet", "awkward", "numpy"),
@@ -228,6 +247,7 @@ def simulate_shard(
                 radius=config["radius"],
                 jet_pt=tuple(config["jet_pt"]),
                 max_particles=max_particles,
+                min_particle_pt=config["min_particle_pt"],
             )
             found.event_id = np.int64(shard) << np.int64(32) | (rows + events)
             events += size

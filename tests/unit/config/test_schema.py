@@ -32,7 +32,7 @@ def test_defaults_are_filled_in_at_every_depth():
         **{key: load_schema()["$defs"]["source"]["properties"][key]["default"] for key in COUNTS},
     }
     assert config["correlators"]["orders"] == [2, 3, 4]
-    assert config["data"]["simulation"]["pt_hat"]["t"] == [990.0, 1010.0]
+    assert config["data"]["simulation"]["pt_hat"]["t"] == [1000.0, 1010.0]
     assert config["train"]["loss_weights"]["jet_features"] == 1.0
     assert config["models"] == SMALLEST["models"]
 

@@ -121,6 +121,42 @@ def test_seeds_are_in_pythias_range_and_no_two_shards_share_one():
     assert 1 <= pythia_seed(2**62, "t", 2**31 - 1) <= 900_000_000
 
 
+def test_soft_constituents_are_not_kept_but_the_jet_stays_whole():
+    soft = [(22, 1, 0.3, 0.5, 3.1)]
+    whole, _ = find(events(LEADING + soft))
+    jets, _ = find(events(LEADING + soft), min_particle_pt=0.35)
+    assert whole.multiplicity.tolist() == [4]
+    assert jets.multiplicity.tolist() == jets.jet_features[:, 3].tolist() == [3]
+    np.testing.assert_array_equal(jets.particle_features[0, :3], whole.particle_features[0, :3])
+    assert jets.jet_features[0, :3].tolist() == whole.jet_features[0, :3].tolist()
+
+
+def test_jets_without_a_hard_constituent_are_left_out():
+    jets, rows = find(events(OTHERS[:1], LEADING), min_particle_pt=550.0)
+    assert rows.tolist() == [1]
+    assert jets.multiplicity.tolist() == [1]
+
+
+@pytest.mark.parametrize("radiation", [True, False])
+def test_photons_of_decays_stay_without_qed_radiation(config, radiation):
+    settings = pythia_settings("t", 0, {**config, "qed_radiation": radiation})
+    pythia = simulate._start(settings, "t")
+    state = "on" if radiation else "off"
+    assert [line for line in settings if "QED" in line] == [
+        f"{switch} = {state}" for switch in simulate.QED_SHOWERS
+    ]
+    with simulate.captured_stdout():
+        assert pythia.next()
+    mothers = {
+        abs(pythia.event[particle.mother1()].id())
+        for particle in (pythia.event[i] for i in range(pythia.event.size()))
+        if particle.isFinal() and particle.id() == 22 and particle.pT() > 1
+    }
+    assert 111 in mothers
+    if not radiation:
+        assert all(mother > 100 or mother in (11, 13, 15) for mother in mothers)
+
+
 def test_settings_carry_the_config(config):
     lines = pythia_settings("g", 2, {**config, "energy": 14000.0, "tune": 21})
     assert "Beams:eCM = 14000.0" in lines
