@@ -21,13 +21,18 @@ from pathlib import Path
 JET_TYPES = ("q", "g", "t")
 
 
-def simulate(jet_type: str, shard: int, jets: int, directory: Path) -> tuple[float, float]:
-    """Simulate one shard in a process of its own; its wall time and its CPU time [s]."""
+def simulate(
+    jet_type: str, shard: int, jets: int, directory: Path, config: str = "{}"
+) -> tuple[float, float]:
+    """Simulate one shard in a process of its own; its wall time and its CPU time [s].
+
+    `config` is the section ``data.simulation`` as JSON.
+    """
     start = time.perf_counter()
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "hypervae", "simulate", "--jet-type", jet_type),
-            *("--shard", str(shard), "--jets", str(jets)),
+            *("--shard", str(shard), "--jets", str(jets), "--config", config),
             *("--output", str(directory / f"{jet_type}-{shard}.h5")),
         ],
         stdout=subprocess.DEVNULL,
