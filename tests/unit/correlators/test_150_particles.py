@@ -6,13 +6,13 @@ from hypervae.config import resolve_section
 from hypervae.correlators import geometry
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.file import CorrelatorReader
-from hypervae.correlators.reference import correlate_numpy
 from hypervae.correlators.stage import compute_correlators
 from hypervae.data.jets import Jets
 from hypervae.data.shard import write_shard
 from hypervae.hypergraph import HypergraphDataset
 from hypervae.model import HyperVAE, make_batch
 from hypervae.normalization import Normalization, merge_normalization
+from tests.unit.correlators.reference import correlate_numpy
 
 
 def wide_jets(n, particles=150, seed=0):

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from hypervae.correlators import features, geometry, kernel
 from hypervae.correlators.binning import Binning
-from hypervae.correlators.reference import correlate_one
 from hypervae.data.jets import Jets
 from hypervae.kinematics import four_momenta
 from tests.unit.correlators.jets import BINNING, correlators, jet_of, particles
+from tests.unit.correlators.reference import correlate_one
 from tests.unit.toys import toy_jets
 
 REFERENCE = Path(__file__).parents[2] / "data" / "eec_reference_gluon.npz"

@@ -5,7 +5,7 @@ import pytest
 
 from hypervae.correlators import geometry, kernel
 from hypervae.correlators.binning import Binning
-from hypervae.correlators.reference import correlate_numpy, correlate_one
+from tests.unit.correlators.reference import correlate_numpy, correlate_one
 from tests.unit.toys import toy_jets
 
 BINNING = Binning(30, 1e-3, 1.0)
