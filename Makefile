@@ -83,7 +83,7 @@ lock: $(STAMP) ## resolve requirements/*.in anew into cpu.lock and cuda.lock
 
 .PHONY: clean
 clean: ## remove what runs and tools leave behind, but neither .venv nor resources/ (the shards)
-	rm -rf results logs slurm_logs checkpoints .snakemake build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf results logs slurm_logs checkpoints .snakemake build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 .PHONY: force

@@ -1,0 +1,213 @@
+"""The shape of the code: sizes of files and functions, numbers of arguments, and docstrings.
+
+Exceptions stand in `EXEMPT` with a reason each, `PRESENT` is what is left to mend: an entry that
+is not needed any more fails, too, so that both lists only shrink.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("hypervae", "workflow", "tests", "benchmarks")
+LINES, FUNCTION_LINES, ARGUMENTS = 400, 60, 7
+
+#: Place -> why it may stay.
+EXEMPT: dict[str, str] = {}
+#: Places that break a rule now.
+PRESENT: frozenset[str] = frozenset(
+    {
+        "hypervae/correlators/features.py:pair_features docstring",
+        "hypervae/correlators/geometry.py:delta_squared docstring",
+        "hypervae/correlators/geometry.py:pair_bins docstring",
+        "hypervae/correlators/geometry.py:pair_indices docstring",
+        "hypervae/correlators/histograms.py:weighted_histograms docstring",
+        "hypervae/correlators/kernel.py:_kernel lines",
+        "hypervae/correlators/kernel.py:_kernel.walk lines",
+        "hypervae/correlators/kernel.py:correlate arguments",
+        "hypervae/correlators/moments.py:Moments.from_array docstring",
+        "hypervae/correlators/set_features.py:set_features arguments",
+        "hypervae/correlators/sets.py:set_members docstring",
+        "hypervae/correlators/stage.py:Sums.read docstring",
+        "hypervae/correlators/torch_kernel.py:correlate_torch arguments",
+        "hypervae/correlators/torch_kernel.py:correlate_torch docstring",
+        "hypervae/data/shard.py:ShardReader.split_columns docstring",
+        "hypervae/data/simulate.py:leading_jets lines",
+        "hypervae/device.py:choose_precision docstring",
+        "hypervae/evaluation/classifier.py:features docstring",
+        "hypervae/evaluation/efp.py:_connected lines",
+        "hypervae/evaluation/samples.py:broken_jets docstring",
+        "hypervae/export/decoded.py:DecodedTopology.batches docstring",
+        "hypervae/hypergraph/dataset.py:norm_stats docstring",
+        "hypervae/hypergraph/incidence.py:edge_index docstring",
+        "hypervae/hypergraph/incidence.py:hyperedge_index docstring",
+        "hypervae/model/decoder/decoder.py:Decoder.forward arguments",
+        "hypervae/model/hyperedges/branch.py:TokenBranch.__init__ arguments",
+        "hypervae/model/hyperedges/branch.py:TokenNetwork.__init__ arguments",
+        "hypervae/model/hyperedges/chunked.py:_Chunked.forward arguments",
+        "hypervae/model/hyperedges/chunked.py:chunked_summary arguments",
+        "hypervae/model/inputs.py:make_batch arguments",
+        "hypervae/model/inputs.py:make_batch lines",
+        "hypervae/model/layers.py:LorentzNetwork.recompute docstring",
+        "hypervae/model/losses/chamfer.py:chamfer arguments",
+        "hypervae/model/sampling.py:physical docstring",
+        "hypervae/model/tokens.py:cluster_members docstring",
+        "hypervae/model/tokens.py:complete_members docstring",
+        "hypervae/normalization/merge.py:_write lines",
+        "hypervae/plotting/history.py:panels_of docstring",
+        "hypervae/plotting/observables.py:density docstring",
+        "hypervae/reconstruction/reconstruct.py:figures docstring",
+        "hypervae/training/loader.py:JetLoader.__init__ arguments",
+        "hypervae/training/run.py:train arguments",
+        "hypervae/training/run.py:train lines",
+        "hypervae/validation/equivariance.py:measure arguments",
+        "hypervae/validation/stage.py:held_out_jets docstring",
+        "hypervae/workflow.py:Plan.generation docstring",
+        "hypervae/workflow.py:Plan.simulation docstring",
+        "tests/unit/training/test_loader.py",
+        "tests/unit/training/test_trainer.py",
+        "workflow/schemas/config.schema.yaml",
+    }
+)
+
+FILES = sorted(
+    path
+    for folder in FOLDERS
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".smk", ".yaml", ".sh") or path.name == "Snakefile"
+)
+SECTIONS = re.compile(r"^ *(Parameters|Attributes|Returns|Yields|See)\b", re.MULTILINE)
+
+
+def functions(tree, prefix=""):
+    """All functions and classes, with their qualified names and the class that they are in."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name = f"{prefix}{node.name}"
+            yield name, node, tree
+            yield from functions(node, f"{name}.")
+        else:
+            yield from functions(node, prefix)
+
+
+def parameters(node):
+    """Names of the arguments, but for self and cls."""
+    arguments = node.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    names = [argument.arg for argument in named if argument.arg not in ("self", "cls")]
+    return names + [extra.arg for extra in (arguments.vararg, arguments.kwarg) if extra]
+
+
+def is_command(node):
+    """Whether click calls it with its options."""
+    return any("command" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+def is_fixture_or_test(path, node):
+    """Whether pytest gives it its arguments."""
+    fixture = any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list)
+    return "tests" in path.parts and (fixture or node.name.startswith("test_"))
+
+
+def is_compiled(node):
+    """Whether numba compiles it: arrays are handed one by one there."""
+    return any("njit" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+def length(node):
+    """Lines of a function without its docstring."""
+    lines = node.end_lineno - node.lineno + 1
+    first = node.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        lines -= first.end_lineno - first.lineno + 1
+    return lines
+
+
+def size_offences():
+    """Files that are too long."""
+    for path in FILES:
+        lines = len(path.read_text().splitlines())
+        if lines > LINES:
+            yield f"{path.relative_to(ROOT)}", f"{lines} lines, at most {LINES}"
+
+
+def function_offences():
+    """Functions that are too long or take too many arguments."""
+    for path in FILES:
+        if path.suffix != ".py":
+            continue
+        for name, node, _ in functions(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                continue
+            place = f"{path.relative_to(ROOT)}:{name}"
+            if length(node) > FUNCTION_LINES:
+                yield f"{place} lines", f"{length(node)} lines, at most {FUNCTION_LINES}"
+            handed = is_command(node) or is_compiled(node) or is_fixture_or_test(path, node)
+            if len(parameters(node)) > ARGUMENTS and not handed:
+                yield f"{place} arguments", f"{len(parameters(node))}, at most {ARGUMENTS}"
+
+
+def returns_something(node):
+    """Whether the signature says that something is returned or yielded."""
+    return node.returns is not None and ast.unparse(node.returns) not in ("None", "NoReturn")
+
+
+def docstring_offences():
+    """Public functions of the package whose docstring has a section but not those it needs.
+
+    A docstring of one paragraph is complete where it names what it is about; one with sections has
+    ``Parameters`` where there are parameters and ``Returns`` or ``Yields`` where there are results.
+    """
+    for path in FILES:
+        if path.suffix != ".py" or path.parts[len(ROOT.parts)] != "hypervae":
+            continue
+        for name, node, parent in functions(ast.parse(path.read_text())):
+            hidden = any(part.startswith("_") for part in name.split("."))
+            inner = not isinstance(parent, ast.Module | ast.ClassDef | ast.If)
+            if hidden or inner or isinstance(node, ast.ClassDef) or is_command(node):
+                continue
+            text = ast.get_docstring(node) or ""
+            place = f"{path.relative_to(ROOT)}:{name} docstring"
+            sections = set(re.findall(r"^([A-Z]\w+)\n-{3,}$", text, re.MULTILINE))
+            if not text:
+                yield place, "none"
+            elif re.match(r"(As|See|The inverse of) `[^`]*`[^.]*\.?$", text.split("\n\n")[0]):
+                if not inherits(parent):
+                    yield place, f"refers alone: {text.splitlines()[0]}"
+            elif sections & {"Parameters", "Returns", "Yields"}:
+                if parameters(node) and "Parameters" not in sections:
+                    yield place, "has sections, but none of its parameters"
+                documented = " ".join(
+                    line for line in text.splitlines() if re.match(r"[\w*, ]+( :.*)?$", line)
+                )
+                missing = [
+                    arg for arg in parameters(node) if not re.search(rf"\b{arg}\b", documented)
+                ]
+                if "Parameters" in sections and missing:
+                    yield place, f"does not say what {', '.join(missing)} is"
+
+
+def inherits(parent):
+    """Whether a class has a base that documents its methods."""
+    return isinstance(parent, ast.ClassDef) and bool(parent.bases)
+
+
+OFFENCES = {
+    "size of files": size_offences,
+    "functions": function_offences,
+    "docstrings": docstring_offences,
+}
+
+
+@pytest.mark.parametrize("rule", OFFENCES)
+def test_the_rules_of_the_house(rule):
+    found = dict(OFFENCES[rule]())
+    unknown = {place: what for place, what in found.items() if place not in {*EXEMPT, *PRESENT}}
+    assert unknown == {}
+
+
+def test_no_exception_is_left_that_none_needs():
+    found = {place for offences in OFFENCES.values() for place, _ in offences()}
+    assert {*EXEMPT, *PRESENT} - found == set()
