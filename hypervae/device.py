@@ -10,6 +10,15 @@ from hypervae.errors import HyperVAEError
 def choose_device(device: str) -> str:
     """Resolve ``auto``.
 
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    str
+        ``cpu`` or ``cuda``; ``auto`` is CUDA where there is any.
+
     Raises
     ------
     HyperVAEError
@@ -26,6 +35,11 @@ def choose_device(device: str) -> str:
 
 def choose_precision(precision: str, device: str) -> str:
     """Resolve ``auto``: bf16 from compute capability 8.0, fp16 below, 32 on a CPU.
+
+    Parameters
+    ----------
+    precision : {"auto", "32", "16-mixed", "bf16-mixed"}
+    device : {"cpu", "cuda"}
 
     Returns
     -------

@@ -67,6 +67,12 @@ def pair_features(jets: Jets, dtype: type[np.floating] = np.float64) -> NDArray[
     kT = min(pt) Delta [GeV], z = min(pt) / (pt_i + pt_j), m^2 = 2 pt_i pt_j (cosh d eta -
     cos d phi) [GeV^2]; Delta and m^2 are floored.
 
+    Parameters
+    ----------
+    jets : Jets
+    dtype : floating type
+        Of the result.
+
     Returns
     -------
     [n, P (P - 1) / 2, 4]

@@ -31,6 +31,11 @@ def pair_indices(particles: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     Pair (i, j) has the number j (j - 1) / 2 + i, so that the pairs of the hardest m particles are
     the first m (m - 1) / 2, whatever the number of slots.
 
+    Parameters
+    ----------
+    particles : int
+        Their number, or that of the slots.
+
     Returns
     -------
     i, j : [particles (particles - 1) / 2] int64
@@ -64,6 +69,10 @@ def weights(jets: Jets, kind: str = "pt", exponent: float = 1.0) -> NDArray[np.f
 
 def delta_squared(jets: Jets) -> NDArray[np.float64]:
     """Squared distances (d eta)^2 + (d phi)^2 of all pairs; d phi is taken across +-pi.
+
+    Parameters
+    ----------
+    jets : Jets
 
     Returns
     -------
@@ -138,6 +147,13 @@ def _cells(edges_squared: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
 
 def pair_bins(jets: Jets, binning: Binning, threads: int = 1) -> NDArray[np.unsignedinteger]:
     """The R_L bin of each pair: 0 underflow, 1 to `bins`, `bins` + 1 overflow.
+
+    Parameters
+    ----------
+    jets : Jets
+    binning : Binning
+    threads : int
+        They share the jets.
 
     Returns
     -------

@@ -212,7 +212,12 @@ def weighted_histograms(
     size: int,
     dtype: type[np.floating] = np.float32,
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.float64]]:
-    """As `set_histograms`, and the sum of the sets' w = prod_t w_t in each bin.
+    """How many sets each R_L bin holds, and the sums of their ln w and of w = prod_t w_t.
+
+    Parameters
+    ----------
+    log_weight, counts, codes, orders, size, dtype
+        See `set_histograms`.
 
     Returns
     -------

@@ -75,5 +75,5 @@ class Moments:
 
     @classmethod
     def from_array(cls, values: NDArray[np.float64]) -> Moments:
-        """The inverse of `to_array`."""
+        """Moments from the numbers that `to_array` gives."""
         return cls(*(float(value) for value in values))

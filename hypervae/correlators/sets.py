@@ -23,6 +23,10 @@ def set_count(particles: int, order: int) -> int:
 def set_members(particles: int, order: int) -> NDArray[np.uint8]:
     """The members of every set, ascending within a set.
 
+    Parameters
+    ----------
+    particles, order : int
+
     Returns
     -------
     [C(particles, order), order] uint8

@@ -97,7 +97,7 @@ class Sums:
 
     @classmethod
     def read(cls, group: h5py.Group) -> Sums:
-        """The inverse of `write`."""
+        """Sums from a group that `write` made."""
         names = json.loads(group["moments"].attrs["names"])
         moments = dict(zip(names, map(Moments.from_array, group["moments"][()]), strict=True))
         return cls(int(group.attrs["n_jets"]), *(group[name][()] for name in _ARRAYS), moments)

@@ -187,6 +187,11 @@ class ShardReader:
     ) -> tuple[NDArray[np.int64] | None, NDArray[np.uint8] | None]:
         """Read ``event_id`` and ``split`` of rows [start, stop), and nothing else of the jets.
 
+        Parameters
+        ----------
+        start, stop : int
+            To the end when `stop` is left out.
+
         Returns
         -------
         event_id : [n] int64 or None

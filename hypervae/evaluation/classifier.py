@@ -67,6 +67,10 @@ def classifier_auc(jets: Jets, reference: Jets, *, seed: int) -> Measured:
 def features(jets: Jets) -> tuple[NDArray, NDArray, NDArray]:
     """What the network sees of jets.
 
+    Parameters
+    ----------
+    jets : Jets
+
     Returns
     -------
     particles : [n, P, 4] float64

@@ -77,6 +77,10 @@ def real_files(path: str | os.PathLike[str]) -> list[Path]:
 def broken_jets(jets: Jets) -> dict[str, NDArray[np.bool_]]:
     """Which jets break the rules of `check_jets` or lie beyond all reason; no jet counts twice.
 
+    Parameters
+    ----------
+    jets : Jets
+
     Returns
     -------
     dict of str to [n] bool

@@ -87,6 +87,11 @@ class DecodedTopology:
     def batches(self, reader: TypedReader) -> Iterator[tuple[Jets, list[dict[str, Any]]]]:
         """The jets of a generated file, with what the model decoded beside each.
 
+        Parameters
+        ----------
+        reader : TypedReader
+            Of the generated file.
+
         Yields
         ------
         jets : Jets

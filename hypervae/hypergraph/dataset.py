@@ -155,6 +155,10 @@ class HypergraphDataset(Dataset):
 def norm_stats(normalization: Normalization) -> dict[str, dict[str, dict[str, Any]]]:
     """What undoes the normalization, by the names that `Data` carries it under.
 
+    Parameters
+    ----------
+    normalization : Normalization
+
     Returns
     -------
     dict

@@ -16,6 +16,11 @@ from hypervae.correlators.sets import set_members
 def edge_index(particles: int) -> Tensor:
     """All ordered pairs.
 
+    Parameters
+    ----------
+    particles : int
+        Their number n.
+
     Returns
     -------
     [2, n (n - 1)] int64
@@ -30,6 +35,12 @@ def edge_index(particles: int) -> Tensor:
 @functools.lru_cache(maxsize=256)
 def hyperedge_index(particles: int, orders: tuple[int, ...]) -> Tensor:
     """Incidences of all sets of the given sizes.
+
+    Parameters
+    ----------
+    particles : int
+    orders : tuple of int
+        The sizes.
 
     Returns
     -------

@@ -281,6 +281,10 @@ def physical(jets: Jets) -> NDArray[np.bool_]:
     float32 resolves) of the jet and of each particle. Massless, sorted and with a multiplicity in
     range they are by construction.
 
+    Parameters
+    ----------
+    jets : Jets
+
     Returns
     -------
     [n] bool

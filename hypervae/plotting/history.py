@@ -64,6 +64,11 @@ def read_history(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float64]]
 def panels_of(columns: Sequence[str]) -> dict[str, dict[str, str]]:
     """Which columns share a panel: ``train_x`` and ``val_x`` do, every other one stands alone.
 
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of a history's columns.
+
     Returns
     -------
     dict of str to dict

@@ -125,6 +125,15 @@ def density(
     entries, p = Σh / Σm has the variance Σ(h − p m)² / (Σm)² to first order; with one entry a jet
     that is p (1 − p) / n.
 
+    Parameters
+    ----------
+    values : [m]
+        The entries of all jets.
+    jet_of : [m] int64
+        The jet of each.
+    n_jets : int
+    edges : [bins + 1]
+
     Returns
     -------
     density, error, entries : [bins]

@@ -152,6 +152,10 @@ class Quantities:
 def figures(reconstruction: Reconstruction) -> dict[str, Any]:
     """How good the reconstruction is, in numbers.
 
+    Parameters
+    ----------
+    reconstruction : Reconstruction
+
     Returns
     -------
     dict

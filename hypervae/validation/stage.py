@@ -47,6 +47,13 @@ def held_out_jets(
 ) -> tuple[Jets, NDArray[np.int64]]:
     """The first test jets of shards, equally many of each of the model's types where there are.
 
+    Parameters
+    ----------
+    model : HyperVAE
+    shards : sequence of path-like
+    jets : int
+        Of all types together, at least.
+
     Returns
     -------
     jets : Jets
