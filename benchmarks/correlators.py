@@ -22,9 +22,9 @@ from benchmarks.jets import gluon_jets, wide_jets
 from hypervae.config import resolve_section
 from hypervae.correlators import geometry, kernel
 from hypervae.correlators.binning import Binning
-from hypervae.correlators.stage import compute_correlators
+from hypervae.correlators.compute import compute_correlators
 from hypervae.data.jets import Jets
-from hypervae.data.shard import write_shard
+from hypervae.formats.shard import write_shard
 from tests.unit.correlators.reference import correlate_numpy
 
 BINNING = Binning(200, 1e-4, 2.0)

@@ -3,7 +3,7 @@
 ``python -m benchmarks.equivariance`` simulates two shards of top jets, computes correlators and
 their normalization, trains the default model for a few epochs and measures it as `hypervae
 equivariance` does. ``--model DIR --shards LIST`` takes a trained model and its shards instead.
-`hypervae.validation.model.measure_model` says what the figures are. The status is 1, with a
+`hypervae.equivariance.model.measure_model` says what the figures are. The status is 1, with a
 message, if a bound is broken or if not even rotations about the beam are left to be tested.
 """
 
@@ -19,16 +19,16 @@ from pathlib import Path
 import torch
 
 from hypervae.config import resolve_section
+from hypervae.equivariance.measure import measure_equivariance
 from hypervae.io import read_list, write_list
 from hypervae.model.references import NOTHING
-from hypervae.validation.stage import measure_equivariance
 
 SHARDS = 2
 
 
 def trained(folder: Path, jet_type: str, jets: int, epochs: int) -> tuple[Path, Path]:
     """Simulate shards and train the default model; its folder, and the list of shards."""
-    from hypervae.correlators.stage import compute_correlators
+    from hypervae.correlators.compute import compute_correlators
     from hypervae.data.simulate import silence_fastjet, simulate_shard
     from hypervae.normalization import merge_normalization
     from hypervae.training.run import train

@@ -25,9 +25,9 @@ import numpy as np
 
 from benchmarks.jets import gluon_jets
 from hypervae.data.jets import Jets, concatenate, sort_particles
-from hypervae.data.shard import write_shard
 from hypervae.data.split import TEST, TRAIN
 from hypervae.evaluation.metrics import GROUPS
+from hypervae.formats.shard import write_shard
 
 LEFT_OUT = ("classifier", "fpnd", "coverage")
 MOST_MINUTES, MOST_MB = 10.0, 6000.0

@@ -36,8 +36,8 @@ def prepare(folder: Path) -> None:
     import torch
 
     from benchmarks.jets import gluon_jets
-    from hypervae.correlators.stage import compute_correlators
-    from hypervae.data.shard import write_shard
+    from hypervae.correlators.compute import compute_correlators
+    from hypervae.formats.shard import write_shard
     from hypervae.model import HyperVAE
     from hypervae.normalization import Normalization, merge_normalization
 

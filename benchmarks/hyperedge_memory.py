@@ -34,8 +34,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from benchmarks.jets import gluon_jets
 from benchmarks.tensor_memory import TensorMemory
 from hypervae.config import resolve_section
-from hypervae.correlators.stage import compute_correlators
-from hypervae.data.shard import write_shard
+from hypervae.correlators.compute import compute_correlators
+from hypervae.formats.shard import write_shard
 from hypervae.model import make_batch
 from hypervae.model.hyperedges.branch import TokenBranch
 from hypervae.model.inputs import JetBatch

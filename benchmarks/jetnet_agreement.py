@@ -21,8 +21,8 @@ from scipy.stats import wasserstein_distance
 
 from benchmarks.simulation import simulate
 from hypervae.data.jets import Jets, concatenate
-from hypervae.data.shard import ShardReader
 from hypervae.evaluation.fpnd import fpnd
+from hypervae.formats.shard import ShardReader
 
 #: (mean, width) in the whole JetNet30 files; pT and mass in GeV.
 JETNET = {

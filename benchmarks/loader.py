@@ -17,8 +17,8 @@ from pathlib import Path
 
 from benchmarks.jets import gluon_jets
 from hypervae.config import resolve_section
-from hypervae.correlators.stage import compute_correlators
-from hypervae.data.shard import write_shard
+from hypervae.correlators.compute import compute_correlators
+from hypervae.formats.shard import write_shard
 from hypervae.normalization import Normalization, merge_normalization
 
 

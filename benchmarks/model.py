@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from benchmarks.jets import gluon_jets
 from hypervae.config import resolve_section
-from hypervae.correlators.stage import compute_correlators
-from hypervae.data.shard import write_shard
+from hypervae.correlators.compute import compute_correlators
+from hypervae.formats.shard import write_shard
 from hypervae.model import HyperVAE
 from hypervae.normalization import Normalization, merge_normalization
 from hypervae.normalization.sources import find_sources

@@ -33,8 +33,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from benchmarks.model import prepare
 from benchmarks.tensor_memory import TensorMemory
 from hypervae.config import resolve_section
-from hypervae.data.shard import ShardReader
 from hypervae.errors import ConfigError
+from hypervae.formats.shard import ShardReader
 from hypervae.model import HyperVAE, JetBatch
 from hypervae.model.hyperedges.rules import MODES
 from hypervae.model.losses import LossTerms, total_loss

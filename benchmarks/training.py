@@ -27,8 +27,8 @@ import torch
 
 from benchmarks.jets import gluon_jets
 from hypervae.config import resolve_section
-from hypervae.correlators.stage import compute_correlators
-from hypervae.data.shard import write_shard
+from hypervae.correlators.compute import compute_correlators
+from hypervae.formats.shard import write_shard
 from hypervae.io import read_list, write_list
 from hypervae.normalization import merge_normalization
 from hypervae.training import run

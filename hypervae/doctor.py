@@ -66,7 +66,7 @@ def run_self_test() -> Iterator[str]:
     HyperVAEError
         If a stage fails, or if a result is wrong.
     """
-    from hypervae.correlators.stage import compute_correlators
+    from hypervae.correlators.compute import compute_correlators
     from hypervae.data.simulate import simulate_shard
     from hypervae.evaluation.evaluate import evaluate
     from hypervae.generation.generate import generate_jets

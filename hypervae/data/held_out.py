@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from hypervae.data.jets import Jets, concatenate
-from hypervae.data.shard import ShardReader
 from hypervae.data.slots import fit_slots
 from hypervae.data.split import TEST, split_of
 from hypervae.errors import InputError
+from hypervae.formats.shard import ShardReader
 
 
 def read_held_out(

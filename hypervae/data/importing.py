@@ -32,9 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import JET_TYPES, Jets, check_jet_type, check_jets
-from hypervae.data.shard import ShardReader, ShardWriter
 from hypervae.data.slots import fit_slots
 from hypervae.errors import InputError
+from hypervae.formats.shard import ShardReader, ShardWriter
 from hypervae.kinematics import wrap_phi
 from hypervae.progress import Progress
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from hypervae.data.download import RemoteFile, check_space, download, md5_of, record_file
 from hypervae.data.jets import check_jet_type
-from hypervae.data.shard import ShardReader, ShardWriter
 from hypervae.data.slots import fit_slots
 from hypervae.errors import HyperVAEError, InputError
+from hypervae.formats.shard import ShardReader, ShardWriter
 from hypervae.io import atomic_path
 
 #: Address of each version's metadata, by the number of particles.
@@ -183,7 +183,7 @@ def split_file(
     Raises
     ------
     InputError
-        As `hypervae.data.shard.ShardReader`, or if the file has fewer jets than `shards`.
+        As `hypervae.formats.shard.ShardReader`, or if the file has fewer jets than `shards`.
     HyperVAEError
         If the index is not below the number.
     """

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import Jets, check_jet_type
-from hypervae.data.shard import ShardWriter
 from hypervae.errors import HyperVAEError
+from hypervae.formats.shard import ShardWriter
 from hypervae.kinematics import wrap_phi
 from hypervae.progress import Progress
 from hypervae.seeds import derive_seed

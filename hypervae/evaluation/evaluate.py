@@ -14,15 +14,15 @@ from hypervae.data.jets import Jets
 from hypervae.evaluation import correlators, distance, efp, fpnd, frechet
 from hypervae.evaluation.comparison import Comparison, Side
 from hypervae.evaluation.distance import Measured, bin_edges
-from hypervae.evaluation.metrics import GROUPS, Metric, Unavailable, chosen
-from hypervae.evaluation.observables import observables
-from hypervae.evaluation.samples import (
+from hypervae.evaluation.inputs import (
     Generated,
     check_particles,
     read_generated,
     read_real,
     same_slots,
 )
+from hypervae.evaluation.metrics import GROUPS, Metric, Unavailable, chosen
+from hypervae.evaluation.observables import observables
 from hypervae.io import software_versions
 from hypervae.progress import Progress
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import JET_TYPES, Jets
-from hypervae.data.shard import CHUNK_ROWS, ShardReader, ShardWriter
 from hypervae.errors import InputError
+from hypervae.formats.shard import CHUNK_ROWS, ShardReader, ShardWriter
 
 #: The attribute ``jet_type`` of a file of several types, and its dataset.
 MIXED, TYPES = "mixed", "jet_type"

@@ -14,12 +14,12 @@ from torch.utils.data import Dataset
 from torch_geometric.data import Data
 
 from hypervae.correlators.features import jet_targets, pair_features
-from hypervae.correlators.file import CorrelatorReader
 from hypervae.correlators.geometry import pair_count, weights
 from hypervae.correlators.set_features import set_features
 from hypervae.data.jets import JET_TYPES, Jets
-from hypervae.data.shard import ShardReader
 from hypervae.data.split import SPLITS, split_of
+from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.shard import ShardReader
 from hypervae.hypergraph.incidence import edge_index, hyperedge_index
 from hypervae.kinematics import four_momenta
 from hypervae.normalization import Normalization, Scaler

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS, hyperedge_features
-from hypervae.correlators.file import CorrelatorReader
-from hypervae.correlators.stage import Sums
-from hypervae.data.shard import SCHEMA_VERSION
+from hypervae.correlators.sums import Sums
 from hypervae.errors import InputError
+from hypervae.formats.correlators import SCHEMA_VERSION, CorrelatorReader
 from hypervae.io import atomic_h5
 from hypervae.normalization.tables import correlator_tables
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.binning import Binning
-from hypervae.data.shard import reading_h5
 from hypervae.errors import InputError
+from hypervae.io.hdf5 import reading_h5
 from hypervae.normalization.scaler import Scaler
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hypervae.correlators import geometry
-from hypervae.correlators.file import CorrelatorReader
-from hypervae.data.shard import ShardReader
 from hypervae.errors import InputError
+from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.shard import ShardReader
 from hypervae.normalization.normalization import Normalization
 
 _COMPARED = 100  # jets of each shard that are compared with its correlator file

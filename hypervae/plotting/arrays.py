@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.shard import reading_h5
 from hypervae.errors import InputError
+from hypervae.io.hdf5 import reading_h5
 
 #: The samples of an evaluation. ``train`` tells how far real jets fluctuate; it may be missing.
 SAMPLES = ("test", "train", "generated")

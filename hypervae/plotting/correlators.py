@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hypervae.data.shard import reading_h5
 from hypervae.errors import InputError
+from hypervae.io.hdf5 import reading_h5
 from hypervae.plotting.style import COLOURS, figure_style, save
 
 # Decades below the maximum that the axis shows: the bins of smallest R_L hold next to nothing.

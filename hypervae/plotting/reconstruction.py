@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hypervae.data.jets import JET_TYPES
-from hypervae.data.shard import reading_h5
 from hypervae.errors import InputError
+from hypervae.io.hdf5 import reading_h5
 from hypervae.plotting.style import (
     COLOURS,
     GENERATED,

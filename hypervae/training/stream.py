@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.correlators.file import CorrelatorReader
 from hypervae.data.jets import Jets, concatenate
-from hypervae.data.shard import ShardReader
 from hypervae.data.split import SPLITS, split_of, split_of_rows
 from hypervae.errors import InputError
+from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.shard import ShardReader
 from hypervae.normalization.sources import Source
 from hypervae.seeds import rng
 

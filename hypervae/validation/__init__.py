@@ -1,1 +1,1 @@
-"""Checks: of any file (`validate`), and of the equivariance of networks (`equivariance`)."""
+"""Checks of any file that HyperVAE reads or writes."""

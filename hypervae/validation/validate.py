@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hypervae.correlators.file import CorrelatorReader
 from hypervae.data.importing import GRAPH_SUFFIXES
 from hypervae.data.jets import JET_TYPES
-from hypervae.data.shard import ShardReader, reading_h5
 from hypervae.errors import InputError
+from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.shard import ShardReader
 from hypervae.generation.files import MIXED, TypedReader
+from hypervae.io.hdf5 import reading_h5
 from hypervae.normalization import Normalization
 
 

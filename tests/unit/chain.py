@@ -8,7 +8,7 @@ import pytest
 
 from hypervae.config import resolve_section
 from hypervae.data.jets import Jets
-from hypervae.data.shard import write_shard
+from hypervae.formats.shard import write_shard
 from tests.unit.toys import toy_jets
 
 SLOTS = 12
@@ -67,7 +67,7 @@ class Chain:
 def chain(tmp_path_factory) -> Chain:
     import torch
 
-    from hypervae.correlators.stage import compute_correlators
+    from hypervae.correlators.compute import compute_correlators
     from hypervae.normalization import merge_normalization
 
     torch.set_num_threads(1)

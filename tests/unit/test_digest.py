@@ -133,7 +133,7 @@ def test_a_module_that_is_new_to_the_imports_counts(package):
 
 # Sub-packages and modules whose code each stage depends on. An import that adds to a line makes
 # that stage stale for changes elsewhere, which is sometimes right and never to happen unseen.
-IO = {"data", "io"}
+IO = {"data", "formats", "io"}
 CORRELATORS = IO | {"correlators", "kinematics", "seeds"}
 NORMALIZED = CORRELATORS | {"normalization"}
 DEPENDS = {
@@ -146,7 +146,7 @@ DEPENDS = {
     "train": NORMALIZED | {"model", "training", "device"},
     "generate": NORMALIZED | {"model", "generation", "device"},
     "evaluate": CORRELATORS | {"evaluation"},
-    "equivariance": NORMALIZED | {"model", "validation"},
+    "equivariance": NORMALIZED | {"model", "equivariance"},
     "reconstruct": NORMALIZED | {"model", "reconstruction"},
     "plot": IO | {"plotting"},
 }
@@ -156,12 +156,12 @@ NOT_WITHIN = {
     "download": {"data.simulate", "data.importing", "data.split"},
     "split": {"data.simulate", "data.importing", "data.split"},
     "import": {"data.simulate", "data.jetnet", "data.download", "data.split"},
-    "correlators": {"data.simulate", "data.jetnet", "data.importing", "correlators.file"},
+    "correlators": {"data.simulate", "data.jetnet", "data.importing"},
     "normalize": {"data.simulate", "data.jetnet", "data.importing"},
     "train": {"data.simulate", "data.jetnet", "data.importing"},
     "generate": {"data.simulate", "data.jetnet", "data.importing", "model.losses"},
     "evaluate": {"data.simulate", "data.jetnet", "data.importing"},
-    "equivariance": {"data.simulate", "data.importing", "model.losses", "validation.validate"},
+    "equivariance": {"data.simulate", "data.importing", "model.losses"},
     "reconstruct": {"data.simulate", "data.importing", "model.losses"},
     "plot": {"data.simulate", "data.jetnet", "data.importing", "data.split"},
 }
@@ -215,7 +215,7 @@ def test_a_change_makes_the_stages_stale_that_run_it(tmp_path, monkeypatch):
     after = {"normalize", "train", *decoding}
     assert stale_after("normalization/merge.py", code) == after
     assert stale_after("correlators/kernel.py", code) == {"correlators", "evaluate", *after}
-    assert stale_after("validation/transformations.py", code) == {"equivariance"}
+    assert stale_after("equivariance/transformations.py", code) == {"equivariance"}
     assert stale_after("data/jets.py", code) == set(DEPENDS)
     told = ("progress.py", "training/progress.py", "training/board.py")
     for file in ("config/schema.py", "cli/options.py", "cli/__init__.py", *told):

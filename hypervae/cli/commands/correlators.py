@@ -41,7 +41,7 @@ def command(
     config: dict[str, Any],
 ) -> None:
     """Compute energy correlators, pair bins and feature moments of one shard."""
-    from hypervae.correlators.stage import compute_correlators
+    from hypervae.correlators.compute import compute_correlators
 
     if device != "cpu":
         import_module("hypervae.device").choose_device(device)

@@ -31,8 +31,8 @@ def command(
     """
     import torch
 
+    from hypervae.equivariance.measure import measure_equivariance
     from hypervae.io import read_list
-    from hypervae.validation.stage import measure_equivariance
 
     if threads:
         torch.set_num_threads(threads)

@@ -42,7 +42,7 @@ def command(
     """
     from hypervae.evaluation.arrays import write_arrays
     from hypervae.evaluation.evaluate import evaluate
-    from hypervae.evaluation.samples import real_files
+    from hypervae.evaluation.inputs import real_files
     from hypervae.io import write_json
 
     evaluation = evaluate(generated, real_files(real), config, jet_type=jet_type, model=model)

@@ -5,10 +5,10 @@ import numpy as np
 from hypervae.config import resolve_section
 from hypervae.correlators import geometry
 from hypervae.correlators.binning import Binning
-from hypervae.correlators.file import CorrelatorReader
-from hypervae.correlators.stage import compute_correlators
+from hypervae.correlators.compute import compute_correlators
 from hypervae.data.jets import Jets
-from hypervae.data.shard import write_shard
+from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.shard import write_shard
 from hypervae.hypergraph import HypergraphDataset
 from hypervae.model import HyperVAE, make_batch
 from hypervae.normalization import Normalization, merge_normalization

@@ -5,9 +5,9 @@ import pytest
 
 from hypervae.data.held_out import read_held_out
 from hypervae.data.jets import concatenate
-from hypervae.data.shard import ShardReader, write_shard
 from hypervae.data.split import TEST, split_of
 from hypervae.errors import InputError
+from hypervae.formats.shard import ShardReader, write_shard
 from tests.unit.chain import SLOTS, SPLIT, small_jets
 
 

@@ -11,8 +11,8 @@ from hypervae.cli import cli
 from hypervae.data import importing
 from hypervae.data.importing import import_shard, load_graphs
 from hypervae.data.jets import JET_TYPES
-from hypervae.data.shard import ShardReader, write_shard
 from hypervae.errors import InputError
+from hypervae.formats.shard import ShardReader, write_shard
 from hypervae.kinematics import four_momenta
 from tests.unit.data.test_jets import make_jets
 

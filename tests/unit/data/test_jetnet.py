@@ -12,9 +12,9 @@ from hypervae.config import resolve_section
 from hypervae.data import download, jetnet
 from hypervae.data.jetnet import file_name, get_file, split_file
 from hypervae.data.jets import concatenate
-from hypervae.data.shard import ShardReader
 from hypervae.data.split import split_of
 from hypervae.errors import HyperVAEError, InputError
+from hypervae.formats.shard import ShardReader
 from tests.unit.data.server import Record, serve
 from tests.unit.data.test_jets import make_jets
 

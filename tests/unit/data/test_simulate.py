@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from hypervae.config import resolve_section
 from hypervae.data import simulate
 from hypervae.data.jets import JET_TYPES
-from hypervae.data.shard import ShardReader
 from hypervae.data.simulate import leading_jets, pythia_seed, pythia_settings, simulate_shard
 from hypervae.errors import HyperVAEError
+from hypervae.formats.shard import ShardReader
 from hypervae.kinematics import four_momenta
 
 

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from hypervae.cli.commands.evaluate import command
 from hypervae.config import resolve_section
 from hypervae.data.jets import Jets
-from hypervae.data.shard import write_shard
 from hypervae.digest import import_closure
 from hypervae.errors import InputError
 from hypervae.evaluation import efp, frechet, w1
@@ -18,6 +17,7 @@ from hypervae.evaluation.arrays import write_arrays
 from hypervae.evaluation.evaluate import evaluate
 from hypervae.evaluation.metrics import GROUPS
 from hypervae.evaluation.observables import KINEMATIC, OBSERVABLES
+from hypervae.formats.shard import write_shard
 from hypervae.io import write_list
 from tests.unit.toys import toy_jets
 

@@ -12,10 +12,10 @@ from hypervae.cli import cli
 from hypervae.config import resolve_section
 from hypervae.correlators.geometry import pair_indices
 from hypervae.data.importing import import_shard
-from hypervae.data.shard import ShardReader
 from hypervae.errors import InputError
 from hypervae.export.decoded import DecodedTopology
 from hypervae.export.graphs import export_graphs
+from hypervae.formats.shard import ShardReader
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE
 from hypervae.model.sampling import Sampler

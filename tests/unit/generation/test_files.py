@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from hypervae.data.jets import JET_TYPES
-from hypervae.data.shard import write_shard
 from hypervae.errors import InputError
+from hypervae.formats.shard import write_shard
 from hypervae.generation.files import GeneratedWriter, TypedReader
 from tests.unit.chain import SLOTS, small_jets
 

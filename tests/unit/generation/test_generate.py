@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 from hypervae.cli import cli
 from hypervae.config import resolve_section
-from hypervae.correlators.stage import compute_correlators
+from hypervae.correlators.compute import compute_correlators
 from hypervae.data.jets import JET_TYPES
-from hypervae.data.shard import ShardReader
 from hypervae.errors import ConfigError, HyperVAEError, InputError
+from hypervae.formats.shard import ShardReader
 from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE

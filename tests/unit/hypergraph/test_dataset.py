@@ -5,11 +5,11 @@ from torch_geometric.loader import DataLoader
 
 from hypervae.config import resolve_section
 from hypervae.correlators import geometry, sets
+from hypervae.correlators.compute import compute_correlators
 from hypervae.correlators.features import jet_targets, pair_features
-from hypervae.correlators.stage import compute_correlators
 from hypervae.data.jets import concatenate
-from hypervae.data.shard import ShardReader, write_shard
 from hypervae.errors import InputError
+from hypervae.formats.shard import ShardReader, write_shard
 from hypervae.hypergraph import HypergraphDataset, edge_index, hyperedge_index
 from hypervae.hypergraph.dataset import undo
 from hypervae.kinematics import four_momenta

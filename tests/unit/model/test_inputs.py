@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from hypervae.correlators.features import EDGE_FEATURES
-from hypervae.correlators.file import CorrelatorReader
 from hypervae.correlators.geometry import pair_bins, pair_indices
-from hypervae.data.shard import ShardReader
+from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.shard import ShardReader
 from hypervae.kinematics import four_momenta
 from hypervae.model import make_batch
 from hypervae.model.hyperedges.rules import MODES

@@ -9,9 +9,10 @@ from click.testing import CliRunner
 
 from hypervae.cli import cli
 from hypervae.config import resolve_section
-from hypervae.correlators import geometry, stage
+from hypervae.correlators import compute, geometry
+from hypervae.correlators.sums import SUMMED_ARRAYS
 from hypervae.data.jets import Jets
-from hypervae.data.shard import write_shard
+from hypervae.formats.shard import write_shard
 from hypervae.io import write_list
 from hypervae.normalization import Normalization
 from tests.unit.correlators.test_kernel import REFERENCE
@@ -40,9 +41,9 @@ def simulated_jets():
     )
 
 
-def compute(path, jets):
+def write_correlators(path, jets):
     write_shard(path.with_suffix(".shard.h5"), jets, source="toys")
-    stage.compute_correlators(path.with_suffix(".shard.h5"), path, CONFIG)
+    compute.compute_correlators(path.with_suffix(".shard.h5"), path, CONFIG)
     return path
 
 
@@ -52,22 +53,22 @@ def tiny_files(folder, jets):
     Files of the same shape differ in some stretches of bytes only, so that all are made from one:
     HDF5 takes twelve milliseconds to make one from nothing.
     """
-    template = compute(folder / "template.h5", jets[:JETS])
+    template = write_correlators(folder / "template.h5", jets[:JETS])
     with h5py.File(template) as file:
         places = {
             f"{group}/{name}": (file[f"{group}/{name}"].id.get_offset(), file[f"{group}/{name}"])
             for group in ("train", "all")
-            for name in (*stage._ARRAYS, "moments")
+            for name in (*SUMMED_ARRAYS, "moments")
         }
         places = {name: (place, data.dtype, data.shape) for name, (place, data) in places.items()}
         content = file.attrs["content"].encode()
     blank = template.read_bytes()
     assert blank.count(content) == 1
-    codes = geometry.pair_bins(jets, stage.binning_of(CONFIG))
+    codes = geometry.pair_bins(jets, compute.binning_of(CONFIG))
     for first in range(0, len(jets), JETS):
         rows = slice(first, first + JETS)
-        sums = stage.jet_sums(jets[rows], codes[rows], CONFIG)
-        values = {name: getattr(sums, name) for name in stage._ARRAYS}
+        sums = compute.jet_sums(jets[rows], codes[rows], CONFIG)
+        values = {name: getattr(sums, name) for name in SUMMED_ARRAYS}
         values["moments"] = np.array([one.to_array() for one in sums.moments.values()])
         image = bytearray(blank.replace(content, sha256(b"%d" % first).hexdigest().encode()))
         for name, (place, dtype, shape) in places.items():
@@ -107,7 +108,7 @@ def test_three_thousand_tiny_shards_are_as_good_as_one(tmp_path):
     assert len(files) == SHARDS
     many = normalize(tmp_path, files, "many")
     assert len(many.contents) == SHARDS
-    one = normalize(tmp_path, [compute(tmp_path / "one.h5", jets)], "one")
+    one = normalize(tmp_path, [write_correlators(tmp_path / "one.h5", jets)], "one")
     assert_equal(many, one)
 
 
@@ -115,5 +116,5 @@ def test_files_made_from_one_are_as_if_computed(tmp_path):
     """The short cut of this module itself."""
     jets = toy_jets(6, max_particles=10)
     made = normalize(tmp_path, list(tiny_files(tmp_path, jets)), "made")
-    files = [compute(tmp_path / f"{k}.h5", jets[k : k + 2]) for k in (0, 2, 4)]
+    files = [write_correlators(tmp_path / f"{k}.h5", jets[k : k + 2]) for k in (0, 2, 4)]
     assert_equal(made, normalize(tmp_path, files, "computed"))

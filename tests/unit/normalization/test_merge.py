@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hypervae.config import resolve_section
-from hypervae.correlators import features, geometry, kernel, sets, stage
-from hypervae.data.shard import write_shard
+from hypervae.correlators import compute, features, geometry, kernel, sets
 from hypervae.data.split import split_of
 from hypervae.errors import InputError
+from hypervae.formats.shard import write_shard
 from hypervae.normalization import Normalization, merge_normalization
 from hypervae.normalization.tables import correlator_tables
 from tests.unit.toys import toy_jets
@@ -35,7 +35,7 @@ def population(count=COUNT):
 def correlator_file(path, jets, config=CONFIG):
     shard = path.with_suffix(".shard.h5")
     write_shard(shard, jets, source="toys")
-    stage.compute_correlators(shard, path, config)
+    compute.compute_correlators(shard, path, config)
     return path
 
 
@@ -47,7 +47,7 @@ def merged(path, files, method="zscore"):
 def single_pass(jets):
     """Mean, width, low and high of every feature of the training jets, in plain NumPy."""
     jets = jets[split_of(jets, **CONFIG["split"]) == 0]
-    binning = stage.binning_of(CONFIG)
+    binning = compute.binning_of(CONFIG)
     codes, counts = geometry.pair_bins(jets, binning), jets.multiplicity
     weight = geometry.weights(jets)
     orders = CONFIG["orders"]
@@ -144,7 +144,7 @@ def test_what_the_file_says_of_itself(tmp_path):
     assert found.jet_types == ("g", "t")
     assert found.settings == CONFIG
     assert found.hyperedge_orders == [3, 4]
-    assert found.binning == stage.binning_of(CONFIG)
+    assert found.binning == compute.binning_of(CONFIG)
     assert found.max_particles == 14
     assert found.edge.names == features.EDGE_FEATURES
     assert found.hyperedge.names == features.hyperedge_features([3, 4])

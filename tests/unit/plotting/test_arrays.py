@@ -69,9 +69,9 @@ def test_broken_arrays_are_named(change, message, write_arrays):
 def test_the_layout_is_that_of_the_evaluation(tmp_path):
     """What `hypervae evaluate` writes is what the figures read."""
     from hypervae.config import resolve_section
-    from hypervae.data.shard import write_shard
     from hypervae.evaluation.arrays import write_arrays
     from hypervae.evaluation.evaluate import evaluate
+    from hypervae.formats.shard import write_shard
     from hypervae.plotting.evaluation import FIGURES, plot_evaluation
     from tests.unit.toys import toy_jets
 

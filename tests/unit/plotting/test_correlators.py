@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from hypervae.cli import cli
 from hypervae.correlators import geometry, kernel
 from hypervae.correlators.binning import Binning
-from hypervae.data.shard import ShardReader, write_shard
 from hypervae.errors import InputError
+from hypervae.formats.shard import ShardReader, write_shard
 from hypervae.plotting.correlators import read_correlators
 from tests.unit.toys import toy_jets
 

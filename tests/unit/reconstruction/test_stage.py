@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from hypervae.cli import cli
 from hypervae.data.held_out import read_held_out
-from hypervae.data.shard import write_shard
 from hypervae.errors import InputError
+from hypervae.formats.shard import write_shard
 from hypervae.kinematics import relative_mass
 from hypervae.model import HyperVAE
 from tests.unit.chain import MODEL, SLOTS, SPLIT, small_jets

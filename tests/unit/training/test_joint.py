@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hypervae.config import resolve_section
-from hypervae.correlators.stage import compute_correlators
-from hypervae.data.shard import ShardReader, write_shard
+from hypervae.correlators.compute import compute_correlators
 from hypervae.evaluation.evaluate import evaluate
+from hypervae.formats.shard import ShardReader, write_shard
 from hypervae.generation.generate import generate_jets
 from hypervae.normalization import merge_normalization
 from hypervae.training.run import train

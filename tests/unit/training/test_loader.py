@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from hypervae.config import resolve_section
-from hypervae.correlators.stage import compute_correlators
-from hypervae.data.shard import ShardReader, write_shard
+from hypervae.correlators.compute import compute_correlators
 from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
+from hypervae.formats.shard import ShardReader, write_shard
 from hypervae.model import ModelConfig
 from hypervae.model.inputs import JetBatch
 from hypervae.normalization.sources import Source, find_sources

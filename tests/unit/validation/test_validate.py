@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from hypervae.data.shard import write_shard
 from hypervae.errors import InputError
 from hypervae.export.graphs import export_graphs
+from hypervae.formats.shard import write_shard
 from hypervae.validation.validate import validate_file
 from tests.unit.chain import JETS, small_jets
 

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hypervae.equivariance.transformations import random_transformations
 from hypervae.errors import HyperVAEError
-from hypervae.validation.transformations import random_transformations
 
 #: Largest deviation that rounding may make, by type.
 BOUNDS = {torch.float32: 1e-2, torch.float64: 1e-6}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hypervae.data.jets import Jets, concatenate
-from hypervae.data.shard import ShardReader, ShardWriter, write_shard
 from hypervae.errors import InputError
+from hypervae.formats.shard import ShardReader, ShardWriter, write_shard
 from tests.unit.data.test_jets import make_jets
 
 

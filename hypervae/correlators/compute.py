@@ -1,20 +1,15 @@
 """From a shard to its correlator file: everything about a shard that the later stages need.
 
-The file holds the R_L bin of every pair (which gives that of every set: the largest of its pairs'),
-and sums over jets that merge by addition: correlators and their squares, counts of pairs and of
-sets per bin, and moments of the features, for the training split and for all jets.
+Its layout stands in `hypervae.formats.correlators`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,10 +17,11 @@ from hypervae.correlators import features, geometry, kernel, sets
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.histograms import set_histograms
 from hypervae.correlators.moments import Moments
+from hypervae.correlators.sums import Sums
 from hypervae.data.jets import Jets
-from hypervae.data.shard import SCHEMA_VERSION, ShardReader
 from hypervae.data.split import TRAIN, split_of
-from hypervae.io import atomic_h5, software_versions
+from hypervae.formats.correlators import CorrelatorWriter
+from hypervae.formats.shard import ShardReader
 from hypervae.progress import Progress
 
 # Rough means, which the moments are taken about.
@@ -49,61 +45,6 @@ _PAIRS_AT_ONCE = 2_000_000  # bounds the memory: 64 MB of features
 def binning_of(config: Mapping[str, Any]) -> Binning:
     """The R_L bins of a correlators section."""
     return Binning(config["bins"], *config["range"])
-
-
-@dataclass
-class Sums:
-    """Sums over jets of one split of one shard (or of many, merged).
-
-    ``enc``, ``enc_squares`` and ``enc_cross`` (ENC E2C) are [orders, size], ``pairs`` [size],
-    ``sets`` [set orders, size], ``multiplicity`` [P + 1], with size = bins + 2.
-    """
-
-    n_jets: int
-    enc: NDArray[np.float64]
-    enc_squares: NDArray[np.float64]
-    enc_cross: NDArray[np.float64]
-    pairs: NDArray[np.float64]
-    sets: NDArray[np.float64]
-    multiplicity: NDArray[np.int64]
-    moments: dict[str, Moments] = field(default_factory=dict)
-
-    @classmethod
-    def merge(cls, parts: Iterable[Sums]) -> Sums:
-        """The sums over the union of jets."""
-        parts = list(parts)
-        first, rest = parts[0], parts[1:]
-        merged = cls(
-            first.n_jets,
-            *(getattr(first, name).copy() for name in _ARRAYS),
-        )
-        for part in rest:
-            merged.n_jets += part.n_jets
-            for name in _ARRAYS:
-                getattr(merged, name).__iadd__(getattr(part, name))
-        merged.moments = {
-            name: Moments.merge(part.moments[name] for part in parts) for name in first.moments
-        }
-        return merged
-
-    def write(self, group: h5py.Group) -> None:
-        """Store in a group of an HDF5 file."""
-        group.attrs["n_jets"] = self.n_jets
-        for name in _ARRAYS:
-            group[name] = getattr(self, name)
-        # one table: thousands of files are merged, and opening a dataset costs more than reading it
-        group["moments"] = np.array([moments.to_array() for moments in self.moments.values()])
-        group["moments"].attrs["names"] = json.dumps(list(self.moments))
-
-    @classmethod
-    def read(cls, group: h5py.Group) -> Sums:
-        """Sums from a group that `write` made."""
-        names = json.loads(group["moments"].attrs["names"])
-        moments = dict(zip(names, map(Moments.from_array, group["moments"][()]), strict=True))
-        return cls(int(group.attrs["n_jets"]), *(group[name][()] for name in _ARRAYS), moments)
-
-
-_ARRAYS = ("enc", "enc_squares", "enc_cross", "pairs", "sets", "multiplicity")
 
 
 def jet_sums(
@@ -213,23 +154,23 @@ def compute_correlators(
     with (
         ShardReader(shard, jet_type) as reader,
         Progress(reader.n_jets, f"correlators of {reader.path.name}", "jets") as progress,
-        atomic_h5(output) as file,
+        CorrelatorWriter(
+            output,
+            n_jets=reader.n_jets,
+            max_particles=reader.max_particles,
+            jet_type=reader.jet_type,
+            binning=binning,
+            settings=config,
+        ) as writer,
     ):
         pairs = geometry.pair_count(reader.max_particles)
         batch = int(np.clip(_PAIRS_AT_ONCE // max(pairs, 1), 1, 10_000))
-        stored = file.create_dataset(
-            "pair_bins",
-            shape=(reader.n_jets, pairs),
-            dtype=binning.dtype,
-            # (a shard with a single particle slot has no pairs, and so nothing to cut into chunks)
-            chunks=(min(reader.n_jets, max(1, 500_000 // pairs)), pairs) if pairs else None,
-        )
         row = 0
         for jets in reader.chunks(batch):
             particle_digest.update(jets.particle_features.tobytes())
             jet_digest.update(jets.jet_features.tobytes())
             codes = geometry.pair_bins(jets, binning, threads)
-            stored[row : row + len(jets)] = codes
+            writer.append(codes)
             train = split_of(jets, **config["split"], first_row=row) == TRAIN
             for name, chosen in (("train", train), ("rest", ~train)):
                 if chosen.any():
@@ -240,20 +181,7 @@ def compute_correlators(
             row += len(jets)
             progress.update(len(jets))
         if parts["train"]:
-            Sums.merge(parts["train"]).write(file.create_group("train"))
-        Sums.merge(parts["train"] + parts["rest"]).write(file.create_group("all"))
-        file["edges"] = binning.edges
-        file.attrs.update(
-            {
-                "kind": "correlators",
-                "schema_version": SCHEMA_VERSION,
-                "jet_type": reader.jet_type or "",
-                "n_jets": reader.n_jets,
-                "max_particles": reader.max_particles,
-                "content": hashlib.sha256(
-                    particle_digest.digest() + jet_digest.digest()
-                ).hexdigest(),
-                "settings": json.dumps(dict(config), sort_keys=True),
-                "versions": json.dumps(software_versions(("numpy", "numba")), sort_keys=True),
-            }
-        )
+            writer.write_sums("train", Sums.merge(parts["train"]))
+        writer.write_sums("all", Sums.merge(parts["train"] + parts["rest"]))
+        content = hashlib.sha256(particle_digest.digest() + jet_digest.digest())
+        writer.content = content.hexdigest()

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hypervae.data.jets import Jets, sort_particles
+from hypervae.equivariance.deviation import Equivariance, Outputs, measure
+from hypervae.equivariance.transformations import BEAM_ROTATIONS_AND_BOOSTS, BOOSTS
 from hypervae.kinematics import four_momenta
 from hypervae.model.config import ModelConfig
 from hypervae.model.hyperedges.rules import number_of_sets
@@ -27,8 +29,6 @@ from hypervae.model.references import (
 )
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.seeds import derive_seed
-from hypervae.validation.equivariance import Equivariance, Outputs, measure
-from hypervae.validation.transformations import BEAM_ROTATIONS_AND_BOOSTS, BOOSTS
 
 # Encoded together at most, for the memory.
 JETS_AT_ONCE = 32

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from hypervae.data.held_out import read_held_out
 from hypervae.data.jets import Jets, concatenate
+from hypervae.equivariance.deviation import BOUNDS, SMALLEST_SPREAD
+from hypervae.equivariance.model import measure_model
 from hypervae.io import write_json, write_text
 from hypervae.model.hypervae import HyperVAE
-from hypervae.validation.equivariance import BOUNDS, SMALLEST_SPREAD
-from hypervae.validation.model import measure_model
 
 # A spread between jets needs more than one.
 FEWEST_JETS = 2

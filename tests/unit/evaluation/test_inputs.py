@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 
 from hypervae.data.jets import Jets, check_jets
-from hypervae.data.shard import write_shard
 from hypervae.errors import InputError
-from hypervae.evaluation.samples import (
+from hypervae.evaluation.inputs import (
     Real,
     broken_jets,
     check_particles,
@@ -13,6 +12,7 @@ from hypervae.evaluation.samples import (
     read_real,
     real_files,
 )
+from hypervae.formats.shard import write_shard
 from hypervae.io import write_list
 from tests.unit.toys import toy_jets
 

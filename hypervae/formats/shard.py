@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,64 +22,14 @@ from numpy.typing import NDArray
 from hypervae.data.jets import Jets, check_jet_type, check_jets, sort_particles
 from hypervae.errors import InputError
 from hypervae.io import atomic_h5, software_versions
+from hypervae.io.hdf5 import H5Reader, naming_damage
 
 SCHEMA_VERSION = 1
 # Rows of a chunk on disk: 1,000 jets of 30 particles are 480 kB, a fair unit of sequential reading.
 CHUNK_ROWS = 1000
 
 
-def open_h5(path: str | os.PathLike[str]) -> h5py.File:
-    """Open an HDF5 file for reading.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, empty, truncated or no HDF5 file at all.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "file", found="no such file", expected="an HDF5 file")
-    if path.stat().st_size == 0:
-        raise InputError(path, "file", found="an empty file", expected="an HDF5 file")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(
-            path, "file", found=f"unreadable content ({error})", expected="a whole HDF5 file"
-        ) from error
-
-
-@contextmanager
-def naming_damage(path: str | os.PathLike[str], field: str = "file") -> Iterator[None]:
-    """Name the file where HDF5 finds only on the way that it is damaged.
-
-    Raises
-    ------
-    InputError
-        In place of the errors that h5py raises for links, attributes and data it cannot read.
-    """
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            path, field, found=f"unreadable data ({error})", expected="a whole HDF5 file"
-        ) from error
-
-
-@contextmanager
-def reading_h5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """Open an HDF5 file for what is read within the block.
-
-    Raises
-    ------
-    InputError
-        As `open_h5` and `naming_damage`.
-    """
-    with naming_damage(path), open_h5(path) as file:
-        yield file
-
-
-class ShardReader:
+class ShardReader(H5Reader):
     """Read a shard, whole or in chunks; every jet that comes out has been checked.
 
     Use it as a context manager. Jets whose particles are not sorted by falling pT are sorted when
@@ -99,27 +49,14 @@ class ShardReader:
     """
 
     def __init__(self, path: str | os.PathLike[str], jet_type: str | None = None):
-        self.path = Path(path)
-        self._file = open_h5(self.path)
-        try:
-            with naming_damage(self.path):
-                self._check_layout()
-                self.attributes: dict[str, Any] = dict(self._file.attrs)
-            self.jet_type = self._jet_type(jet_type)
-        except BaseException:
-            self._file.close()
-            raise
+        self._given_type = jet_type
+        super().__init__(path)
 
-    def __enter__(self) -> ShardReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
+    def _check(self) -> None:
+        with naming_damage(self.path):
+            self._check_layout()
+            self.attributes: dict[str, Any] = dict(self._file.attrs)
+        self.jet_type = self._jet_type(self._given_type)
 
     def _dataset(self, name: str, shape: tuple[int | None, ...], meaning: str) -> h5py.Dataset:
         expected = f"a dataset of shape {meaning}"

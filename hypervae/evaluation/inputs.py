@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import LOWEST_MASS, Jets, check_jets, concatenate, sort_particles
-from hypervae.data.shard import ShardReader, reading_h5
 from hypervae.data.split import TEST, TRAIN, split_of
 from hypervae.errors import InputError
+from hypervae.formats.shard import ShardReader
 from hypervae.io import read_list
+from hypervae.io.hdf5 import reading_h5
 
 # A distance between distributions, and its bootstrap error, need more than one jet.
 FEWEST_JETS = 2

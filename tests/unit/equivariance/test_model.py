@@ -7,8 +7,22 @@ from click.testing import CliRunner
 
 from hypervae.cli import cli
 from hypervae.data.jets import Jets, concatenate
-from hypervae.data.shard import ShardReader
+from hypervae.equivariance.deviation import BOUNDS, measure
+from hypervae.equivariance.measure import held_out_jets
+from hypervae.equivariance.model import (
+    ModelEquivariance,
+    jet_momenta,
+    jets_of,
+    measure_model,
+    residual_group,
+)
+from hypervae.equivariance.transformations import (
+    BEAM_ROTATIONS_AND_BOOSTS,
+    BOOSTS,
+    random_transformations,
+)
 from hypervae.errors import HyperVAEError, InputError
+from hypervae.formats.shard import ShardReader
 from hypervae.kinematics import four_momenta
 from hypervae.model import HyperVAE, ModelConfig
 from hypervae.model.references import (
@@ -17,20 +31,6 @@ from hypervae.model.references import (
     minkowski,
     product_with_sum,
     symmetry_left,
-)
-from hypervae.validation.equivariance import BOUNDS, measure
-from hypervae.validation.model import (
-    ModelEquivariance,
-    jet_momenta,
-    jets_of,
-    measure_model,
-    residual_group,
-)
-from hypervae.validation.stage import held_out_jets
-from hypervae.validation.transformations import (
-    BEAM_ROTATIONS_AND_BOOSTS,
-    BOOSTS,
-    random_transformations,
 )
 from tests.unit.chain import MODEL, SPLIT, small_jets
 

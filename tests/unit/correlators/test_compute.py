@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from hypervae.config import resolve_section
-from hypervae.correlators import geometry, stage
-from hypervae.correlators.file import CorrelatorReader
+from hypervae.correlators import compute, geometry
 from hypervae.data.jets import Jets
-from hypervae.data.shard import write_shard
 from hypervae.data.split import split_of
 from hypervae.errors import InputError
+from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.shard import write_shard
 from tests.unit.toys import toy_jets
 
 CONFIG = resolve_section("correlators", {"bins": 50})
@@ -36,30 +36,32 @@ def assert_same(one, two, rtol=1e-12):
 @pytest.fixture
 def computed(tmp_path):
     jets = toy_jets(80)
-    stage.compute_correlators(make_shard(tmp_path / "shard.h5", jets), tmp_path / "out.h5", CONFIG)
+    compute.compute_correlators(
+        make_shard(tmp_path / "shard.h5", jets), tmp_path / "out.h5", CONFIG
+    )
     return jets, tmp_path / "out.h5"
 
 
 def test_the_file_gives_back_what_was_computed(computed):
     jets, path = computed
-    codes = geometry.pair_bins(jets, stage.binning_of(CONFIG))
+    codes = geometry.pair_bins(jets, compute.binning_of(CONFIG))
     with CorrelatorReader(path) as reader:
         assert (reader.n_jets, reader.max_particles, reader.jet_type) == (80, 30, "g")
         assert reader.settings == CONFIG
-        np.testing.assert_array_equal(reader.edges, stage.binning_of(CONFIG).edges)
+        np.testing.assert_array_equal(reader.edges, compute.binning_of(CONFIG).edges)
         np.testing.assert_array_equal(reader.pair_bins(), codes)
         np.testing.assert_array_equal(reader.pair_bins(7, 9), codes[7:9])
         assert reader.pair_bins().dtype == np.uint8
-        assert_same(reader.sums("all"), stage.jet_sums(jets, codes, CONFIG))
+        assert_same(reader.sums("all"), compute.jet_sums(jets, codes, CONFIG))
 
 
 def test_training_sums_hold_each_training_jet_once(computed):
     jets, path = computed
     train = split_of(jets, **CONFIG["split"]) == 0
     assert 0 < train.sum() < len(jets)
-    codes = geometry.pair_bins(jets, stage.binning_of(CONFIG))
+    codes = geometry.pair_bins(jets, compute.binning_of(CONFIG))
     with CorrelatorReader(path) as reader:
-        assert_same(reader.sums("train"), stage.jet_sums(jets[train], codes[train], CONFIG))
+        assert_same(reader.sums("train"), compute.jet_sums(jets[train], codes[train], CONFIG))
         assert reader.sums("train").n_jets == train.sum()
         assert reader.sums("all").n_jets == len(jets)
 
@@ -81,8 +83,8 @@ def test_sums_mean_what_they_say(computed):
 
 def test_how_many_jets_are_in_memory_changes_nothing(computed, tmp_path, monkeypatch):
     _, path = computed
-    monkeypatch.setattr(stage, "_PAIRS_AT_ONCE", 435 * 7)
-    stage.compute_correlators(tmp_path / "shard.h5", tmp_path / "small.h5", CONFIG)
+    monkeypatch.setattr(compute, "_PAIRS_AT_ONCE", 435 * 7)
+    compute.compute_correlators(tmp_path / "shard.h5", tmp_path / "small.h5", CONFIG)
     with CorrelatorReader(path) as one, CorrelatorReader(tmp_path / "small.h5") as two:
         assert one.content == two.content
         np.testing.assert_array_equal(one.pair_bins(), two.pair_bins())
@@ -93,13 +95,13 @@ def test_how_many_jets_are_in_memory_changes_nothing(computed, tmp_path, monkeyp
 def test_a_batch_is_bounded_in_pairs(tmp_path, monkeypatch):
     """150 particles take 25 times the memory of 30, so that a batch has a 25th of the jets."""
     sizes = []
-    real = stage.jet_sums
+    real = compute.jet_sums
     monkeypatch.setattr(
-        stage, "jet_sums", lambda jets, *a, **k: sizes.append(len(jets)) or real(jets, *a, **k)
+        compute, "jet_sums", lambda jets, *a, **k: sizes.append(len(jets)) or real(jets, *a, **k)
     )
-    monkeypatch.setattr(stage, "_PAIRS_AT_ONCE", 10 * 150 * 149 // 2)
+    monkeypatch.setattr(compute, "_PAIRS_AT_ONCE", 10 * 150 * 149 // 2)
     shard = make_shard(tmp_path / "shard.h5", toy_jets(25, max_particles=150))
-    stage.compute_correlators(shard, tmp_path / "out.h5", CONFIG)
+    compute.compute_correlators(shard, tmp_path / "out.h5", CONFIG)
     assert max(sizes) <= 10
     assert sum(sizes) == 25
 
@@ -107,7 +109,7 @@ def test_a_batch_is_bounded_in_pairs(tmp_path, monkeypatch):
 def test_a_shard_without_training_jets_has_no_training_sums(tmp_path):
     jets = toy_jets(5)
     jets.split = np.array([1, 2, 2, 1, 2], np.uint8)
-    stage.compute_correlators(make_shard(tmp_path / "s.h5", jets), tmp_path / "out.h5", CONFIG)
+    compute.compute_correlators(make_shard(tmp_path / "s.h5", jets), tmp_path / "out.h5", CONFIG)
     with CorrelatorReader(tmp_path / "out.h5") as reader:
         assert reader.sums("train") is None
         assert reader.sums("all").n_jets == 5
@@ -119,7 +121,7 @@ def test_jets_of_one_particle(tmp_path, slots):
     features[:, 0] = [0.1, 0, 0.9, 1]
     jet_features = np.tile(np.array([1000, 0.5, 0, 1], np.float32), (4, 1))
     jets = Jets(features, jet_features, jet_type="t")
-    stage.compute_correlators(make_shard(tmp_path / "s.h5", jets), tmp_path / "out.h5", CONFIG)
+    compute.compute_correlators(make_shard(tmp_path / "s.h5", jets), tmp_path / "out.h5", CONFIG)
     with CorrelatorReader(tmp_path / "out.h5") as reader:
         sums = reader.sums("all")
         assert reader.pair_bins().shape == (4, slots * (slots - 1) // 2)
@@ -130,15 +132,15 @@ def test_jets_of_one_particle(tmp_path, slots):
 def test_more_bins_than_a_byte_holds_are_stored_in_two(tmp_path):
     config = resolve_section("correlators", {"bins": 1000})
     jets = toy_jets(10)
-    stage.compute_correlators(make_shard(tmp_path / "s.h5", jets), tmp_path / "out.h5", config)
+    compute.compute_correlators(make_shard(tmp_path / "s.h5", jets), tmp_path / "out.h5", config)
     with CorrelatorReader(tmp_path / "out.h5") as reader:
         stored = reader.pair_bins()
     assert stored.dtype == np.uint16
-    np.testing.assert_array_equal(stored, geometry.pair_bins(jets, stage.binning_of(config)))
+    np.testing.assert_array_equal(stored, geometry.pair_bins(jets, compute.binning_of(config)))
 
 
 def test_a_bad_jet_leaves_nothing_behind_and_the_old_file_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "_PAIRS_AT_ONCE", 435 * 5)  # so that writing has begun
+    monkeypatch.setattr(compute, "_PAIRS_AT_ONCE", 435 * 5)  # so that writing has begun
     shard = make_shard(tmp_path / "shard.h5", toy_jets(20))
     with h5py.File(shard, "r+") as file:
         file["particle_features"][17, 2, 0] = np.nan
@@ -147,14 +149,14 @@ def test_a_bad_jet_leaves_nothing_behind_and_the_old_file_alone(tmp_path, monkey
             (tmp_path / "out.h5").write_bytes(old)
         before = sorted(os.listdir(tmp_path))
         with pytest.raises(InputError, match=r"etarel.*nan at row 17, particle 2"):
-            stage.compute_correlators(shard, tmp_path / "out.h5", CONFIG)
+            compute.compute_correlators(shard, tmp_path / "out.h5", CONFIG)
         assert sorted(os.listdir(tmp_path)) == before
     assert (tmp_path / "out.h5").read_bytes() == b"an older result"
 
 
 def test_the_same_shard_gives_the_same_file(computed, tmp_path):
     _, path = computed
-    stage.compute_correlators(tmp_path / "shard.h5", tmp_path / "again.h5", CONFIG)
+    compute.compute_correlators(tmp_path / "shard.h5", tmp_path / "again.h5", CONFIG)
     assert path.read_bytes() == (tmp_path / "again.h5").read_bytes()
 
 

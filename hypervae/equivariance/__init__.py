@@ -1,0 +1,1 @@
+"""Equivariance of trained models, measured."""
