@@ -16,12 +16,12 @@ import torch
 from lightning.fabric import Fabric
 
 from hypervae.config import resolve_section
-from hypervae.formats.correlators import CorrelatorReader
 from hypervae.correlators.compute import compute_correlators
 from hypervae.data.jets import Jets
-from hypervae.formats.shard import write_shard
 from hypervae.evaluation.evaluate import evaluate
 from hypervae.export.decoded import DecodedTopology
+from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.shard import write_shard
 from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE
