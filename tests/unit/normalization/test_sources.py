@@ -6,9 +6,9 @@ import h5py
 import pytest
 
 from hypervae.config import resolve_section
-from hypervae.correlators.stage import compute_correlators
-from hypervae.data.shard import write_shard
+from hypervae.correlators.compute import compute_correlators
 from hypervae.errors import InputError
+from hypervae.formats.shard import write_shard
 from hypervae.normalization.sources import find_sources
 from tests.unit.chain import CORRELATORS, JETS, small_jets
 
