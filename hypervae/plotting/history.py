@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hypervae.errors import InputError
+from hypervae.formats.history import read_history
 from hypervae.plotting.style import COLOURS, figure_style, panel_grid, save
 
 # Columns that say when, not how well.
@@ -33,32 +32,6 @@ _SIDES = {"train": ("training", COLOURS[0], "-"), "val": ("validation", COLOURS[
 _BEST = {"marker": "*", "color": COLOURS[1], "markersize": 11, "linestyle": ""}
 # A quantity that spans more than this factor is drawn on a log axis.
 _LOG_SPAN = 20.0
-
-
-def read_history(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float64]]:
-    """Read ``history.csv``: a row an epoch, empty cells as NaN; columns of text are skipped.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or empty, or has no column ``epoch``.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, "file", found=str(error), expected="a CSV file") from error
-    if not rows or "epoch" not in rows[0]:
-        found = "no rows" if not rows else "columns " + ", ".join(map(str, rows[0]))
-        raise InputError(path, "history", found=found, expected="a column 'epoch' and a row")
-    columns = {}
-    for name in rows[0]:
-        try:
-            columns[name] = np.array([float(row[name] or "nan") for row in rows])
-        except (TypeError, ValueError):
-            if name == "epoch":
-                raise InputError(path, name, found="text", expected="numbers") from None
-    return columns
 
 
 def panels_of(columns: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -1,29 +1,9 @@
-"""The history of a run: one row an epoch."""
+"""Means over jets of the terms of the loss, for the history of a run."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-from hypervae.io import write_text
-
-
-def write_history(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows as CSV, atomically; numbers with seven digits, None as an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["epoch"])
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {
-                key: f"{value:.7g}" if isinstance(value, float) else value
-                for key, value in row.items()
-            }
-        )
-    write_text(path, text.getvalue())
 
 
 class MeanOfTerms:

@@ -12,6 +12,7 @@ import torch
 
 from hypervae.device import choose_precision
 from hypervae.errors import ConfigError, InputError
+from hypervae.formats.history import write_history
 from hypervae.io import software_versions, write_json
 from hypervae.model import HyperVAE
 from hypervae.model.config import ModelConfig
@@ -20,7 +21,6 @@ from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source, find_sources
 from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
-from hypervae.training.history import write_history
 from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
 from hypervae.training.lock import RunLock

@@ -148,7 +148,7 @@ DEPENDS = {
     "evaluate": CORRELATORS | {"evaluation"},
     "equivariance": NORMALIZED | {"model", "equivariance"},
     "reconstruct": NORMALIZED | {"model", "reconstruction"},
-    "plot": IO - {"formats"} | {"plotting"},
+    "plot": IO | {"plotting"},
 }
 # Within a shared sub-package.
 NOT_WITHIN = {

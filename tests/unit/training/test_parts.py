@@ -1,6 +1,5 @@
 """Schedules, history, signals and checkpoints."""
 
-import csv
 import os
 import signal
 import subprocess
@@ -19,7 +18,7 @@ from hypervae.training.checkpoint import (
     fingerprint,
     read_checkpoint,
 )
-from hypervae.training.history import MeanOfTerms, write_history
+from hypervae.training.history import MeanOfTerms
 from hypervae.training.interrupt import SignalWatch
 from hypervae.training.schedules import kl_factor, learning_rate_factor, temperature
 
@@ -62,15 +61,6 @@ def test_means_weigh_by_jets_and_survive_a_checkpoint():
     mean.add({"a": 5.0}, 1)
     assert mean.means() == {"a": 2.0}
     assert MeanOfTerms().means() == {}
-
-
-def test_history_is_a_table(tmp_path):
-    write_history(tmp_path / "h.csv", [{"epoch": 1, "loss": 1 / 3}, {"epoch": 2, "loss": 0.25}])
-    with open(tmp_path / "h.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert rows == [{"epoch": "1", "loss": "0.3333333"}, {"epoch": "2", "loss": "0.25"}]
-    write_history(tmp_path / "none.csv", [])
-    assert (tmp_path / "none.csv").read_text().strip() == "epoch"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
