@@ -64,7 +64,7 @@ def make_optimization(
     shards, correlators, path = files
     normalization = Normalization.read(path)
     config = resolve_section("train", {"batch_size": BATCH, "model": {"lgatr": lgatr}})
-    config["execution"]["device"] = "cpu"
+    config = config.replace(execution={"device": "cpu"})
     fabric = make_fabric(config)
     fabric.launch()
     torch.manual_seed(1)

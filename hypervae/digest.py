@@ -27,7 +27,6 @@ _NOT_COUNTED = (
     "hypervae.cli",
     "hypervae.cli.options",
     "hypervae.config",
-    "hypervae.config.schema",
     "hypervae.digest",
     "hypervae.errors",
     "hypervae.progress",
@@ -66,7 +65,7 @@ def import_closure(module: str) -> frozenset[str]:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in seen or name in _NOT_COUNTED:
+        if name in seen or name in _NOT_COUNTED or name.startswith("hypervae.config."):
             continue
         seen.add(name)
         waiting += _syntax(_file_of(name))[1]

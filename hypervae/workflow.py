@@ -5,7 +5,6 @@ Light imports only: Snakemake parses the workflow again in every cluster job.
 
 from __future__ import annotations
 
-import copy
 import functools
 import json
 import re
@@ -15,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from hypervae.config import resolve_config, stages
+from hypervae.config import STAGES, Section, SourceConfig, resolve_config
 from hypervae.digest import code_digest
 from hypervae.errors import ConfigError
 
@@ -39,18 +38,18 @@ class Plan:
 
     def __init__(self, config: Mapping[str, Any]):
         self.config = resolve_config(config)
-        self.data = self.config["data"]
-        self.jet_types = list(self.data["jet_types"])
-        self.models = list(self.config["models"])
-        self.max_particles = self.data["max_particles"]
-        self.jetnet_suffix = "150" if self.data["jetnet"]["particles"] == 150 else ""
+        self.data = self.config.data
+        self.jet_types = list(self.data.jet_types)
+        self.models = list(self.config.models)
+        self.max_particles = self.data.max_particles
+        self.jetnet_suffix = "150" if self.data.jetnet.particles == 150 else ""
         for jet_type in self.jet_types:
             self.shards(jet_type)
 
     @property
     def resolved(self) -> str:
         """The config with all defaults, as YAML; sorted, so that the order of keys never counts."""
-        return yaml.safe_dump(self.config, sort_keys=True)
+        return yaml.safe_dump(self.config.to_dict(), sort_keys=True)
 
     @property
     def evaluations(self) -> list[tuple[str, str]]:
@@ -60,20 +59,20 @@ class Plan:
     @property
     def mixed_models(self) -> list[str]:
         """Models that know all types of the mix; none without a mix."""
-        mix = set(self.config["generate"]["mix"])
+        mix = set(self.config.generate.mix)
         return [model for model in self.models if mix and mix <= set(self.types_of(model))]
 
     def types_of(self, model: str) -> list[str]:
         """Jet types of a model."""
-        return self.config["models"][model]["jet_types"]
+        return list(self.config.models[model].jet_types)
 
-    def source(self, jet_type: str) -> dict[str, Any]:
+    def source(self, jet_type: str) -> SourceConfig:
         """Where the jets of a type come from."""
-        return self.data["jet_types"][jet_type]
+        return self.data.jet_types[jet_type]
 
     def types_from(self, source: str) -> str:
         """Regular expression for the jet types that come from a source."""
-        names = [name for name in self.jet_types if self.source(name)["source"] == source]
+        names = [name for name in self.jet_types if self.source(name).source == source]
         return "|".join(names) or _NOTHING
 
     def shards(self, jet_type: str) -> list[str]:
@@ -82,10 +81,10 @@ class Plan:
         A JetNet shard's name holds the number of shards too, since its content depends on it.
         """
         source = self.source(jet_type)
-        count = source["shards"]
-        if source["source"] == "pythia":
+        count = source.shards
+        if source.source == "pythia":
             return [f"{index:05d}" for index in range(count)]
-        if source["source"] == "jetnet":
+        if source.source == "jetnet":
             return [f"{index:05d}-of-{count:05d}" for index in range(count)]
         return sorted(self._user_files(jet_type))
 
@@ -100,7 +99,7 @@ class Plan:
 
     def _user_files(self, jet_type: str) -> dict[str, str]:
         files: dict[str, str] = {}
-        for path in self.source(jet_type)["paths"]:
+        for path in self.source(jet_type).paths:
             name = re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem)
             if name in files:
                 raise ConfigError(
@@ -116,11 +115,11 @@ class Plan:
         Snakemake compares it as it stands, so that a job is stale if and only if a key changed that
         its stage reads.
         """
-        stage = stages()[subcommand]
-        section = copy.deepcopy(self._section(stage.section))
+        stage = STAGES[subcommand]
+        section = self._section(stage.section).to_dict()
         section.pop("execution", None)
         for name in stage.attached:
-            section[name] = self._section(name)
+            section[name] = self._section(name).to_dict()
         return json.dumps(section, sort_keys=True)
 
     def simulation(self, jet_type: str) -> str:
@@ -137,7 +136,7 @@ class Plan:
 
     def execution_options(self) -> str:
         """How training runs, as command-line options; not part of its section."""
-        execution = self.config["train"]["execution"]
+        execution = self.config.train.execution.to_dict()
         return " ".join(
             f"--execution.{name.replace('_', '-')} {value}" for name, value in execution.items()
         )
@@ -145,16 +144,16 @@ class Plan:
     @property
     def training_devices(self) -> int:
         """Training processes, each with a GPU where there are any."""
-        return self.config["train"]["execution"]["devices"]
+        return self.config.train.execution.devices
 
     @property
     def training_cpus(self) -> int:
         """CPUs of a training job: one for each process, and one for each of its loader's."""
-        return self.training_devices * (1 + self.config["train"]["execution"]["workers"])
+        return self.training_devices * (1 + self.config.train.execution.workers)
 
-    def _section(self, name: str) -> dict[str, Any]:
-        inside = {"simulation", "jetnet", "split"}
-        return self.data[name] if name in inside else self.config[name]
+    def _section(self, name: str) -> Section:
+        holder = self.data if name in type(self.data).model_fields else self.config
+        return getattr(holder, name)
 
     @staticmethod
     @functools.cache

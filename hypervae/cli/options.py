@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 
-from hypervae.config import resolve_section
-from hypervae.config.schema import _follow, load_schema, stage_schema
+from hypervae.config import STAGES, Key, keys_of, resolve_section
 from hypervae.errors import ConfigError
 
 #: An existing file, and a file that will be written.
@@ -22,32 +21,32 @@ DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 
 def section_options(stage: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command ``--config`` and an option per key; it is called with ``config``, a dict.
+    """Give a command ``--config`` and an option per key; it is called with ``config``, checked.
 
     Parameters
     ----------
     stage : str
-        The subcommand, as in `hypervae.config.stages`.
+        The subcommand, as in `hypervae.config.STAGES`.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        keys = list(_leaves(stage_schema(stage)))
+        keys = [key for key in keys_of(STAGES[stage].config) if key.kind != "object"]
 
         @functools.wraps(function)
         def command(config: str | None, **options: Any) -> None:
             section = read_section(config)
-            for path, _ in keys:
-                value = options.pop(_parameter(path))
+            for key in keys:
+                value = options.pop(_parameter(key.path))
                 if value is not None:
-                    _put(section, path, _parse(value))
+                    _put(section, key.path, _parse(value))
             function(config=resolve_section(stage, section), **options)
 
-        for path, schema in reversed(keys):
+        for key in reversed(keys):
             command = click.option(
-                "--" + ".".join(path).replace("_", "-"),
-                _parameter(path),
-                metavar=_metavar(schema),
-                help=_help(schema),
+                "--" + key.name.replace("_", "-"),
+                _parameter(key.path),
+                metavar=_metavar(key),
+                help=_help(key),
             )(command)
         return click.option(
             "--config",
@@ -85,18 +84,6 @@ def read_section(config: str | None) -> dict[str, Any]:
     return section
 
 
-def _leaves(
-    schema: Mapping[str, Any], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    """The keys below a section that hold values, with their schemas."""
-    for name, inner in schema.get("properties", {}).items():
-        inner = _follow(inner, load_schema())
-        if inner.get("type") == "object":
-            yield from _leaves(inner, (*path, name))
-        else:
-            yield (*path, name), inner
-
-
 def _parameter(path: tuple[str, ...]) -> str:
     return "key_" + "__".join(path)
 
@@ -118,12 +105,13 @@ def _put(section: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     section[path[-1]] = value
 
 
-def _metavar(schema: Mapping[str, Any]) -> str:
-    if "enum" in schema:
-        return "|".join(str(value) for value in schema["enum"])
-    return {"integer": "N", "number": "X", "array": "[...]"}.get(schema.get("type", ""), "TEXT")
+def _metavar(key: Key) -> str:
+    if key.kind == "string" and key.choices:
+        return "|".join(key.choices)
+    return {"integer": "N", "number": "X", "array": "[...]"}.get(key.kind, "TEXT")
 
 
-def _help(schema: Mapping[str, Any]) -> str:
-    default = f"  [{schema['default']}]" if "default" in schema else ""
-    return str(schema.get("description", "")) + default
+def _help(key: Key) -> str:
+    unit = f" [{key.unit}]" if key.unit else ""
+    default = "" if key.required else f"  [{key.default}]"
+    return key.meaning + unit + default

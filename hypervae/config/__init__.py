@@ -1,5 +1,67 @@
-"""The config: one schema with defaults, read by the workflow and by every subcommand."""
+"""The config: one frozen model a section, read by the workflow and by every subcommand.
 
-from hypervae.config.schema import Stage, load_schema, resolve_config, resolve_section, stages
+The models are the one authority on keys: types, bounds, defaults, units, meaning, what reruns. From
+them come the messages, the command line's options, the JSON schema and the reference page.
+"""
 
-__all__ = ["Stage", "load_schema", "resolve_config", "resolve_section", "stages"]
+from hypervae.config.base import Section
+from hypervae.config.data import (
+    DataConfig,
+    JetNetConfig,
+    SimulationConfig,
+    SourceConfig,
+    SplitConfig,
+)
+from hypervae.config.features import CorrelatorsConfig, HyperedgesConfig, NormalizationConfig
+from hypervae.config.keys import Key, keys_of, subsections
+from hypervae.config.model import ModelConfig
+from hypervae.config.results import (
+    EquivarianceConfig,
+    EvaluateConfig,
+    GenerateConfig,
+    PlotConfig,
+    ReconstructionConfig,
+)
+from hypervae.config.train import ExecutionConfig, LossWeights, TrainConfig
+from hypervae.config.whole import (
+    STAGES,
+    CorrelatorsStageConfig,
+    EvaluateStageConfig,
+    Stage,
+    TrainStageConfig,
+    WorkflowConfig,
+    resolve_config,
+    resolve_section,
+)
+
+__all__ = [
+    "STAGES",
+    "CorrelatorsConfig",
+    "CorrelatorsStageConfig",
+    "DataConfig",
+    "EquivarianceConfig",
+    "EvaluateConfig",
+    "EvaluateStageConfig",
+    "ExecutionConfig",
+    "GenerateConfig",
+    "HyperedgesConfig",
+    "JetNetConfig",
+    "Key",
+    "LossWeights",
+    "ModelConfig",
+    "NormalizationConfig",
+    "PlotConfig",
+    "ReconstructionConfig",
+    "Section",
+    "SimulationConfig",
+    "SourceConfig",
+    "SplitConfig",
+    "Stage",
+    "TrainConfig",
+    "TrainStageConfig",
+    "WorkflowConfig",
+    "keys_of",
+    "resolve_config",
+    "resolve_section",
+    "subsections",
+]

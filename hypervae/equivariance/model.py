@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hypervae.config import ModelConfig
 from hypervae.data.jets import Jets, sort_particles
 from hypervae.equivariance.deviation import Equivariance, Outputs, measure
 from hypervae.equivariance.transformations import BEAM_ROTATIONS_AND_BOOSTS, BOOSTS
 from hypervae.kinematics import four_momenta
-from hypervae.model.config import ModelConfig
 from hypervae.model.hyperedges.rules import number_of_sets
 from hypervae.model.hypervae import HyperVAE
 from hypervae.model.noise import gumbel

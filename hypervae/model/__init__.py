@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hypervae.model.config import ModelConfig
+    from hypervae.config import ModelConfig
     from hypervae.model.hypervae import HyperVAE
     from hypervae.model.inputs import JetBatch, make_batch
 
@@ -15,7 +15,7 @@ __all__ = ["HyperVAE", "JetBatch", "ModelConfig", "make_batch"]
 def __getattr__(name: str) -> Any:
     """Import a public name when it is used: the registries of this package need no torch."""
     if name == "ModelConfig":
-        from hypervae.model.config import ModelConfig
+        from hypervae.config import ModelConfig
 
         return ModelConfig
     if name == "HyperVAE":

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hypervae.config import ModelConfig
 from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS
-from hypervae.model.config import ModelConfig
 from hypervae.model.hyperedges.branch import TokenBranch
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import ResidualMLP, one_hot, pool

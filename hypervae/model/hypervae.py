@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from hypervae.config import ModelConfig
 from hypervae.data.jets import Jets, check_jet_type, concatenate
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.io import atomic_path, write_json
-from hypervae.model.config import ModelConfig
 from hypervae.model.decoder import Decoded, Decoder
 from hypervae.model.encoder import Encoder
 from hypervae.model.hyperedges.rules import resolved_modes

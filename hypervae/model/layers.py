@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypervae.model.config import ModelConfig
+from hypervae.config import ModelConfig
 from hypervae.model.dropout import Dropout, use_jet_dropout
 
 

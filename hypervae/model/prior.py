@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from hypervae.model.config import ModelConfig
+from hypervae.config import ModelConfig
 from hypervae.model.flow_matching import TIME_FEATURES, time_features, velocity_of
 from hypervae.model.layers import ResidualMLP, one_hot
 from hypervae.model.solvers import integrate

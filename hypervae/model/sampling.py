@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hypervae.config import ModelConfig
 from hypervae.data.jets import JET_TYPES, Jets, sort_particles
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.kinematics import four_momenta
-from hypervae.model.config import ModelConfig
 from hypervae.model.decoder import Decoded, Decoder
 from hypervae.model.noise import gumbel
 from hypervae.model.prior import Prior

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from hypervae.config import ModelConfig
 from hypervae.data.jets import Jets, concatenate
-from hypervae.model.config import ModelConfig
 from hypervae.model.inputs import JetBatch, make_batch
 from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source

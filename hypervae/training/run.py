@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
+from hypervae.config import ModelConfig
 from hypervae.device import choose_precision
 from hypervae.errors import ConfigError, InputError
 from hypervae.formats.history import write_history
 from hypervae.io import software_versions, write_json
 from hypervae.model import HyperVAE
-from hypervae.model.config import ModelConfig
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source, find_sources

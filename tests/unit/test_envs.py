@@ -9,7 +9,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 #: What every command of hypervae imports.
-COMMAND_LINE = {"click", "h5py", "jsonschema", "numpy", "pyyaml", "tqdm"}
+COMMAND_LINE = {"click", "h5py", "numpy", "pydantic", "pyyaml", "tqdm"}
 #: conda-forge's names that differ from PyPI's.
 PYPI_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
 CONDA_PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*) =(?P<version>\d+(\.\d+)*)")

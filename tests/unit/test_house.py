@@ -47,7 +47,6 @@ PRESENT: frozenset[str] = frozenset(
         "hypervae/workflow.py:Plan.simulation docstring",
         "tests/unit/training/test_loader.py",
         "tests/unit/training/test_trainer.py",
-        "workflow/schemas/config.schema.yaml",
     }
 )
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hypervae.config import resolve_section
+from hypervae.config import ExecutionConfig, resolve_section
 from hypervae.errors import ConfigError
 from hypervae.workflow import Plan
 
@@ -118,13 +118,11 @@ def test_only_the_file_of_several_types_depends_on_their_mix():
 def test_how_training_runs_is_options_and_no_section():
     found = plan(train={"execution": {"device": "cpu", "devices": 2, "checkpoint_minutes": 1}})
     words = found.execution_options().split()
-    given = dict(zip(words[::2], words[1::2], strict=True))
-    execution = found.config["train"]["execution"]
-    assert given == {
-        f"--execution.{key.replace('_', '-')}": str(execution[key]) for key in execution
-    }
-    assert given["--execution.devices"] == "2"
-    assert given["--execution.checkpoint-minutes"] == "1.0"
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    assert options["--execution.devices"] == "2"
+    assert options["--execution.checkpoint-minutes"] == "1.0"
+    assert options["--execution.on-oom"] == "stop"  # a default
+    assert len(options) == len(ExecutionConfig.model_fields)
     assert "execution" not in json.loads(found.section("train"))
 
 

@@ -19,7 +19,7 @@ rule simulate_shard:
         runtime=120,
     params:
         index=lambda wildcards: PLAN.shard_index(wildcards.shard),
-        jets=lambda wildcards: PLAN.source(wildcards.jet_type)["jets_per_shard"],
+        jets=lambda wildcards: PLAN.source(wildcards.jet_type).jets_per_shard,
         max_particles=PLAN.max_particles,
         config=lambda wildcards: PLAN.simulation(wildcards.jet_type),
         code=PLAN.code("simulate"),
@@ -73,7 +73,7 @@ rule split_shard:
         runtime=30,
     params:
         index=lambda wildcards: PLAN.shard_index(wildcards.shard),
-        shards=lambda wildcards: PLAN.source(wildcards.jet_type)["shards"],
+        shards=lambda wildcards: PLAN.source(wildcards.jet_type).shards,
         max_particles=PLAN.max_particles,
         code=PLAN.code("split"),
     shell:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hypervae.config import ModelConfig
 from hypervae.correlators.features import JET_TARGETS
-from hypervae.model.config import ModelConfig
 from hypervae.model.decoder.heads import BinnedHyperedgeHead, EdgeHead
 from hypervae.model.decoder.interface import Decoded, ParticleDecoder, Particles, presence_of
 from hypervae.model.decoder.one_shot import OneShotParticles

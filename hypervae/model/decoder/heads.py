@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hypervae.config import ModelConfig
 from hypervae.correlators.features import EDGE_FEATURES
 from hypervae.correlators.geometry import pair_indices
-from hypervae.model.config import ModelConfig
 from hypervae.model.layers import ResidualMLP
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hypervae.model.config import ModelConfig
+from hypervae.config import ModelConfig
 from hypervae.model.decoder.interface import (
     LN_PTREL_RANGE,
     ParticleDecoder,

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from hypervae.config import ModelConfig
 from hypervae.model.attention import SelfAttention, WindowAttention, mask_logits
-from hypervae.model.config import ModelConfig
 from hypervae.model.layers import ResidualMLP
 from hypervae.model.tokens import cluster_members, complete_members
 from hypervae.normalization import Normalization

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import replace
 
+from hypervae.config import ModelConfig
 from hypervae.correlators.sets import set_count
 from hypervae.errors import ConfigError
-from hypervae.model.config import ModelConfig
 from hypervae.normalization import Normalization
 
 #: All ways, but for ``auto``, which is one of them.
@@ -99,4 +98,4 @@ def resolved_modes(
         name: choose_mode(getattr(config, name), sets, device, config.heads)
         for name in ("hyperedge_encoder", "hyperedge_decoder")
     }
-    return replace(config, **modes)
+    return config.replace(**modes)

@@ -1,4 +1,4 @@
-"""``--config`` and the options made from the schema."""
+"""``--config`` and the options made from the models of the config."""
 
 import json
 
@@ -59,8 +59,8 @@ def test_options_win_over_the_config():
     config = json.dumps({"bins": 77, "exponent": 2, "hyperedges": {"max_particles": 5}})
     arguments = ["--bins", "8", "--hyperedges.orders", "[3]", "--split.seed", "4"]
     found = run("correlators", "--config", config, *arguments)
-    assert (found["bins"], found["exponent"], found["split"]["seed"]) == (8, 2.0, 4)
-    assert found["hyperedges"] == {"orders": [3], "max_particles": 5}
+    assert (found.bins, found.exponent, found.split.seed) == (8, 2.0, 4)
+    assert found.hyperedges.to_dict() == {"orders": [3], "max_particles": 5}
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_options_win_over_the_config():
         ("train", "--execution.device", "cpu", ("execution", "device"), "cpu"),
         ("train", "--model.lgatr", "full", ("model", "lgatr"), "full"),
         ("train", "--precision", "32", ("precision",), "32"),
-        ("train", "--gumbel-temperature", "[2, 1]", ("gumbel_temperature",), [2.0, 1.0]),
-        ("simulate", "--pt-hat.g", "[400, 500]", ("pt_hat", "g"), [400.0, 500.0]),
+        ("train", "--gumbel-temperature", "[2, 1]", ("gumbel_temperature",), (2.0, 1.0)),
+        ("simulate", "--pt-hat.g", "[400, 500]", ("pt_hat", "g"), (400.0, 500.0)),
         ("download", "--directory", "data/jetnet", ("directory",), "data/jetnet"),
         ("normalize", "--method", "minmax", ("method",), "minmax"),
     ],
@@ -80,7 +80,7 @@ def test_options_win_over_the_config():
 def test_every_kind_of_value_has_an_option(stage, option, value, path, wanted):
     found = run(stage, option, value)
     for name in path:
-        found = found[name]
+        found = getattr(found, name)
     assert found == wanted
 
 
@@ -110,7 +110,7 @@ def leaves(section, path=()):
 def test_every_key_is_an_option_and_takes_its_own_default(stage):
     defaults = resolve_section(stage, {})
     arguments = []
-    for path, value in leaves(defaults):
+    for path, value in leaves(defaults.to_dict()):
         text = value if isinstance(value, str) else json.dumps(value)
         arguments += ["--" + ".".join(path).replace("_", "-"), text or "''"]
     assert run(stage, *arguments) == defaults

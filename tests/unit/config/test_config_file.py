@@ -38,10 +38,10 @@ def text():
 
 def test_it_lists_every_key_and_each_value_is_the_default(text):
     given = yaml.safe_load(text)
-    filled = resolve_config(given)
+    filled = resolve_config(given).to_dict()
     bare = resolve_config(
         {"data": {"jet_types": given["data"]["jet_types"]}, "models": given["models"]}
-    )
+    ).to_dict()
     assert filled == bare
     listed = {path for path, _ in leaves(given)}
     for path, _ in leaves(filled):

@@ -47,7 +47,7 @@ def test_the_file_gives_back_what_was_computed(computed):
     codes = geometry.pair_bins(jets, compute.binning_of(CONFIG))
     with CorrelatorReader(path) as reader:
         assert (reader.n_jets, reader.max_particles, reader.jet_type) == (80, 30, "g")
-        assert reader.settings == CONFIG
+        assert reader.settings == CONFIG.to_dict()
         np.testing.assert_array_equal(reader.edges, compute.binning_of(CONFIG).edges)
         np.testing.assert_array_equal(reader.pair_bins(), codes)
         np.testing.assert_array_equal(reader.pair_bins(7, 9), codes[7:9])

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from hypervae.config import resolve_section
-from hypervae.config.schema import load_schema
+from hypervae.config import EvaluateConfig, resolve_section
 from hypervae.errors import ConfigError
 from hypervae.evaluation import coverage, fpnd
 from hypervae.evaluation.comparison import Comparison, Side
@@ -34,7 +33,7 @@ def measure(jets, reference, groups=QUICK, label="generated"):
 
 class TestRegistry:
     def test_the_schema_knows_each_name_and_no_other(self):
-        schema = load_schema()["$defs"]["evaluate"]["properties"]["metrics"]
+        schema = EvaluateConfig.model_json_schema()["properties"]["metrics"]
         names = [name for group, about in GROUPS.items() for name in (group, *about.metrics)]
         assert sorted(schema["items"]["enum"]) == sorted(set(names))
         assert not {"fpnd", "coverage", "classifier"} & set(schema["default"])

@@ -142,7 +142,7 @@ def test_what_the_file_says_of_itself(tmp_path):
     ]
     found = merged(tmp_path / "n.h5", files)
     assert found.jet_types == ("g", "t")
-    assert found.settings == CONFIG
+    assert found.settings == CONFIG.to_dict()
     assert found.hyperedge_orders == [3, 4]
     assert found.binning == compute.binning_of(CONFIG)
     assert found.max_particles == 14

@@ -1,10 +1,9 @@
 import pytest
 import torch
 
-from hypervae.config import resolve_section
+from hypervae.config import ModelConfig, resolve_section
 from hypervae.correlators.sets import set_members
 from hypervae.model import HyperVAE
-from hypervae.model.config import ModelConfig
 from hypervae.model.decoder.sets import SetDecoder
 from hypervae.model.losses import LossTerms, total_loss
 from tests.unit.chain import MODEL, SLOTS, small_jets

@@ -3,8 +3,16 @@ import json
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from hypervae.config import load_schema, resolve_config, resolve_section, stages
+from hypervae.config import (
+    STAGES,
+    SourceConfig,
+    WorkflowConfig,
+    keys_of,
+    resolve_config,
+    resolve_section,
+)
 from hypervae.errors import ConfigError
 from hypervae.workflow import Plan
 
@@ -26,31 +34,35 @@ def changed(key, value):
 
 def test_defaults_are_filled_in_at_every_depth():
     config = resolve_config(SMALLEST)
-    assert config["data"]["jet_types"]["g"] == {
-        "source": "pythia",
-        "paths": [],
-        **{key: load_schema()["$defs"]["source"]["properties"][key]["default"] for key in COUNTS},
-    }
-    assert config["correlators"]["orders"] == [2, 3, 4]
-    assert config["data"]["simulation"]["pt_hat"]["t"] == [1000.0, 1010.0]
-    assert config["train"]["loss_weights"]["jet_features"] == 1.0
-    assert config["models"] == SMALLEST["models"]
+    assert config.data.jet_types["g"] == SourceConfig(source="pythia", shards=3, jets_per_shard=800)
+    assert config.correlators.orders == (2, 3, 4)
+    assert config.data.simulation.pt_hat.t == (1000.0, 1010.0)
+    assert config.train.loss_weights.jet_features == 1.0
+    assert config.to_dict()["models"] == SMALLEST["models"]
 
 
-def test_resolving_changes_no_input_and_shares_nothing_with_the_schema():
+def test_resolving_changes_no_input_and_what_it_gives_is_frozen():
     given = copy.deepcopy(SMALLEST)
     config = resolve_config(given)
-    config["correlators"]["orders"].append(9)
-    config["data"]["jet_types"]["g"]["paths"].append("x")
     assert given == SMALLEST
-    assert resolve_config(given)["correlators"]["orders"] == [2, 3, 4]
-    assert resolve_config(given)["data"]["jet_types"]["g"]["paths"] == []
+    with pytest.raises(ValidationError, match="frozen"):
+        config.train.epochs = 3
+    config.to_dict()["correlators"]["orders"].append(9)
+    assert resolve_config(given) == config
+
+
+def test_a_copy_with_other_values_is_checked():
+    train = resolve_section("train", {"epochs": 3})
+    assert train.replace(batch_size=8).to_dict() == {**train.to_dict(), "batch_size": 8}
+    with pytest.raises(ConfigError, match=r"epochs: found 0 \(integer\), expected at least 1"):
+        train.replace(epochs=0)
 
 
 def test_resolving_twice_changes_nothing():
     once = resolve_config(SMALLEST)
     assert resolve_config(once) == once
-    assert resolve_config(yaml.safe_load(yaml.safe_dump(once))) == once
+    assert resolve_config(once.to_dict()) == once
+    assert resolve_config(yaml.safe_load(yaml.safe_dump(once.to_dict()))) == once
 
 
 @pytest.mark.parametrize(
@@ -139,15 +151,15 @@ def test_a_config_is_a_mapping(config):
     ],
 )
 def test_numbers_as_people_write_them(text, value, kind):
-    section = resolve_config(SMALLEST | yaml.safe_load(text))["train"]
     (key,) = yaml.safe_load(text)["train"]
-    assert section[key] == value
-    assert type(section[key]) is kind
+    found = getattr(resolve_config(SMALLEST | yaml.safe_load(text)).train, key)
+    assert found == value
+    assert type(found) is kind
 
 
 def test_a_model_may_be_called_by_a_number():
     config = SMALLEST | {"models": {1: {"jet_types": ["g"]}}}
-    assert list(resolve_config(config)["models"]) == ["1"]
+    assert list(resolve_config(config).models) == ["1"]
 
 
 def test_how_a_number_is_written_makes_nothing_stale():
@@ -157,15 +169,15 @@ def test_how_a_number_is_written_makes_nothing_stale():
 
 
 def test_every_section_resolves_from_nothing():
-    for stage in stages():
+    for stage in STAGES:
         assert resolve_section(stage, resolve_section(stage, {})) == resolve_section(stage, {})
 
 
-@pytest.mark.parametrize("stage", list(stages()))
+@pytest.mark.parametrize("stage", list(STAGES))
 def test_what_the_workflow_hands_to_a_stage_is_complete(stage):
     """Nothing that a stage computes with is a default that its section does not show."""
     section = json.loads(Plan(SMALLEST).section(stage))
-    resolved = resolve_section(stage, section)
+    resolved = resolve_section(stage, section).to_dict()
     resolved.pop("execution", None)
     assert resolved == section
 
@@ -188,23 +200,11 @@ def test_a_mistake_in_a_section_is_named(stage, section, message):
         resolve_section(stage, section)
 
 
-def test_every_key_of_the_schema_has_a_default_and_a_description():
-    root = load_schema()
-
-    def check(schema, path):
-        for name, inner in schema.get("properties", {}).items():
-            target = root["$defs"][inner["$ref"].split("/")[-1]] if "$ref" in inner else {}
-            inner = {**target, **inner}
-            here = f"{path}.{name}"
-            assert "description" in inner, here
-            if here not in REQUIRED:
-                assert "default" in inner, here
-            if inner.get("type") == "object":
-                check(inner, here)
-
-    check(root, "")
-    check(root["$defs"]["source"], ".source")
-
-
-COUNTS = ("shards", "jets_per_shard")
-REQUIRED = {".data", ".models", ".data.jet_types", ".source.source"}
+def test_every_key_has_a_default_a_meaning_and_what_it_reruns():
+    keys = list(keys_of(WorkflowConfig))
+    assert len(keys) > 120
+    for key in keys:
+        assert key.meaning, key.name
+        assert key.reruns, key.name
+    required = {"data.jet_types.*.source", "models.*.jet_types"}
+    assert {key.name for key in keys if key.required} == required

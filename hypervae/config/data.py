@@ -1,0 +1,136 @@
+"""Sections that say which jets there are, from where, and how they are split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from hypervae.config.base import (
+    Flag,
+    Integer,
+    Mistake,
+    Number,
+    PositiveRange,
+    Range,
+    Section,
+    Text,
+    key,
+)
+
+#: As JetNet calls them.
+JetType = Literal["g", "q", "t", "w", "z"]
+
+
+class SourceConfig(Section):
+    """Where the jets of one type come from."""
+
+    reruns: ClassVar[str] = "the type"
+
+    source: Literal["pythia", "jetnet", "files"] = key(
+        ..., "pythia: simulated; jetnet: downloaded or pre-staged JetNet; files: your own"
+    )
+    shards: Integer = key(
+        3,
+        "number of shards (pythia, jetnet)",
+        ge=1,
+        reruns="the new shards' simulation (jetnet: all splitting), and normalization onward",
+    )
+    jets_per_shard: Integer = key(800, "jets in each simulated shard (pythia)", ge=1)
+    paths: tuple[Text, ...] = key((), "HDF5 shards or PyG graph files, one shard each (files)")
+
+
+class PtHatConfig(Section):
+    """Range of the hard process's pT per jet type [GeV]."""
+
+    reruns: ClassVar[str] = "the type"
+
+    g: PositiveRange = key((1000.0, 3000.0), "gluon pairs, [low, high]", unit="GeV")
+    q: PositiveRange = key((1000.0, 1010.0), "light-quark pairs, [low, high]", unit="GeV")
+    t: PositiveRange = key((1000.0, 1010.0), "top pairs, hadronic decays, [low, high]", unit="GeV")
+    w: PositiveRange = key((1000.0, 1010.0), "W bosons, hadronic decays, [low, high]", unit="GeV")
+    z: PositiveRange = key((1000.0, 1010.0), "Z bosons, hadronic decays, [low, high]", unit="GeV")
+
+
+class SimulationConfig(Section):
+    """Pythia 8 and FastJet settings, for source pythia; the defaults reproduce JetNet."""
+
+    reruns: ClassVar[str] = "simulate_shard onward"
+
+    seed: Integer = key(1, "seed; each shard and type has its own stream", ge=0)
+    energy: Number = key(13000.0, "centre-of-mass energy", unit="GeV", gt=0)
+    tune: Integer = key(14, "Pythia's Tune:pp (14: Monash 2013, as in JetNet)", ge=0)
+    radius: Number = key(0.4, "anti-kT radius (0.4 reproduces JetNet)", gt=0, le=1.5)
+    jet_pt: Annotated[tuple[Annotated[Number, Field(ge=0)], ...], *Range.__metadata__] = key(
+        (200.0, 3100.0), "kept range of the jet pT", unit="GeV"
+    )
+    min_particle_pt: Number = key(
+        0.35,
+        "softer constituents of a jet are not kept (0.35 reproduces JetNet's multiplicities)",
+        unit="GeV",
+        ge=0,
+    )
+    qed_radiation: Flag = key(
+        False,
+        "whether quarks, tops and W bosons radiate photons (JetNet has no jet that is one photon)",
+    )
+    pt_hat: PtHatConfig = PtHatConfig()
+
+
+class JetNetConfig(Section):
+    """The JetNet dataset (Zenodo), for source jetnet."""
+
+    reruns: ClassVar[str] = "download_jetnet onward"
+
+    particles: Annotated[Literal[30, 150], *Integer.__metadata__[1:]] = key(
+        30, "the 30- or the 150-particle version"
+    )
+    directory: Text = key(
+        "", "folder with pre-staged files ({type}.hdf5 or {type}150.hdf5); empty: download"
+    )
+    record: Text = key(
+        "", "address of the data record's metadata; empty: the version's own on Zenodo"
+    )
+    retries: Integer = key(5, "how often a broken download is resumed", ge=0)
+
+
+class SplitConfig(Section):
+    """Training, validation and test jets, where a shard does not say itself."""
+
+    reruns: ClassVar[str] = "compute_correlators onward"
+
+    seed: Integer = key(1, "seed of the hash that splits", ge=0)
+    fractions: Annotated[
+        tuple[Annotated[Number, Field(ge=0, le=1)], ...], Field(min_length=3, max_length=3)
+    ] = key((0.6, 0.1, 0.3), "training, validation and test fractions; they sum to 1")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """The fractions sum to 1."""
+        total = sum(self.fractions)
+        if abs(total - 1) > 1e-9:
+            yield Mistake("fractions", f"a sum of {total:g}", "1")
+
+
+class DataConfig(Section):
+    """Which jets, from where."""
+
+    max_particles: Integer = key(
+        30,
+        "particle slots of a jet; the hardest are kept",
+        ge=2,
+        le=255,
+        reruns="everything",
+    )
+    jet_types: Annotated[dict[JetType, SourceConfig], Field(min_length=1)] = key(
+        ..., "one entry per jet type (g, q, t, w, z)", reruns="nothing of the other types"
+    )
+    simulation: SimulationConfig = SimulationConfig()
+    jetnet: JetNetConfig = JetNetConfig()
+    split: SplitConfig = SplitConfig()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A source of files names some."""
+        for name, source in self.jet_types.items():
+            if source.source == "files" and not source.paths:
+                yield Mistake(f"jet_types.{name}.paths", "no paths", "some for source 'files'")

@@ -1,0 +1,56 @@
+"""Sections that say what is computed of jets before training."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from hypervae.config.base import Integer, Number, PositiveRange, Section, Unique, key
+
+
+def _with_pairs(orders: tuple[int, ...]) -> tuple[int, ...]:
+    if 2 not in orders:
+        raise PydanticCustomError("refused", "expected 2 among them")
+    return orders
+
+
+class CorrelatorsConfig(Section):
+    """Projected N-point energy correlators."""
+
+    reruns: ClassVar[str] = "compute_correlators onward"
+
+    orders: Annotated[
+        tuple[Annotated[Integer, Field(ge=2, le=6)], ...],
+        Field(min_length=1),
+        Unique,
+        AfterValidator(_with_pairs),
+    ] = key((2, 3, 4), "orders N, 2 to 6; 2 must be among them, since ratios are to E2C")
+    bins: Integer = key(200, "logarithmic R_L bins", ge=1, le=65_000)
+    range: PositiveRange = key((1.0e-4, 2.0), "[low, high] of R_L")
+    weight: Literal["pt", "energy"] = key("pt", "weights are fractions of pt or of energy")
+    exponent: Number = key(1.0, "power kappa of each weight", gt=0)
+
+
+class HyperedgesConfig(Section):
+    """Hyperedges, the sets of particles that the model sees."""
+
+    reruns: ClassVar[str] = "compute_correlators onward"
+
+    orders: Annotated[tuple[Annotated[Integer, Field(ge=3, le=6)], ...], Unique] = key(
+        (3, 4), "set sizes; each must be among correlators.orders"
+    )
+    max_particles: Integer = key(
+        30, "sets are formed of the hardest so many particles, at most 64", ge=2, le=64
+    )
+
+
+class NormalizationConfig(Section):
+    """How features are scaled."""
+
+    reruns: ClassVar[str] = "merge_normalization onward, no shard"
+
+    method: Literal["zscore", "minmax"] = key(
+        "zscore", "zscore: mean 0, width 1; minmax: onto [0, 1]"
+    )

@@ -1,0 +1,81 @@
+"""The architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+from hypervae.config.base import Flag, Integer, Mistake, Number, OneOf, Section, Text, Unique, key
+from hypervae.config.names import hyperedge_modes
+
+HyperedgeMode = Annotated[Text, OneOf(hyperedge_modes)]
+
+
+class ModelConfig(Section):
+    """The architecture; docs/model.md explains the keys."""
+
+    reruns: ClassVar[str] = "train_model onward"
+
+    latent_dim: Integer = key(32, "dimension of the latent space", ge=1)
+    lgatr: Literal["slim", "full"] = key(
+        "slim",
+        "L-GATr with vectors and scalars only (slim, fast on CPUs) or full multivectors",
+    )
+    blocks: Integer = key(2, "L-GATr blocks, in the encoder and in the decoder", ge=1)
+    vector_channels: Integer = key(8, "vector (slim) or multivector (full) channels", ge=1)
+    scalar_channels: Integer = key(32, "scalar channels", ge=1)
+    heads: Integer = key(4, "attention heads, in L-GATr and in the cross-attention", ge=1)
+    sparse_gp: Flag = key(False, "full L-GATr: sparse geometric products; off is faster on CPUs")
+    sparse_linear: Flag = key(True, "full L-GATr: sparse linear maps; on is faster on CPUs")
+    references: Annotated[tuple[Literal["time", "beam", "axis"], ...], Unique] = key(
+        ("time", "beam"),
+        "reference vectors of the encoder; time and beam leave the rotations about the beam, time "
+        "all rotations, beam SO(1,2), none the whole group, with axis (needs both) nothing",
+    )
+    condition: Annotated[tuple[Literal["jet_type", "jet_features"], ...], Unique] = key(
+        ("jet_type", "jet_features"),
+        "what the encoder is told beside particles, edges and hyperedges",
+    )
+    cross_attention: Flag = key(
+        True, "particles and edges, and particles and hyperedges, attend to each other"
+    )
+    edge_width: Integer = key(32, "width of the edge MLPs", ge=1)
+    hyperedge_width: Integer = key(64, "width of the hyperedge MLPs", ge=1)
+    token_blocks: Integer = key(1, "residual blocks of the edge and hyperedge MLPs", ge=0)
+    hyperedge_encoder: HyperedgeMode = key(
+        "auto",
+        "how the encoder reads hyperedges; auto: attention below 100 of them, else mlp on CUDA and "
+        "binned on a CPU",
+    )
+    hyperedge_decoder: HyperedgeMode = key(
+        "auto", "how the decoder predicts hyperedges; auto as for the encoder"
+    )
+    hyperedge_samples: Integer = key(1024, "sets that sampled draws per jet", ge=1)
+    hyperedge_chunk: Integer = key(1024, "sets of each jet that chunked takes at once", ge=1)
+    hyperedge_window: Integer = key(
+        32,
+        "sets in a window of sparse; each attends to its own window and its neighbours",
+        ge=1,
+    )
+    hyperedge_log_weight: Flag = key(
+        True, "the encoder sees ln w of a hyperedge (the mean over those of a token)"
+    )
+    hyperedge_weight_sum: Flag = key(
+        True, "the encoder sees the logarithm of the sum of w of a token"
+    )
+    decoder: Literal["one_shot", "flow"] = key(
+        "one_shot", "particle decoder: all at once, or by conditional flow matching"
+    )
+    prior: Literal["normal", "flow"] = key(
+        "normal",
+        "prior of the latent vectors: standard normal, or a small flow fitted on the encoder's "
+        "posterior",
+    )
+    hidden: Integer = key(128, "width of the fusion and of the decoder's MLPs", ge=1)
+    radius: Number = key(0.8, "largest decoded distance of a particle from the jet axis", gt=0)
+    dropout: Number = key(0.0, "dropout probability", ge=0, lt=1)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """An axis is broken down to nothing with both other vectors alone."""
+        if "axis" in self.references and not {"time", "beam"} <= set(self.references):
+            yield Mistake("references", str(list(self.references)), "time and beam beside axis")

@@ -1,0 +1,40 @@
+"""Names that variants are called by in the config, from the registries that know them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_GROUPS = (
+    "w1", "efp", "fpd", "kpd", "fpnd", "coverage", "observables", "substructure", "correlators",
+    "classifier",
+)  # fmt: skip
+_OBSERVABLES = (
+    "mass", "multiplicity", "ptrel", "etarel", "phirel", "jet_pt", "jet_eta", "jet_mass",
+    "mass_kept", "pt", "eta", "width", "tau1", "tau2", "tau3", "tau21", "tau32", "c2",
+)  # fmt: skip
+_CORRELATORS = (
+    "w1_e2c", "deviation_e2c", "w1_e3c", "deviation_e3c", "w1_e4c", "deviation_e4c",
+    "deviation_e3c_e2c",
+)  # fmt: skip
+
+
+def hyperedge_modes() -> Iterable[str]:
+    """How hyperedges are read and predicted, ``auto`` among them."""
+    from hypervae.model.hyperedges.registry import HYPEREDGE_CHOICES
+
+    return HYPEREDGE_CHOICES
+
+
+def flow_solvers() -> Iterable[str]:
+    """Solvers of the particle decoder's flow."""
+    from hypervae.model.solvers import SOLVERS
+
+    return SOLVERS
+
+
+def metric_names() -> Iterable[str]:
+    """Groups of metrics, and single ones."""
+    single = ["w1m", "w1p", "w1p_etarel", "w1p_phirel", "w1p_ptrel", "w1efp", "cov", "mmd"]
+    for name in _OBSERVABLES:
+        single += [f"w1_{name}", f"overlap_{name}"]
+    return [*_GROUPS, *single, *_CORRELATORS, "auc"]

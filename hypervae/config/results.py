@@ -1,0 +1,107 @@
+"""Sections of what is done with trained models."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from hypervae.config.base import (
+    Integer,
+    NonNegativeNumber,
+    Number,
+    OneOf,
+    Section,
+    Text,
+    Unique,
+    key,
+)
+from hypervae.config.data import JetType
+from hypervae.config.names import flow_solvers, metric_names
+
+
+class GenerateConfig(Section):
+    """Generated jets."""
+
+    reruns: ClassVar[str] = "generate_jets onward"
+
+    jets: Integer = key(2000, "jets per model and jet type", ge=1)
+    mix: dict[JetType, NonNegativeNumber] = key(
+        {},
+        "shares such as {q: 0.5, g: 0.5} of the jet types in one more file, "
+        "results/generated/{model}/mix.h5, of each model that knows these types",
+        reruns="generate_mix",
+    )
+    seed: Integer = key(
+        1, "seed of all noise: latent vectors, multiplicity, particles of the flow", ge=0
+    )
+    batch_size: Integer = key(256, "jets at once; changes speed and memory, not the jets", ge=1)
+    temperature: Number = key(
+        1.0,
+        "factor of all noise: below 1 jets are less varied than the model learned them, above 1 "
+        "more",
+        gt=0,
+    )
+    flow_evaluations: Integer = key(10, "network evaluations a jet of the flow decoder", ge=1)
+    flow_solver: Annotated[Text, OneOf(flow_solvers)] = key(
+        "midpoint",
+        "solver of the flow; midpoint takes two evaluations a step, euler and ab2 "
+        "(Adams-Bashforth) one",
+    )
+    device: Literal["auto", "cpu", "cuda"] = key("auto", "auto: cuda where there is one, else cpu")
+
+
+class EvaluateConfig(Section):
+    """Generated against held-out jets."""
+
+    reruns: ClassVar[str] = "evaluate_jets onward"
+
+    seed: Integer = key(1, "seed of the resampling", ge=0)
+    metrics: Annotated[
+        tuple[Annotated[Text, OneOf(metric_names)], ...], Field(min_length=1), Unique
+    ] = key(
+        ("w1", "efp", "fpd", "kpd", "observables", "substructure", "correlators"),
+        "what is computed: groups or single metrics; fpnd, coverage and classifier take minutes",
+    )
+    w1_samples: Integer = key(
+        50_000, "jets of each W1 batch; fewer where there are fewer, and the report says so", ge=2
+    )
+    w1_batches: Integer = key(5, "W1 batches; their spread is the error", ge=2)
+    max_jets: Integer = key(50_000, "jets read of each sample at most", ge=2)
+
+
+class EquivarianceConfig(Section):
+    """How far trained models are from Lorentz equivariance, measured."""
+
+    reruns: ClassVar[str] = "measure_equivariance"
+
+    jets: Integer = key(
+        16, "held-out jets that are transformed, of all types of a model together", ge=2
+    )
+    transformations: Integer = key(
+        40,
+        "random boosts and rotations of each group; the largest deviation counts",
+        ge=1,
+    )
+    seed: Integer = key(1, "seed of the transformations", ge=0)
+
+
+class ReconstructionConfig(Section):
+    """Held-out jets through trained models, encoded and decoded again."""
+
+    reruns: ClassVar[str] = "reconstruct_jets and its figures"
+
+    jets: Integer = key(500, "held-out jets of each type of a model", ge=2)
+    seed: Integer = key(1, "seed of the latent vectors and of the decoder's noise", ge=0)
+
+
+class PlotConfig(Section):
+    """Figures."""
+
+    reruns: ClassVar[str] = "the figures"
+
+    bins: Integer = key(40, "bins of the overlays", ge=2)
+    dpi: Integer = key(120, "resolution of the PNG files", ge=20)
+    style: Literal["ATLAS", "CMS", "LHCb2", "ALICE", "plain"] = key(
+        "plain", "mplhep style; plain: matplotlib's with the field's ticks"
+    )

@@ -1,0 +1,165 @@
+"""The training recipe, and how a training job runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from hypervae.config.base import (
+    Flag,
+    Integer,
+    NonNegativeNumber,
+    Number,
+    Pair,
+    PositiveNumber,
+    Section,
+    key,
+)
+
+_RERUNS = "train_model onward"
+
+
+class LossWeights(Section):
+    """Weight of each term of the loss; 0 leaves the term out."""
+
+    reruns: ClassVar[str] = _RERUNS
+
+    particle: NonNegativeNumber = key(
+        1.0, "Chamfer distance between particles, or the flow's matching error"
+    )
+    edge: NonNegativeNumber = key(0.2, "MSE of the edge features")
+    hyperedge: NonNegativeNumber = key(
+        0.1, "distance of the hyperedge histograms, or MSE of the hyperedge features"
+    )
+    jet_features: NonNegativeNumber = key(1.0, "MSE of jet ln pt, eta and ln mass")
+    multiplicity: NonNegativeNumber = key(0.5, "cross-entropy of the multiplicity")
+    sum: NonNegativeNumber = key(
+        0.4, "consistency of the particles' summed momentum and mass with the jet's"
+    )
+    edge_consistency: NonNegativeNumber = key(
+        0.5, "decoded edge features against those of the decoded particles"
+    )
+    hyperedge_consistency: NonNegativeNumber = key(
+        0.05, "decoded hyperedge features against those of the decoded particles"
+    )
+    kl: NonNegativeNumber = key(0.01, "KL divergence, summed over latent dimensions")
+
+
+class ExecutionConfig(Section):
+    """How the job runs; nothing here changes a result or makes one stale."""
+
+    reruns: ClassVar[str] = "nothing"
+
+    device: Literal["auto", "cpu", "cuda"] = key("auto", "auto: cuda where there is one, else cpu")
+    devices: Integer = key(
+        1, "processes of a node, each with a GPU or, on CPUs, with its threads", ge=1
+    )
+    nodes: Integer = key(1, "nodes; above 1 a launcher (srun, torchrun) starts the processes", ge=1)
+    workers: Integer = key(
+        0, "processes that prepare batches, for each training process; 0: that one itself", ge=0
+    )
+    on_oom: Literal["stop", "halve"] = key(
+        "stop", "out of memory: stop with advice, or halve the batches within a step and go on"
+    )
+    checkpoint_minutes: Number = key(
+        10.0, "time between checkpoints within an epoch; 0: after each step", unit="min", ge=0
+    )
+    max_memory_gb: Number = key(0.0, "cap on the process's GPU memory; 0: none", unit="GiB", ge=0)
+    gradient_checkpointing: Flag = key(
+        False, "recompute activations in the backward pass: less memory, more time"
+    )
+
+
+class TrainConfig(Section):
+    """The training recipe."""
+
+    reruns: ClassVar[str] = _RERUNS
+
+    seed: Integer = key(1, "seed of initial weights, shuffling and noise", ge=0)
+    epochs: Integer = key(10, "passes through the training jets", ge=1)
+    batch_size: Integer = key(32, "jets in memory at once, of a process", ge=1)
+    accumulate: Integer = key(1, "batches per optimizer step, of all processes together", ge=1)
+    optimizer: Literal["adamw", "adam", "nadam", "radam", "sgd"] = key("adamw", "the optimizer")
+    learning_rate: Number = key(1.0e-3, "peak learning rate", gt=0)
+    weight_decay: Number = key(
+        1.0e-4, "weight decay: decoupled in adamw, an L2 term in the others", ge=0
+    )
+    betas: Annotated[tuple[Annotated[Number, Field(ge=0, lt=1)], ...], Pair] = key(
+        (0.9, 0.999),
+        "decay of the running means of gradient and square (sgd: the first is its momentum)",
+    )
+    schedule: Literal["cosine", "constant"] = key(
+        "cosine",
+        "learning rate after the warm-up: half a cosine down to a hundredth, or constant",
+    )
+    warmup: Number = key(0.05, "fraction of all steps with a rising learning rate", ge=0, le=1)
+    clip: Number = key(1.0, "largest gradient norm", gt=0)
+    ema: Number = key(
+        0.99,
+        "decay of the weights' moving average, which is what is saved; 0: none",
+        ge=0,
+        lt=1,
+    )
+    precision: Annotated[
+        Literal["auto", "32", "16-mixed", "bf16-mixed"],
+        BeforeValidator(lambda value: "32" if value == 32 else value),  # YAML reads a number
+    ] = key(
+        "auto",
+        "auto: bf16-mixed from compute capability 8.0, 16-mixed below, 32 on a CPU",
+    )
+    monitor: Literal["total", "w1m"] = key(
+        "total",
+        "what the best epoch is the lowest in: the validation loss (total), or W1M of generated "
+        "against validation jets (w1m)",
+    )
+    monitor_every: Integer = key(
+        5, "epochs between two samples of generated jets, with W1M and plots; 0: never", ge=0
+    )
+    monitor_jets: Integer = key(
+        2000,
+        "jets of such a sample, and validation jets that it is compared with, at most",
+        ge=2,
+    )
+    patience: Integer = key(
+        0, "stop after so many epochs without a better epoch by the monitor; 0: never", ge=0
+    )
+    keep_every: Integer = key(
+        0, "keep the checkpoint of every so many epochs; 0: only the last and the best", ge=0
+    )
+    max_skipped: Integer = key(
+        20,
+        "optimizer steps in a row without a finite loss and gradient, after which the run stops",
+        ge=1,
+    )
+    kl_schedule: Literal["linear", "cyclical"] = key(
+        "linear", "the KL weight rises once (linear) or in cycles (cyclical)"
+    )
+    kl_warmup: Number = key(
+        0.2,
+        "fraction of all steps (linear) or of a cycle (cyclical) over which the KL weight rises",
+        ge=0,
+        le=1,
+    )
+    kl_cycles: Integer = key(4, "cycles of the cyclical schedule", ge=1)
+    free_bits: Number = key(
+        0.0, "KL of a latent dimension below which it is not pressed further", unit="nats", ge=0
+    )
+    chamfer: Literal["squared", "plain", "hyperbolic"] = key(
+        "squared",
+        "distance within the Chamfer term: d^2 (squared), d (plain), or arcosh(1 + alpha d^2) "
+        "(hyperbolic)",
+    )
+    chamfer_alpha: Number = key(1.0, "alpha of the hyperbolic distance", gt=0)
+    chamfer_pt_weighted: Flag = key(
+        False, "particles count by their share of the pT in the Chamfer term"
+    )
+    prior_steps: Integer = key(
+        2000, "optimizer steps that fit a learned prior, after the training", ge=1
+    )
+    gumbel_temperature: Annotated[tuple[PositiveNumber, ...], Pair] = key(
+        (1.0, 0.3),
+        "temperature of the multiplicity's Gumbel-softmax at the first and at the last step",
+    )
+    loss_weights: LossWeights = LossWeights()
+    execution: ExecutionConfig = ExecutionConfig()

@@ -1,0 +1,153 @@
+"""The whole config of the workflow, and what each subcommand takes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from hypervae.config.base import Mistake, Section, Text, Unique, key
+from hypervae.config.data import DataConfig, JetNetConfig, JetType, SimulationConfig, SplitConfig
+from hypervae.config.features import CorrelatorsConfig, HyperedgesConfig, NormalizationConfig
+from hypervae.config.model import ModelConfig
+from hypervae.config.results import (
+    EquivarianceConfig,
+    EvaluateConfig,
+    GenerateConfig,
+    PlotConfig,
+    ReconstructionConfig,
+)
+from hypervae.config.train import TrainConfig
+
+
+def _unknown_orders(
+    correlators: CorrelatorsConfig, hyperedges: HyperedgesConfig
+) -> Iterator[Mistake]:
+    for order in hyperedges.orders:
+        if order not in correlators.orders:
+            known = f"orders among correlators.orders {list(correlators.orders)}"
+            yield Mistake("hyperedges.orders", str(order), known)
+
+
+class ModelEntry(Section):
+    """One training job."""
+
+    reruns: ClassVar[str] = "merge_normalization onward"
+
+    jet_types: Annotated[tuple[JetType, ...], Field(min_length=1), Unique] = key(
+        ...,
+        "jet types that this model learns; with more than one it is conditional on the type",
+    )
+
+
+ModelName = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+class WorkflowConfig(Section):
+    """The config of the workflow."""
+
+    data: DataConfig = key(..., "which jets, from where")
+    correlators: CorrelatorsConfig = CorrelatorsConfig()
+    hyperedges: HyperedgesConfig = HyperedgesConfig()
+    normalization: NormalizationConfig = NormalizationConfig()
+    models: Annotated[dict[ModelName, ModelEntry], Field(min_length=1)] = key(
+        ..., "one training job per entry", reruns="nothing of the other models"
+    )
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    generate: GenerateConfig = GenerateConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    equivariance: EquivarianceConfig = EquivarianceConfig()
+    reconstruction: ReconstructionConfig = ReconstructionConfig()
+    plot: PlotConfig = PlotConfig()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Hyperedges are of orders that are computed, models of jet types that there are."""
+        yield from _unknown_orders(self.correlators, self.hyperedges)
+        known = ", ".join(self.data.jet_types)
+        for name, model in self.models.items():
+            for jet_type in model.jet_types:
+                if jet_type not in self.data.jet_types:
+                    yield Mistake(
+                        f"models.{name}.jet_types",
+                        repr(jet_type),
+                        f"types that data.jet_types defines ({known})",
+                    )
+
+
+class CorrelatorsStageConfig(CorrelatorsConfig):
+    """What ``hypervae correlators`` takes: its section, the sets to look at, and the split."""
+
+    hyperedges: HyperedgesConfig = HyperedgesConfig()
+    split: SplitConfig = SplitConfig()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Hyperedges are of orders that are computed."""
+        yield from _unknown_orders(self, self.hyperedges)
+
+
+class TrainStageConfig(TrainConfig):
+    """What ``hypervae train`` takes: the recipe, the architecture, and the split."""
+
+    model: ModelConfig = ModelConfig()
+    split: SplitConfig = SplitConfig()
+
+
+class EvaluateStageConfig(EvaluateConfig):
+    """What ``hypervae evaluate`` takes: its section, and the split of real jets."""
+
+    split: SplitConfig = SplitConfig()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one subcommand takes with ``--config``.
+
+    Parameters
+    ----------
+    config : type
+        Of what it takes.
+    section : str
+        The section of the whole config whose keys stand at its top.
+    attached : tuple of str
+        Further sections, each under its own name.
+    """
+
+    config: type[Section]
+    section: str
+    attached: tuple[str, ...] = ()
+
+
+#: The subcommands that take a section of the config.
+STAGES: Mapping[str, Stage] = {
+    "simulate": Stage(SimulationConfig, "simulation"),
+    "download": Stage(JetNetConfig, "jetnet"),
+    "correlators": Stage(CorrelatorsStageConfig, "correlators", ("hyperedges", "split")),
+    "normalize": Stage(NormalizationConfig, "normalization"),
+    "train": Stage(TrainStageConfig, "train", ("model", "split")),
+    "generate": Stage(GenerateConfig, "generate"),
+    "evaluate": Stage(EvaluateStageConfig, "evaluate", ("split",)),
+    "equivariance": Stage(EquivarianceConfig, "equivariance"),
+    "reconstruct": Stage(ReconstructionConfig, "reconstruction"),
+    "plot": Stage(PlotConfig, "plot"),
+}
+
+
+def resolve_config(config: Mapping[str, Any]) -> WorkflowConfig:
+    """Check the workflow's config, as loaded from YAML, and fill in the defaults.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, what was found and what was expected, one line for each mistake.
+    """
+    if config is None:
+        config = ()  # an empty file
+    return WorkflowConfig.of(config)
+
+
+def resolve_section(stage: str, section: Mapping[str, Any]) -> Any:
+    """Check what a subcommand was given and fill in the defaults; errors as `resolve_config`."""
+    return STAGES[stage].config.of(section)
