@@ -26,6 +26,7 @@ from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE
 from hypervae.model.sampling import Sampler
+from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization, merge_normalization
 from hypervae.reconstruction.reconstruct import figures, reconstruct
 from hypervae.training.loader import Step
@@ -194,9 +195,9 @@ def generated(
             trained(decoder, prior),
             seed=7,
             mix={"q": 0.5, "t": 0.5},
-            temperature=temperature,
-            flow_evaluations=evaluations,
-            flow_solver=solver,
+            sampling=SamplingConfig(
+                temperature=temperature, solver=solver, evaluations=evaluations
+            ),
         )
         parts = [sampler.draw(3) for _ in range(2)]
     return {
