@@ -31,7 +31,7 @@ def trained(folder: Path, jet_type: str, jets: int, epochs: int) -> tuple[Path, 
     from hypervae.correlators.compute import compute_correlators
     from hypervae.data.simulate import silence_fastjet, simulate_shard
     from hypervae.normalization import merge_normalization
-    from hypervae.training.run import train
+    from hypervae.training.run import TrainingFiles, train
 
     silence_fastjet()
     shards = [folder / f"{index}.h5" for index in range(SHARDS)]
@@ -42,7 +42,8 @@ def trained(folder: Path, jet_type: str, jets: int, epochs: int) -> tuple[Path, 
         compute_correlators(shard, computed, resolve_section("correlators", {}))
     merge_normalization(correlators, folder / "n.h5", resolve_section("normalize", {}))
     config = resolve_section("train", {"epochs": epochs, "execution": {"device": "cpu"}})
-    train(shards, correlators, folder / "n.h5", folder / "model", folder / "checkpoints", config)
+    files = TrainingFiles(shards, correlators, folder / "n.h5")
+    train(files, folder / "model", folder / "checkpoints", config)
     write_list(folder / "shards.txt", shards)
     return folder / "model", folder / "shards.txt"
 

@@ -29,9 +29,11 @@ _NOT_COUNTED = (
     "hypervae.config",
     "hypervae.digest",
     "hypervae.errors",
+    "hypervae.logs",
     "hypervae.progress",
-    "hypervae.training.board",
-    "hypervae.training.progress",
+    "hypervae.training.observers.messages",
+    "hypervae.training.observers.progress",
+    "hypervae.training.observers.tensorboard",
 )
 
 

@@ -71,7 +71,7 @@ def run_self_test() -> Iterator[str]:
     from hypervae.evaluation.evaluate import evaluate
     from hypervae.generation.generate import generate_jets
     from hypervae.normalization import merge_normalization
-    from hypervae.training.run import train
+    from hypervae.training.run import TrainingFiles, train
     from hypervae.validation.validate import validate_file
 
     size = {"latent_dim": 4, "blocks": 1, "vector_channels": 4, "scalar_channels": 8, "heads": 2}
@@ -93,9 +93,7 @@ def run_self_test() -> Iterator[str]:
                 [correlators], merged, resolve_section("normalize", {})
             ),
             "train": lambda: train(
-                read_list(folder / "s.txt"),
-                read_list(folder / "c.txt"),
-                merged,
+                TrainingFiles(read_list(folder / "s.txt"), read_list(folder / "c.txt"), merged),
                 model,
                 folder / "checkpoints",
                 resolve_section("train", recipe),

@@ -13,6 +13,7 @@ import click
 from hypervae import __version__
 from hypervae.digest import command_module
 from hypervae.errors import HyperVAEError
+from hypervae.logs import show_on_terminal
 
 SUBCOMMANDS = {
     "simulate": "Simulate one shard of jets with Pythia 8 and FastJet.",
@@ -66,6 +67,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; what the user can mend is one message and exit status 1."""
+    show_on_terminal()
     try:
         cli(standalone_mode=True)
     except HyperVAEError as error:

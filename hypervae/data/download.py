@@ -6,10 +6,10 @@ import errno
 import hashlib
 import http.client
 import json
+import logging
 import os
 import shutil
 import ssl
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +24,7 @@ from hypervae.errors import HyperVAEError, InputError
 from hypervae.progress import Progress
 
 _T = TypeVar("_T")
+_LOG = logging.getLogger(__name__)
 
 BLOCK = 1 << 20
 # Seconds without a byte after which a connection counts as broken.
@@ -141,7 +142,7 @@ def download(remote: RemoteFile, part: Path, retries: int) -> None:
     if found != remote.md5 and resumed:
         # What was there before may have been another file's: once more from the start.
         part.unlink()
-        print(f"{part}: not the start of {remote.url}; starting over", file=sys.stderr)
+        _LOG.warning("%s: not the start of %s; starting over", part, remote.url)
         _retrying(lambda: _transfer(remote, part), retries, remote.url)
         found = md5_of(part)
     if found != remote.md5:
@@ -159,7 +160,7 @@ def _retrying(action: Callable[[], _T], retries: int, url: str) -> _T:
             if failures > retries:
                 raise HyperVAEError(f"{url}: {error}; gave up after {failures} attempts") from error
             pause = min(max(wait, error.wait), LONGEST_WAIT)
-            print(f"{url}: {error}; again in {pause:.0f} s", file=sys.stderr, flush=True)
+            _LOG.warning("%s: %s; again in %.0f s", url, error, pause)
             time.sleep(pause)
             wait *= 2
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import pickle
 import shutil
-import sys
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,8 @@ from hypervae.io import atomic_path
 from hypervae.normalization import Normalization
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+
+_LOG = logging.getLogger(__name__)
 
 
 def fingerprint(
@@ -125,7 +127,7 @@ class Checkpoints:
                     return read_checkpoint(path, self.fingerprint)
                 except InputError as error:
                     then = "trying the one before" if name == LAST else "no other is left"
-                    print(f"hypervae: warning: {error}; {then}", file=sys.stderr)
+                    _LOG.warning("%s; %s", error, then)
         return None
 
 

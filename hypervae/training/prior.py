@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +26,8 @@ _LEARNING_RATE = 2e-3
 _WARMUP = 0.05
 # The moving average reaches back over this share of the steps.
 _AVERAGED = 0.05
+
+_LOG = logging.getLogger(__name__)
 
 
 def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> float | None:
@@ -86,11 +88,7 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> 
     model.prior.load_state_dict(average.module.state_dict())
     last = errors[-math.ceil(steps / 10) :]
     error = sum(last) / len(last)
-    print(
-        f"prior: {steps} steps on the posteriors of {len(mean)} jets, error {error:.4f}",
-        file=sys.stderr,
-        flush=True,
-    )
+    _LOG.info("prior: %d steps on the posteriors of %d jets, error %.4f", steps, len(mean), error)
     return error
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric import Fabric
 
 from hypervae.config import ModelConfig
 from hypervae.device import choose_precision
 from hypervae.errors import ConfigError, InputError
 from hypervae.formats.history import write_history
 from hypervae.io import software_versions, write_json
+from hypervae.io.lock import RunLock
+from hypervae.logs import kept_in
 from hypervae.model import HyperVAE
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.normalization import Normalization
@@ -23,48 +28,71 @@ from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
 from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
-from hypervae.training.lock import RunLock
+from hypervae.training.observers.history import HistoryFile
+from hypervae.training.observers.interface import Observer, Observers
+from hypervae.training.observers.messages import Messages
+from hypervae.training.observers.monitor import Monitor
+from hypervae.training.observers.progress import ProgressBar
+from hypervae.training.observers.tensorboard import TensorBoard
 from hypervae.training.prior import fit_prior
 from hypervae.training.processes import is_first, limit_memory, make_fabric
-from hypervae.training.progress import RunLog
-from hypervae.training.trainer import Trainer
+from hypervae.training.samples import SampleCheck
+from hypervae.training.trainer import Loaders, Trainer
 
 HISTORY = "history.csv"
-# In the folder of the run, beside its checkpoints: what it is, and its log over all attempts.
-SETTINGS, LOG = "run.json", "train.log"
+# In the folder of the run, beside its checkpoints: what it is, its log over all attempts, and what
+# TensorBoard reads. Its history stands there, too, after each epoch.
+SETTINGS, LOG, TENSORBOARD = "run.json", "train.log", "tensorboard"
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """What a model is trained on.
+
+    Attributes
+    ----------
+    shards, correlators : sequences of paths
+        One correlator file for each shard, in the same order.
+    normalization : path-like
+        Merged from these correlator files.
+    """
+
+    shards: Sequence[str | os.PathLike[str]]
+    correlators: Sequence[str | os.PathLike[str]]
+    normalization: str | os.PathLike[str]
 
 
 def train(
-    shards: Sequence[str | os.PathLike[str]],
-    correlators: Sequence[str | os.PathLike[str]],
-    normalization: str | os.PathLike[str],
+    files: TrainingFiles,
     output_dir: str | os.PathLike[str],
     checkpoint_dir: str | os.PathLike[str],
     config: Mapping[str, Any],
     *,
     jet_types: Sequence[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
+    observers: Sequence[Observer] = (),
 ) -> HyperVAE | None:
-    """Train a model, or go on with a run that was stopped.
+    """Train a model, or resume a run that was stopped.
 
     With several devices the first process starts the others, which run the same command.
 
     Parameters
     ----------
-    shards, correlators : sequences of paths
-        One correlator file for each shard, in the same order.
-    normalization : path-like
-        Merged from these correlator files.
+    files : TrainingFiles
     output_dir : path-like
         Gets the weights, config, normalization and ``history.csv`` once training has ended.
     checkpoint_dir : path-like
-        Holds a folder for each run; a run of the same config, code and inputs goes on by itself.
+        Holds a folder for each run; a run of the same config, code and inputs resumes by itself.
     config : mapping
         The resolved ``train`` section with ``model`` and ``split``.
     jet_types : sequence of str, optional
         Order of the model's types; sorted when left out.
     resume : path-like, optional
-        A checkpoint to go on from by hand, whatever run it belongs to.
+        A checkpoint to resume by hand, whatever run it belongs to.
+    observers : sequence of Observer
+        Called after those of the run itself, in every process.
 
     Returns
     -------
@@ -73,41 +101,36 @@ def train(
 
     Raises
     ------
+    ConfigError
+        If settings do not fit together.
     InputError
-        If files do not fit together, or a split has no jets.
+        If files do not fit together, or a result cannot be written.
     HyperVAEError
         If another process is training this run, or there are too few GPUs.
     Interrupted
         See `Trainer.fit`.
     """
-    _check_output(Path(output_dir))
-    merged, sources, types = _inputs(shards, correlators, normalization, config, jet_types)
+    output_dir = Path(output_dir)
+    _check_output(output_dir)
+    data = _read(files, config, jet_types)
     section = {key: value for key, value in config.items() if key not in ("model", "split")}
     fabric = make_fabric(section)
-    device = fabric.device.type
-    model_config = resolved_modes(ModelConfig.of(config["model"]), merged, device)
-    # what `auto` stands for depends on the device, and decides the result
-    decided = {
-        **config,
-        "model": model_config.to_dict(),
-        "precision": choose_precision(config["precision"], device),
-    }
-    name = fingerprint(decided, merged, types)
-    checkpoints = Checkpoints(checkpoint_dir, name)
-    with RunLock(checkpoints.directory) if is_first(fabric) else nullcontext():
+    decided = _decided(config, data, fabric.device.type)
+    checkpoints = Checkpoints(checkpoint_dir, fingerprint(decided, data.merged, data.types))
+    folder = checkpoints.directory
+    with RunLock(folder) if is_first(fabric) else nullcontext():
         fabric.launch()
         if fabric.is_global_zero:
             checkpoints.clean()
-            write_json(checkpoints.directory / SETTINGS, {"config": decided, "jet_types": types})
-        limit_memory(fabric, section["execution"]["max_memory_gb"])
-        torch.manual_seed(derive_seed(config["seed"], "weights"))
-        model = HyperVAE(merged, types, config["model"], device)
-        model.gradient_checkpointing(section["execution"]["gradient_checkpointing"])
-        training, validation = _loaders(sources, merged, types, config, model.config)
-        with training:
-            log = RunLog(checkpoints.directory / LOG)
-            trainer = Trainer(fabric, model, training, validation, section, checkpoints, log)
-            _resume(trainer, checkpoints, resume)
+            write_json(folder / SETTINGS, {"config": decided, "jet_types": data.types})
+        model = _new_model(fabric, data, config)
+        loaders = _loaders(data, config, model.config)
+        kept = kept_in(folder / LOG) if fabric.is_global_zero else nullcontext()
+        with loaders.training, kept:
+            own = _observers(fabric, loaders, section, folder)
+            watching = Observers([*own, *observers])
+            trainer = Trainer(fabric, model, loaders, section, checkpoints, watching)
+            _resume(trainer, resume)
             try:
                 trainer.fit()
             except Interrupted:
@@ -117,22 +140,85 @@ def train(
             if not fabric.is_global_zero:
                 return None
             trained = trainer.optimization.model
-            prior_error = fit_prior(trained, training, section)
-        about = {
-            "config": {key: value for key, value in config.items() if key != "model"},
-            "fingerprint": name,
-            "best_epoch": trainer.best["epoch"] + 1,
-            "validation_loss": trainer.best["loss"],
-            "prior_error": prior_error,
-            "training_jets": training.n_jets,
-            "versions": software_versions(("torch", "lgatr", "lightning")),
-        }
-        output_dir = Path(output_dir)
-        write_history(output_dir / HISTORY, trainer.history)
-        trained.save(output_dir, normalization, about)
-        best, last = about["best_epoch"], len(trainer.history)
-        trainer.say(f"{output_dir}: the weights of epoch {best}, the best of {last}")
+            prior_error = fit_prior(trained, loaders.training, section)
+            _write(output_dir, trainer, files.normalization, config, prior_error)
     return trained
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The inputs of a run, read and checked."""
+
+    merged: Normalization
+    sources: list[Source]
+    types: list[str]
+
+
+def _decided(config: Mapping[str, Any], data: _Data, device: str) -> dict[str, Any]:
+    """The config with what ``auto`` stands for, which depends on the device."""
+    model = resolved_modes(ModelConfig.of(config["model"]), data.merged, device)
+    return {
+        **config,
+        "model": model.to_dict(),
+        "precision": choose_precision(config["precision"], device),
+    }
+
+
+def _new_model(fabric: Fabric, data: _Data, config: Mapping[str, Any]) -> HyperVAE:
+    """A model with the weights that training starts from."""
+    limit_memory(fabric, config["execution"]["max_memory_gb"])
+    torch.manual_seed(derive_seed(config["seed"], "weights"))
+    model = HyperVAE(data.merged, data.types, config["model"], fabric.device.type)
+    model.gradient_checkpointing(config["execution"]["gradient_checkpointing"])
+    return model
+
+
+def _observers(
+    fabric: Fabric, loaders: Loaders, config: Mapping[str, Any], folder: Path
+) -> list[Observer]:
+    """What watches a run: the monitor in every process, the rest in the first alone."""
+    first = fabric.is_global_zero
+    observers: list[Observer] = []
+    if config["monitor_every"]:
+        check = None
+        if first:
+            most = config["monitor_jets"]
+            jets = loaders.validation.jets(most)
+            check = SampleCheck(jets, max(most // len(jets), 1), config["seed"])
+        observers.append(Monitor(fabric, check, config["monitor_every"]))
+    if first:
+        observers += [
+            TensorBoard(folder / TENSORBOARD),
+            HistoryFile(folder / HISTORY),
+            ProgressBar(),
+            Messages(),
+        ]
+    return observers
+
+
+def _write(
+    output_dir: Path,
+    trainer: Trainer,
+    normalization: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    prior_error: float | None,
+) -> None:
+    """Write the trained model and its history."""
+    best, history = trainer.state.best, trainer.state.history
+    about = {
+        "config": {key: value for key, value in config.items() if key != "model"},
+        "fingerprint": trainer.checkpoints.fingerprint,
+        "best_epoch": best.epoch + 1,
+        "validation_loss": best.loss,
+        "prior_error": prior_error,
+        "training_jets": trainer.training.n_jets,
+        "versions": software_versions(("torch", "lgatr", "lightning")),
+    }
+    write_history(output_dir / HISTORY, history)
+    trainer.optimization.model.save(output_dir, normalization, about)
+    _LOG.info(
+        "%s: the weights of epoch %d, the best of %d", output_dir, best.epoch + 1, len(history)
+    )
 
 
 def _check_output(folder: Path) -> None:
@@ -149,49 +235,39 @@ def _check_output(folder: Path) -> None:
         )
 
 
-def _inputs(
-    shards: Sequence[str | os.PathLike[str]],
-    correlators: Sequence[str | os.PathLike[str]],
-    normalization: str | os.PathLike[str],
-    config: Mapping[str, Any],
-    jet_types: Sequence[str] | None,
-) -> tuple[Normalization, list[Source], list[str]]:
-    """Check that the files fit together; returns the model's types in their order, too."""
-    merged = Normalization.read(normalization)
+def _read(
+    files: TrainingFiles, config: Mapping[str, Any], jet_types: Sequence[str] | None
+) -> _Data:
+    """Check that the files and settings fit together; the types are in the model's order."""
+    merged = Normalization.read(files.normalization)
     if config["split"] != merged.settings["split"]:
         raise InputError(
-            normalization,
+            files.normalization,
             "split",
             found=str(merged.settings["split"]),
             expected=f"{config['split']}, with which jets would be split here",
         )
-    sources = find_sources(shards, correlators, merged, normalization)
+    sources = find_sources(files.shards, files.correlators, merged, files.normalization)
     present = sorted({source.jet_type for source in sources})
     types = list(jet_types or present)
     if sorted(types) != present:
         raise InputError(
-            normalization, "jet types", found=", ".join(present), expected=", ".join(types)
+            files.normalization, "jet types", found=", ".join(present), expected=", ".join(types)
         )
     if config["monitor"] == "w1m" and not config["monitor_every"]:
         raise ConfigError(
             "train.monitor_every: found 0, expected at least 1 with train.monitor: w1m"
         )
-    return merged, sources, types
+    return _Data(merged, sources, types)
 
 
-def _loaders(
-    sources: Sequence[Source],
-    merged: Normalization,
-    types: Sequence[str],
-    config: Mapping[str, Any],
-    model: ModelConfig,
-) -> tuple[JetLoader, JetLoader]:
+def _loaders(data: _Data, config: Mapping[str, Any], model: ModelConfig) -> Loaders:
     """Loaders of the training and the validation split; the short one has no workers."""
     training, validation = (
         JetLoader(
-            sources,
-            merged,
-            jet_types=types,
+            data.sources,
+            data.merged,
+            jet_types=data.types,
             split=split,
             split_config=config["split"],
             model=model,
@@ -203,21 +279,19 @@ def _loaders(
     for loader in (training, validation):
         if loader.n_jets == 0:
             raise InputError(
-                sources[0].shard,
+                data.sources[0].shard,
                 "split",
                 found=f"no {loader.split} jets in any shard",
                 expected="some",
             )
-    return training, validation
+    return Loaders(training, validation)
 
 
-def _resume(
-    trainer: Trainer, checkpoints: Checkpoints, resume: str | os.PathLike[str] | None
-) -> None:
-    """Go on from a checkpoint, if there is one."""
-    state = checkpoints.load()
+def _resume(trainer: Trainer, resume: str | os.PathLike[str] | None) -> None:
+    """Restore a checkpoint, if there is one."""
+    state = trainer.checkpoints.load()
     if resume is not None:
-        # a resubmitted job has the same option: it goes on from its own work since then
+        # a resubmitted job has the same option: it resumes its own work since then
         origin = str(Path(resume).resolve())
         if state is None or state["resumed_from"] != origin:
             state = read_checkpoint(resume)
@@ -228,12 +302,8 @@ def _resume(
         trainer.restore(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
-            resume or checkpoints.directory,
+            resume or trainer.checkpoints.directory,
             "checkpoint",
             found=f"the state of another model or optimizer ({type(error).__name__})",
             expected="that of a run with the same model section, optimizer and jet types",
         ) from error
-    if trainer.epoch >= trainer.config["epochs"]:
-        trainer.say(f"all {trainer.epoch} epochs were trained before")
-    else:
-        trainer.say(f"resuming after epoch {trainer.epoch}, step {trainer.step_in_epoch}")

@@ -73,6 +73,11 @@ class Optimization:
         #: Jets in memory at once; halved when they do not fit.
         self.batch_size: int = config["batch_size"]
 
+    @property
+    def learning_rate(self) -> float:
+        """That of the last step, of the first group of parameters."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
     def state(self) -> dict[str, Any]:
         """Everything that a later attempt needs."""
         return {
@@ -83,7 +88,7 @@ class Optimization:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Resume where `state` was taken."""
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])

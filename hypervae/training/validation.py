@@ -17,7 +17,7 @@ from hypervae.training.loader import JetLoader
 
 
 @dataclass(frozen=True)
-class Validated:
+class ValidationResult:
     """Means of the terms over the validation jets, with ``total``, and their posterior."""
 
     terms: dict[str, float]
@@ -34,7 +34,7 @@ def validate(
     *,
     batch_size: int,
     stop: Callable[[], bool],
-) -> Validated | None:
+) -> ValidationResult | None:
     """Terms on the validation split, at full KL weight and with the same noise each time.
 
     Each process takes a part of every batch; the results are those of all.
@@ -54,7 +54,7 @@ def validate(
 
     Returns
     -------
-    Validated or None
+    ValidationResult or None
         None if `stop` said so.
     """
     model.eval()
@@ -87,4 +87,4 @@ def validate(
         latent = LatentStatistics.from_tensor(fabric.all_reduce(latent.tensor(), reduce_op="sum"))
     *sums, jets = sums.tolist()
     means = {name: value / jets for name, value in zip((*TERMS, "total"), sums, strict=True)}
-    return Validated(means, latent)
+    return ValidationResult(means, latent)

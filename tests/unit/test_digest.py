@@ -219,7 +219,8 @@ def test_a_change_makes_the_stages_stale_that_run_it(tmp_path, monkeypatch):
     assert stale_after("correlators/kernel.py", code) == kernel
     assert stale_after("equivariance/transformations.py", code) == {"equivariance"}
     assert stale_after("data/jets.py", code) == set(DEPENDS)
-    told = ("progress.py", "training/progress.py", "training/board.py")
+    observers = "training/observers/"
+    told = ("logs.py", "progress.py", f"{observers}progress.py", f"{observers}tensorboard.py")
     for file in (
         "config/base.py",
         "config/__init__.py",

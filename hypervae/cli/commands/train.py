@@ -23,10 +23,10 @@ from hypervae.cli.options import DIRECTORY, INPUT_FILE, section_options
     type=DIRECTORY,
     default=Path("checkpoints"),
     show_default=True,
-    help="Checkpoints; a stopped run goes on by itself.",
+    help="Checkpoints; a stopped run resumes by itself.",
 )
 @click.option("--jet-types", help="Order of the model's types, e.g. q,g,t.  [sorted]")
-@click.option("--resume", type=INPUT_FILE, help="Go on from this checkpoint, whatever its run.")
+@click.option("--resume", type=INPUT_FILE, help="Resume this checkpoint, whatever its run.")
 @click.option(
     "--threads", type=click.IntRange(1), help="CPU threads of all processes together.  [all]"
 )
@@ -42,11 +42,11 @@ def command(
     threads: int | None,
     config: dict[str, Any],
 ) -> None:
-    """Train one model, or go on with a run that was stopped."""
+    """Train one model, or resume a run that was stopped."""
     import torch
 
     from hypervae.io import read_list
-    from hypervae.training.run import train
+    from hypervae.training.run import TrainingFiles, train
 
     if threads:
         execution = config["execution"]
@@ -55,9 +55,7 @@ def command(
         # Lightning leaves alone what is set, and the other processes inherit it
         os.environ["OMP_NUM_THREADS"] = str(own)
     train(
-        read_list(shards),
-        read_list(correlators),
-        normalization,
+        TrainingFiles(read_list(shards), read_list(correlators), normalization),
         output_dir,
         checkpoint_dir,
         config,

@@ -7,16 +7,18 @@ import signal
 import pytest
 import torch
 
+from hypervae.logs import LOGGER, show_on_terminal
 from hypervae.model import HyperVAE
 from hypervae.normalization import Normalization
 from hypervae.normalization.sources import find_sources
 from hypervae.training import step as step_module
 from hypervae.training.checkpoint import Checkpoints
 from hypervae.training.loader import JetLoader
+from hypervae.training.observers.interface import Observers
 from hypervae.training.processes import make_fabric
-from hypervae.training.run import train
+from hypervae.training.run import TrainingFiles, train
 from hypervae.training.step import Optimization
-from hypervae.training.trainer import Trainer
+from hypervae.training.trainer import Loaders, Trainer
 from tests.unit.chain import SPLIT
 
 
@@ -24,20 +26,31 @@ from tests.unit.chain import SPLIT
 def run(chain, train_config, tmp_path):
     """Train on the gluon jets, or on those of both types."""
 
-    def run(name="model", checkpoints="checkpoints", jet_types=None, resume=None, **changes):
+    def run(
+        name="model", checkpoints="checkpoints", jet_types=None, resume=None, watch=(), **changes
+    ):
         files = chain.of("g")
         if jet_types:
             files = chain.shards, chain.correlators, chain.normalization
         return train(
-            *files,
+            TrainingFiles(*files),
             tmp_path / name,
             tmp_path / checkpoints,
             train_config(**changes),
             jet_types=jet_types,
             resume=resume,
+            observers=watch,
         )
 
     return run
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What the package says is shown on standard error, as by the command line."""
+    monkeypatch.setattr(LOGGER, "handlers", [])
+    monkeypatch.setattr(LOGGER, "level", LOGGER.level)
+    show_on_terminal()
 
 
 @pytest.fixture
@@ -66,7 +79,7 @@ def trainer(chain, train_config, tmp_path):
             for split in ("train", "validation")
         ]
         checkpoints = Checkpoints(tmp_path / "checkpoints", "run")
-        made = Trainer(fabric, model, *loaders, config, checkpoints, print)
+        made = Trainer(fabric, model, Loaders(*loaders), config, checkpoints, Observers())
         made.optimization.model.train()
         return made
 

@@ -12,11 +12,13 @@ import torch
 from lightning.fabric import Fabric
 
 from hypervae.config import resolve_section
-from hypervae.training.run import train
+from hypervae.logs import show_on_terminal
+from hypervae.training.run import TrainingFiles, train
 from hypervae.training.step import Optimization
 
 
 def main(settings: str, output: str) -> None:
+    show_on_terminal()
     torch.set_num_threads(1)
     about = json.loads(Path(settings).read_text())
     gradient: dict[str, torch.Tensor] = {}
@@ -39,7 +41,7 @@ def main(settings: str, output: str) -> None:
     Fabric.clip_gradients, Optimization.step = noted_clip, noted_step
     folder = Path(output).parent
     model = train(
-        *about["files"],
+        TrainingFiles(*about["files"]),
         folder / "model",
         folder / "checkpoints",
         resolve_section("train", about["config"]),

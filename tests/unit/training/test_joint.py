@@ -9,7 +9,7 @@ from hypervae.evaluation.evaluate import evaluate
 from hypervae.formats.shard import ShardReader, write_shard
 from hypervae.generation.generate import generate_jets
 from hypervae.normalization import merge_normalization
-from hypervae.training.run import train
+from hypervae.training.run import TrainingFiles, train
 from tests.unit.chain import CORRELATORS, SLOTS
 from tests.unit.toys import toy_jets
 
@@ -42,9 +42,7 @@ def trained(tmp_path_factory, train_config):
     config = train_config(epochs=60, learning_rate=5e-3)
     # an order of types that is neither JetNet's nor the alphabet's
     train(
-        shards,
-        correlators,
-        folder / "n.h5",
+        TrainingFiles(shards, correlators, folder / "n.h5"),
         folder / "model",
         folder / "checkpoints",
         config,

@@ -17,7 +17,7 @@ import torch
 from hypervae.io import write_list
 from hypervae.model import HyperVAE
 from hypervae.training.checkpoint import LAST
-from hypervae.training.run import train
+from hypervae.training.run import TrainingFiles, train
 from hypervae.training.step import Optimization
 from tests.unit.chain import MODEL, SPLIT
 
@@ -87,7 +87,7 @@ def test_killed_without_a_warning_and_then_asked_to_stop(chain, train_config, tm
     assert "resuming after epoch" in errors
 
     whole = tmp_path / "whole"
-    train(*chain.of("g"), whole, tmp_path / "other", train_config(**CONFIG))
+    train(TrainingFiles(*chain.of("g")), whole, tmp_path / "other", train_config(**CONFIG))
     assert_equal(tmp_path / "model", whole, CONFIG["epochs"])
 
 
@@ -134,7 +134,7 @@ def doomed(files, folder, config, step, moment):
             die()
 
     Optimization.step, torch.save = counted, half_written
-    train(*files, folder / "model", folder / "checkpoints", config)
+    train(files, folder / "model", folder / "checkpoints", config)
 
 
 @pytest.mark.slow
@@ -143,7 +143,9 @@ def test_killed_ten_times_at_random_a_run_equals_an_uninterrupted_one(
 ):
     epochs = 6
     files = chain.of("g")
-    train(*files, tmp_path / "whole", tmp_path / "other", train_config(epochs=epochs))
+    train(
+        TrainingFiles(*files), tmp_path / "whole", tmp_path / "other", train_config(epochs=epochs)
+    )
     # a fork of a process that has imported everything, and run nothing
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, "hypervae.training.run"])
@@ -161,7 +163,12 @@ def test_killed_ten_times_at_random_a_run_equals_an_uninterrupted_one(
         process.join(timeout=120)
         assert process.exitcode == -signal.SIGKILL, (attempt, process.exitcode)
         assert not (tmp_path / "model").exists()
-    train(*files, tmp_path / "model", tmp_path / "checkpoints", train_config(epochs=epochs))
+    train(
+        TrainingFiles(*files),
+        tmp_path / "model",
+        tmp_path / "checkpoints",
+        train_config(epochs=epochs),
+    )
     assert_equal(tmp_path / "model", tmp_path / "whole", epochs)
     (folder,) = (tmp_path / "checkpoints").iterdir()
     assert not list(folder.glob(".*"))

@@ -14,15 +14,15 @@ import torch
 
 from hypervae.data.split import SPLITS
 from hypervae.errors import ConfigError, HyperVAEError, InputError
+from hypervae.io.lock import RunLock
 from hypervae.model import HyperVAE
 from hypervae.model.losses import TERMS
 from hypervae.training import trainer as trainer_module
 from hypervae.training.checkpoint import LAST, read_checkpoint
 from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
-from hypervae.training.lock import RunLock
+from hypervae.training.observers.interface import Observer
 from hypervae.training.samples import SampleCheck
-from hypervae.training.trainer import Trainer
 from hypervae.training.workers import WorkerLost
 from tests.unit.chain import MODEL, SPLIT
 
@@ -46,16 +46,14 @@ def assert_equal_runs(one, other, tmp_path):
         torch.testing.assert_close(value, models[1][name], rtol=0, atol=1e-6)
 
 
-def taken_steps(monkeypatch):
-    """Numbers of the optimizer steps that are taken from now on."""
-    steps = []
-    count = Trainer._count
-    monkeypatch.setattr(
-        Trainer,
-        "_count",
-        lambda self, outcome: steps.append(self.step - 1) or count(self, outcome),
-    )
-    return steps
+class Steps(Observer):
+    """Numbers of the optimizer steps that are taken."""
+
+    def __init__(self):
+        self.taken = []
+
+    def on_step(self, report):
+        self.taken.append(report.step - 1)
 
 
 def test_training_lowers_the_validation_loss(run, tmp_path):
@@ -104,7 +102,7 @@ def test_another_seed_gives_another(run, tmp_path):
 
 
 def test_a_run_stopped_again_and_again_equals_an_uninterrupted_one(
-    run, stop_at, tmp_path, monkeypatch, capfd
+    run, stop_at, tmp_path, monkeypatch, caplog
 ):
     run("whole", "a", **LONG)
     steps = len(history(tmp_path / "whole")) * STEPS
@@ -122,7 +120,7 @@ def test_a_run_stopped_again_and_again_equals_an_uninterrupted_one(
     assert done < steps
     monkeypatch.undo()
     run("parts", "b", **LONG)
-    assert "resuming after epoch" in capfd.readouterr().err
+    assert "resuming after epoch" in caplog.text
     assert_equal_runs("whole", "parts", tmp_path)
 
 
@@ -146,19 +144,19 @@ def test_a_corrupt_last_checkpoint_costs_only_the_work_since_the_one_before(
     monkeypatch.undo()
     (folder,) = (tmp_path / "b").iterdir()
     (folder / LAST).write_bytes((folder / LAST).read_bytes()[:1000])
-    steps = taken_steps(monkeypatch)
-    run("parts", "b", **LONG)
-    assert len(steps) == (EPOCHS - 1) * STEPS
+    steps = Steps()
+    run("parts", "b", **LONG, watch=[steps])
+    assert len(steps.taken) == (EPOCHS - 1) * STEPS
     assert_equal_runs("whole", "parts", tmp_path)
 
 
-def test_a_finished_run_is_not_trained_again(run, tmp_path, monkeypatch, capsys):
+def test_a_finished_run_is_not_trained_again(run, tmp_path, caplog):
     run("one")
 
-    steps = taken_steps(monkeypatch)
-    run("other")
-    assert steps == []
-    assert "all 2 epochs were trained before" in "".join(capsys.readouterr())
+    steps = Steps()
+    run("other", watch=[steps])
+    assert steps.taken == []
+    assert "all 2 epochs were trained before" in caplog.text
     assert_equal_runs("one", "other", tmp_path)
 
 
@@ -168,17 +166,17 @@ def test_another_config_does_not_resume_by_itself_but_by_hand(run, stop_at, tmp_
         run()
     monkeypatch.undo()
     (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
-    steps = taken_steps(monkeypatch)
-    run("fresh", learning_rate=2e-3)
-    assert steps == list(range(2 * STEPS))
-    steps.clear()
-    run("by hand", learning_rate=3e-3, resume=checkpoint)
-    assert steps == list(range(STEPS + 1, 2 * STEPS))
+    steps = Steps()
+    run("fresh", learning_rate=2e-3, watch=[steps])
+    assert steps.taken == list(range(2 * STEPS))
+    steps.taken.clear()
+    run("by hand", learning_rate=3e-3, resume=checkpoint, watch=[steps])
+    assert steps.taken == list(range(STEPS + 1, 2 * STEPS))
     assert len(history(tmp_path / "by hand")) == 2
     # how a job runs may change between attempts
-    steps.clear()
-    run("same", execution={"checkpoint_minutes": 3})
-    assert steps == list(range(STEPS + 1, 2 * STEPS))
+    steps.taken.clear()
+    run("same", execution={"checkpoint_minutes": 3}, watch=[steps])
+    assert steps.taken == list(range(STEPS + 1, 2 * STEPS))
 
 
 def test_a_checkpoint_of_another_model_is_refused(run, tmp_path):
@@ -212,8 +210,8 @@ def test_patience_stops_and_a_resumed_run_stops_as_well(run, tmp_path, monkeypat
 
 def test_a_checkpoint_holds_no_more_than_the_state(trainer):
     made = trainer()
-    made.checkpoints.save(made.state())
-    assert set(made.checkpoints.load()) == set(made.state()) | {"fingerprint"}
+    made.checkpoints.save(made.checkpoint())
+    assert set(made.checkpoints.load()) == set(made.checkpoint()) | {"fingerprint"}
 
 
 def test_by_hand_a_job_that_is_sent_again_goes_on_from_its_own_work(
@@ -228,15 +226,15 @@ def test_by_hand_a_job_that_is_sent_again_goes_on_from_its_own_work(
     with pytest.raises(Interrupted):
         run("by hand", learning_rate=3e-3, resume=checkpoint)
     monkeypatch.undo()
-    steps = taken_steps(monkeypatch)
-    run("by hand", learning_rate=3e-3, resume=checkpoint)
-    assert steps == list(range(STEPS + 3, 2 * STEPS))
+    steps = Steps()
+    run("by hand", learning_rate=3e-3, resume=checkpoint, watch=[steps])
+    assert steps.taken == list(range(STEPS + 3, 2 * STEPS))
     # another one named takes its place
-    steps.clear()
+    steps.taken.clear()
     copy = tmp_path / "copy.ckpt"
     copy.write_bytes(checkpoint.read_bytes())
-    run("by hand", learning_rate=3e-3, resume=copy)
-    assert steps == list(range(STEPS + 1, 2 * STEPS))
+    run("by hand", learning_rate=3e-3, resume=copy, watch=[steps])
+    assert steps.taken == list(range(STEPS + 1, 2 * STEPS))
 
 
 def test_by_hand_with_other_jets_per_step_no_jet_is_left_out(run, stop_at, tmp_path, monkeypatch):
@@ -245,9 +243,9 @@ def test_by_hand_with_other_jets_per_step_no_jet_is_left_out(run, stop_at, tmp_p
         run()
     monkeypatch.undo()
     (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
-    steps = taken_steps(monkeypatch)
-    run("by hand", epochs=1, batch_size=20, resume=checkpoint)
-    assert steps == [2, 3]  # from jet 40 of 70 on
+    steps = Steps()
+    run("by hand", epochs=1, batch_size=20, resume=checkpoint, watch=[steps])
+    assert steps.taken == [2, 3]  # from jet 40 of 70 on
 
 
 def test_by_hand_an_epoch_that_was_over_is_over_with_other_jets_per_step(
@@ -258,9 +256,9 @@ def test_by_hand_an_epoch_that_was_over_is_over_with_other_jets_per_step(
         run()
     monkeypatch.undo()
     (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
-    steps = taken_steps(monkeypatch)
-    run("by hand", batch_size=10, resume=checkpoint)
-    assert steps == list(range(7, 14))
+    steps = Steps()
+    run("by hand", batch_size=10, resume=checkpoint, watch=[steps])
+    assert steps.taken == list(range(7, 14))
     assert [row["step"] for row in history(tmp_path / "by hand")] == [7, 14]
 
 
@@ -279,9 +277,9 @@ def test_validation_is_left_at_once_and_taken_up_again(run, tmp_path, monkeypatc
     with pytest.raises(Interrupted, match=f"after epoch 0, step {STEPS}"):
         run("parts", "b")
     assert len(calls) == 1
-    steps = taken_steps(monkeypatch)
-    run("parts", "b")
-    assert steps == list(range(STEPS, 2 * STEPS))
+    steps = Steps()
+    run("parts", "b", watch=[steps])
+    assert steps.taken == list(range(STEPS, 2 * STEPS))
     assert_equal_runs("whole", "parts", tmp_path)
 
 
@@ -393,11 +391,11 @@ def test_an_epoch_of_skipped_steps_alone_has_a_row_of_its_own(run, spoil_loss, t
         assert math.isfinite(second[name])
 
 
-def test_a_run_that_diverged_ends_with_advice(run, spoil_loss, capfd):
+def test_a_run_that_diverged_ends_with_advice(run, spoil_loss, caplog):
     spoil_loss(set(range(1000)))
     with pytest.raises(HyperVAEError, match=r"7 steps.*learning_rate"):
         run(epochs=10, max_skipped=7)
-    assert "step skipped" in capfd.readouterr().err
+    assert "step skipped" in caplog.text
 
 
 def test_a_validation_loss_that_is_never_finite_is_an_error(run, monkeypatch):
@@ -441,7 +439,7 @@ def test_the_peak_of_the_gpu_memory_is_noted(run, tmp_path, monkeypatch):
     assert [row["peak_gpu_memory_mb"] for row in history(tmp_path / "model")] == [111.0, 222.0]
 
 
-def test_nothing_is_written_to_standard_output(run, capfd):
+def test_nothing_is_written_to_standard_output(run, capfd, shown):
     run(epochs=1)
     captured = capfd.readouterr()
     assert captured.out == ""

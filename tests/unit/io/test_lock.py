@@ -9,7 +9,7 @@ import time
 import pytest
 
 from hypervae.errors import HyperVAEError
-from hypervae.training.lock import LOCK, RunLock, identity
+from hypervae.io.lock import LOCK, RunLock, identity
 
 
 def write(folder, age=0.0, **changes):
@@ -22,7 +22,7 @@ def write(folder, age=0.0, **changes):
 
 def dead_process() -> dict:
     """The identity of a process that has ended."""
-    code = "import json; from hypervae.training.lock import identity; print(json.dumps(identity()))"
+    code = "import json; from hypervae.io.lock import identity; print(json.dumps(identity()))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import socket
-import sys
 import threading
 import time
 from pathlib import Path
@@ -20,6 +20,8 @@ LOCK = "lock.json"
 HEARTBEAT, DEAD_AFTER = 30.0, 120.0
 # A lock that is older than so many times DEAD_AFTER is not watched any more, whatever the clocks.
 _LONG_AGO = 10
+
+_LOG = logging.getLogger(__name__)
 
 
 class RunLock:
@@ -110,11 +112,7 @@ class RunLock:
         """Whether a holder elsewhere shows life."""
         if time.time() - seen > _LONG_AGO * self.dead_after:
             return False
-        print(
-            f"{self.path}: held by {described(holder)}; watching it for signs of life",
-            file=sys.stderr,
-            flush=True,
-        )
+        _LOG.info("%s: held by %s; watching it for signs of life", self.path, described(holder))
         end = time.monotonic() + self.dead_after
         while time.monotonic() < end:
             time.sleep(min(1.0, self.dead_after / 20))

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from hypervae.training.board import Board
+from hypervae.training.observers.interface import EpochReport, Position, StepReport
+from hypervae.training.observers.tensorboard import TensorBoard
 
 ROW = {
     "epoch": 1,
@@ -23,8 +24,19 @@ ROW = {
 KL = np.array([0.5, 2.0, 0.0])
 
 
-def write(board, step):
-    board.step(step, {"total": 10.0 - step, "kl": 1.0}, learning_rate=0.1, gradient_norm=2.0)
+def started(directory, written=0, every=1):
+    board = TensorBoard(directory, every)
+    board.on_start(Position(0, 0, written, 0, written, 3, 100))
+    return board
+
+
+def write(board, step, skipped=False):
+    terms = {"total": 10.0 - step, "kl": 1.0}
+    board.on_step(StepReport(step, 0, 16, terms, 2.0, 0.1, skipped))
+
+
+def end_epoch(board, step, row=ROW, kl=KL, **figures):
+    board.on_epoch(EpochReport(row, 3, step, None, kl, [], figures))
 
 
 def read(directory):
@@ -44,10 +56,11 @@ def scalars(directory):
 
 
 def test_steps_are_curves(tmp_path):
-    with Board(tmp_path / "board", 0) as board:
-        write(board, 1)
-        write(board, 2)
-        board.step(3, {"total": 7.0}, learning_rate=0.2, gradient_norm=3.0)
+    board = started(tmp_path / "board")
+    write(board, 1)
+    write(board, 2)
+    board.on_step(StepReport(3, 0, 16, {"total": 7.0}, 3.0, 0.2, False))
+    board.close()
     assert scalars(tmp_path / "board") == {
         "step_loss/total": {"steps": [1, 2, 3], "values": [9.0, 8.0, 7.0]},
         "step_loss/kl": {"steps": [1, 2], "values": [1.0, 1.0]},
@@ -56,10 +69,19 @@ def test_steps_are_curves(tmp_path):
     }
 
 
+def test_not_every_step_is_written_and_none_that_was_skipped(tmp_path):
+    board = started(tmp_path, every=5)
+    for step in range(1, 21):
+        write(board, step, skipped=step == 10)
+    board.close()
+    assert scalars(tmp_path)["step_loss/total"]["steps"] == [5, 15, 20]
+
+
 def test_an_epoch_is_its_row_and_the_latent_space(tmp_path):
-    with Board(tmp_path, 0) as board:
-        board.epoch(4, ROW, KL)
-        board.epoch(8, {**ROW, "val_w1m": 0.02, "peak_gpu_memory_mb": 812.0}, KL)
+    board = started(tmp_path)
+    end_epoch(board, 4)
+    end_epoch(board, 8, {**ROW, "val_w1m": 0.02, "peak_gpu_memory_mb": 812.0})
+    board.close()
     found = scalars(tmp_path)
     assert {tag: curve["values"][0] for tag, curve in found.items()} == {
         "loss/train/total": 3.0,
@@ -88,18 +110,18 @@ def test_an_epoch_is_its_row_and_the_latent_space(tmp_path):
 
 def test_a_killed_attempts_later_points_are_not_shown(tmp_path):
     """Its last checkpoint was at step 4, after the epoch's numbers; the next goes on with 5."""
-    first = Board(tmp_path, 0)
+    first = started(tmp_path)
     for step in range(1, 5):
         write(first, step)
-    first.epoch(4, ROW, KL)
+    end_epoch(first, 4)
     for step in range(5, 8):
         write(first, step)
-    first._writer.flush()  # and never closed: killed
-    with Board(tmp_path, 4) as board:
-        for step in range(5, 9):
-            write(board, step)
-        board.epoch(8, ROW, KL)
-        board.figure("samples", plt.figure(), 8)
+    first._logger.experiment.flush()  # and never closed: killed
+    board = started(tmp_path, written=4)
+    for step in range(5, 9):
+        write(board, step)
+    end_epoch(board, 8, samples=plt.figure)
+    board.close()
     found = scalars(tmp_path)
     assert found["step_loss/total"]["steps"] == list(range(1, 9))
     assert found["loss/validation/total"]["steps"] == [4, 8]
@@ -109,16 +131,18 @@ def test_a_killed_attempts_later_points_are_not_shown(tmp_path):
 
 def test_a_run_begun_again_shows_nothing_of_the_former(tmp_path):
     for _ in range(2):
-        with Board(tmp_path, 0) as board:
-            write(board, 1)
-            board.epoch(1, ROW, KL)
+        board = started(tmp_path)
+        write(board, 1)
+        end_epoch(board, 1)
+        board.close()
     assert {tuple(curve["steps"]) for curve in scalars(tmp_path).values()} == {(1,)}
 
 
 def test_figures_are_pictures_and_closed(tmp_path):
     open_before = plt.get_fignums()
-    with Board(tmp_path, 0) as board:
-        board.figure("samples", plt.figure(figsize=(3, 2), dpi=100), 4)
+    board = started(tmp_path)
+    end_epoch(board, 4, samples=lambda: plt.figure(figsize=(3, 2), dpi=100))
+    board.close()
     (image,) = read(tmp_path).Images("samples")
     assert (image.step, image.width, image.height) == (4, 300, 200)
     assert plt.get_fignums() == open_before
@@ -126,32 +150,17 @@ def test_figures_are_pictures_and_closed(tmp_path):
 
 def test_numbers_that_are_none_do_not_end_the_training(tmp_path):
     kl = np.array([np.nan, 1.0, np.inf])
-    with Board(tmp_path, 0) as board:
-        board.step(1, {"total": np.nan}, learning_rate=0.1, gradient_norm=np.inf)
-        board.epoch(1, {**ROW, "val_w1m": np.inf, "val_total": np.nan}, kl)
-        board.epoch(2, ROW, np.full(3, np.nan))
+    board = started(tmp_path)
+    board.on_step(StepReport(1, 0, 16, {"total": np.nan}, np.inf, 0.1, False))
+    end_epoch(board, 1, {**ROW, "val_w1m": np.inf, "val_total": np.nan}, kl)
+    end_epoch(board, 2, kl=np.full(3, np.nan))
+    board.close()
     events = read(tmp_path)
     assert events.Scalars("validation/w1m")[0].value == np.inf
     (histogram,) = events.Histograms("latent/kl_per_dimension")
     assert histogram.histogram_value.num == 1
 
 
-def test_other_processes_write_nothing(tmp_path):
-    open_before = plt.get_fignums()
-    with Board(tmp_path / "board", 0, enabled=False) as board:
-        write(board, 1)
-        board.epoch(1, ROW, KL)
-        board.figure("samples", plt.figure(), 1)
+def test_without_a_start_nothing_is_written(tmp_path):
+    TensorBoard(tmp_path / "board").close()
     assert not (tmp_path / "board").exists()
-    assert plt.get_fignums() == open_before
-
-
-def test_closed_by_an_error_too(tmp_path):
-    def killed():
-        with Board(tmp_path, 0) as board:
-            write(board, 1)
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        killed()
-    assert scalars(tmp_path)["step/learning_rate"]["steps"] == [1]

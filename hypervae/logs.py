@@ -1,0 +1,96 @@
+"""What HyperVAE says: one package logger, and the handlers that show and keep it.
+
+Modules log to ``logging.getLogger(__name__)``. As a library HyperVAE adds no handler by itself; the
+command line calls `show_on_terminal`, and a training run keeps its log with `kept_in`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+LOGGER = logging.getLogger("hypervae")
+#: ``extra`` of a record that is shown, but not kept in a run's log: how far something is.
+TRANSIENT = {"transient": True}
+
+
+class TerminalHandler(logging.Handler):
+    """Writes to standard error: plain text, warnings marked as such, beside progress bars."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        try:
+            text = self.format(record)
+            if record.levelno >= logging.WARNING:
+                text = f"hypervae: {record.levelname.lower()}: {text}"
+            tqdm = sys.modules.get("tqdm")
+            if tqdm is not None:  # where there may be a bar, which the line must not cut
+                tqdm.tqdm.write(text, file=sys.stderr)
+                sys.stderr.flush()
+            else:
+                print(text, file=sys.stderr, flush=True)
+        except Exception:  # as the handlers of the standard library
+            self.handleError(record)
+
+
+class FileHandler(logging.Handler):
+    """Appends records to a file, each with the time (UTC): all attempts at a run in one log.
+
+    The file is opened for each record, and appending to it is one write: several processes may log,
+    and a killed one leaves whole lines.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; it and its folder are made with the first record.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        super().__init__()
+        self.path = Path(path)
+
+    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
+        """Whether a record is kept."""
+        return not getattr(record, "transient", False) and super().filter(record)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one record."""
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(f"{now} UTC {self.format(record)}\n")
+        except OSError:
+            self.handleError(record)
+
+
+def show_on_terminal() -> None:
+    """Show what the package says on standard error; calling it again changes nothing."""
+    LOGGER.setLevel(logging.INFO)
+    if not any(isinstance(handler, TerminalHandler) for handler in LOGGER.handlers):
+        LOGGER.addHandler(TerminalHandler())
+
+
+@contextmanager
+def kept_in(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep what the package says in a file, too; see `FileHandler`.
+
+    Parameters
+    ----------
+    path : path-like
+    """
+    handler = FileHandler(path)
+    level = LOGGER.level
+    LOGGER.addHandler(handler)
+    if not LOGGER.isEnabledFor(logging.INFO):
+        LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)

@@ -1,0 +1,1 @@
+"""What watches a training: messages, progress, TensorBoard, the history's file, the monitor."""

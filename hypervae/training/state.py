@@ -1,0 +1,104 @@
+"""What a training run knows of itself beside its weights: where it is, and how it went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from hypervae.training.history import MeanOfTerms
+from hypervae.training.step import Outcome
+
+
+@dataclass
+class Best:
+    """The best epoch so far.
+
+    Attributes
+    ----------
+    value : float
+        What the monitor said of it; lower is better.
+    loss : float
+        Its validation loss.
+    epoch : int
+        From 0; -1 before there is one.
+    weights : dict of str to Tensor
+        Averaged weights, on the CPU.
+    """
+
+    value: float = math.inf
+    loss: float = math.inf
+    epoch: int = -1
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass
+class RunState:
+    """The bookkeeping of a run.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs that ended.
+    step_in_epoch : int
+        Optimizer steps since then.
+    skipped, skipped_in_a_row : int
+        Steps without a finite loss and gradient, of this epoch and until now.
+    seconds : float
+        Time that the steps of this epoch took [s].
+    running : MeanOfTerms
+        Of the steps of this epoch.
+    history : list of dict
+        A row for each epoch.
+    best : Best
+    resumed_from : str, optional
+        The checkpoint that was resumed by hand.
+    """
+
+    epoch: int = 0
+    step_in_epoch: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    seconds: float = 0.0
+    running: MeanOfTerms = field(default_factory=MeanOfTerms)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: Best = field(default_factory=Best)
+    resumed_from: str | None = None
+
+    def count(self, outcome: Outcome) -> None:
+        """Count an optimizer step; those that were skipped do not enter the means."""
+        self.step_in_epoch += 1
+        if outcome.skipped:
+            self.skipped += 1
+            self.skipped_in_a_row += 1
+            return
+        self.skipped_in_a_row = 0
+        values = {**outcome.terms, "gradient_norm": outcome.gradient_norm}
+        self.running.add(values, outcome.jets)
+
+    def end_epoch(self, row: dict[str, Any]) -> None:
+        """Note the epoch's row, and begin the next one."""
+        self.history.append(row)
+        self.epoch, self.step_in_epoch, self.running = self.epoch + 1, 0, MeanOfTerms()
+        self.skipped, self.seconds = 0, 0.0
+
+    def content(self) -> dict[str, Any]:
+        """Plain values and tensors, for a checkpoint."""
+        return {
+            **vars(self),
+            "running": self.running.state(),
+            "history": list(self.history),
+            "best": dict(vars(self.best)),
+        }
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> RunState:
+        """From what `content` gave."""
+        values = {name: content[name] for name in cls.__dataclass_fields__}
+        values["running"] = MeanOfTerms(content["running"])
+        values["history"] = list(content["history"])
+        values["best"] = Best(**content["best"])
+        return cls(**values)
