@@ -48,18 +48,14 @@ def measure(kind: str, folder: Path, jets: int, batch_size: int) -> float:
     from hypervae.model import ModelConfig
     from hypervae.normalization.sources import find_sources
     from hypervae.training.loader import JetLoader
+    from hypervae.training.stream import JetStream
 
     def batches():
         merged = Normalization.read(folder / "n.h5")
-        return JetLoader(
-            find_sources(*files, merged, folder / "n.h5"),
-            merged,
-            jet_types=["g"],
-            split="train",
-            split_config=merged.settings["split"],
-            model=ModelConfig.of({"hyperedge_encoder": "mlp", "hyperedge_decoder": "binned"}),
-            seed=1,
-        ).batches(0, batch_size=batch_size)
+        sources = find_sources(*files, merged, folder / "n.h5")
+        stream = JetStream(sources, ["g"], "train", merged.settings["split"], seed=1)
+        model = ModelConfig.of({"hyperedge_encoder": "mlp", "hyperedge_decoder": "binned"})
+        return JetLoader(stream, merged, model).batches(0, batch_size=batch_size)
 
     next(batches())  # compilation
     start = time.perf_counter()

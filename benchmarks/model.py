@@ -30,6 +30,7 @@ from hypervae.normalization.sources import find_sources
 from hypervae.training.loader import JetLoader, Step
 from hypervae.training.processes import make_fabric
 from hypervae.training.step import Optimization
+from hypervae.training.stream import JetStream
 
 BATCH = 64
 BRANCHES = {
@@ -69,16 +70,9 @@ def make_optimization(
     fabric.launch()
     torch.manual_seed(1)
     model = HyperVAE(normalization, ["g"], config["model"])
-    loader = JetLoader(
-        find_sources(shards, correlators, normalization, path),
-        normalization,
-        jet_types=["g"],
-        split="train",
-        split_config=normalization.settings["split"],
-        model=model.config,
-        seed=1,
-    )
-    return Optimization(fabric, model, config), loader
+    sources = find_sources(shards, correlators, normalization, path)
+    stream = JetStream(sources, ["g"], "train", normalization.settings["split"], seed=1)
+    return Optimization(fabric, model, config), JetLoader(stream, normalization, model.config)
 
 
 def seconds(function: Callable[[], Any], repeats: int) -> float:

@@ -37,6 +37,7 @@ from hypervae.training.observers.tensorboard import TensorBoard
 from hypervae.training.prior import fit_prior
 from hypervae.training.processes import is_first, limit_memory, make_fabric
 from hypervae.training.samples import SampleCheck
+from hypervae.training.stream import JetStream
 from hypervae.training.trainer import Loaders, Trainer
 
 HISTORY = "history.csv"
@@ -265,14 +266,10 @@ def _loaders(data: _Data, config: Mapping[str, Any], model: ModelConfig) -> Load
     """Loaders of the training and the validation split; the short one has no workers."""
     training, validation = (
         JetLoader(
-            data.sources,
+            JetStream(data.sources, data.types, split, config["split"], config["seed"]),
             data.merged,
-            jet_types=data.types,
-            split=split,
-            split_config=config["split"],
-            model=model,
-            seed=config["seed"],
-            workers=workers,
+            model,
+            workers,
         )
         for split, workers in (("train", config["execution"]["workers"]), ("validation", 0))
     )

@@ -6,21 +6,16 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hypervae.errors import HyperVAEError
-from hypervae.model.inputs import JetBatch
 
 _PREFETCHED = 2  # batches that wait per worker
-
-# From a plan, w and W: the batches number w, w + W, w + 2 W, ...
-Prepare = Callable[[list[int], int, int], Iterator[JetBatch]]
 
 
 class WorkerLost(HyperVAEError):
@@ -42,21 +37,27 @@ class _Refusal:
         return error
 
 
-class _Shares(IterableDataset):
-    """Worker w of W prepares the batches w, w + W, ..., which is the order they are asked for.
+class _Refusing(Dataset[Any]):
+    """A dataset whose refusals are items."""
 
-    Each iteration follows the plan that the main process has left in shared memory.
-    """
+    def __init__(self, dataset: Dataset[Any]):
+        self.dataset = dataset
 
-    def __init__(self, prepare: Prepare, plan: Tensor):
-        self.prepare, self.plan = prepare, plan
-
-    def __iter__(self) -> Iterator[JetBatch | _Refusal]:
-        worker = get_worker_info()
+    def __getitem__(self, index: Any) -> Any:
         try:
-            yield from self.prepare(self.plan.tolist(), worker.id, worker.num_workers)
+            return self.dataset[index]
         except HyperVAEError as error:
-            yield _Refusal(error)
+            return _Refusal(error)
+
+
+class _Current(Sampler[Any]):
+    """The indices of the iteration at hand: torch iterates its sampler anew each time."""
+
+    def __init__(self) -> None:
+        self.indices: Iterable[Any] = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.indices)
 
 
 def _start(_: int) -> None:
@@ -74,42 +75,41 @@ def _end_with_the_main_process() -> None:
     # torch's own watch looks at the parent, which here is the server that forked the worker, and
     # that one lives as long as its workers: without this they would outlive a main process that
     # was killed
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
     os._exit(1)
 
 
 class Workers:
-    """Processes that prepare batches.
+    """Processes that prepare the items of a map-style dataset, in turn and ahead of their use.
 
-    They start when the first batch is asked for, and end with `close`, with this object or with
+    They start when the first item is asked for, and end with `close`, with this object or with
     the main process, whichever is first.
 
     Parameters
     ----------
-    prepare : callable
-        Makes the batches number w, w + W, w + 2 W, ... of a plan from the plan, w and W. It is sent
-        to the workers once, so it must not hold this object.
+    dataset : Dataset
+        It is sent to the workers once, so it must not hold this object.
     workers : int
-        W > 0.
-    plan_size : int
-        Integers of a plan.
+        At least one.
     """
 
-    def __init__(self, prepare: Prepare, workers: int, plan_size: int):
-        self._prepare, self._workers = prepare, workers
-        self._plan = torch.zeros(plan_size, dtype=torch.int64).share_memory_()
+    def __init__(self, dataset: Dataset[Any], workers: int):
+        self._dataset, self._workers = dataset, workers
+        self._current = _Current()
         self._iterator: Any = None
         self._loader: DataLoader[Any] | None = None
         self._turn = 0
 
-    def batches(self, plan: Sequence[int]) -> Iterator[JetBatch]:
-        """The batches of a plan in their order.
+    def items(self, indices: Iterable[Any]) -> Iterator[Any]:
+        """The items at the indices, in their order.
 
-        An iteration may be left at any batch. There is one at a time: it ends the one before.
+        An iteration may be left at any item. There is one at a time: it ends the one before.
 
         Parameters
         ----------
-        plan : sequence of int
+        indices : iterable
 
         Raises
         ------
@@ -122,33 +122,32 @@ class Workers:
         self._turn += 1
         turn = self._turn
         with self._closed_by_errors():
-            self._begin(plan)
+            self._begin(indices)
         while True:
             if turn != self._turn:
                 raise RuntimeError("loading: another iteration took the workers, or they ended")
             with self._closed_by_errors():
-                batch = next(self._iterator, None)
-            if batch is None:
+                item = next(self._iterator, None)
+            if item is None:
                 return
-            if isinstance(batch, _Refusal):
-                raise batch.error()
-            yield batch
+            if isinstance(item, _Refusal):
+                raise item.error()
+            yield item
 
     def close(self) -> None:
-        """End the workers, if there are any; the next call of `batches` starts new ones."""
+        """End the workers, if there are any; the next call of `items` starts new ones."""
         self._turn += 1
         iterator, self._iterator, self._loader = self._iterator, None, None
         if iterator is not None:
             # what torch does once nothing refers to the iterator, but the traceback of an error may
             iterator._shutdown_workers()
 
-    def _begin(self, plan: Sequence[int]) -> None:
-        """Hand the plan to the workers, which are started if there are none."""
-        self._plan.copy_(torch.tensor(plan, dtype=torch.int64))
+    def _begin(self, indices: Iterable[Any]) -> None:
+        """Hand out the first indices to the workers, which are started if there are none."""
+        self._current.indices = indices
         if self._loader is None:
             self._loader = self._make_loader()
-        # A worker that gets to know of a new iteration reads the plan anew. What it still had to
-        # prepare for the one before, torch takes first and drops.
+        # What workers still had to prepare for the iteration before, torch takes first and drops.
         self._iterator = iter(self._loader)
 
     def _make_loader(self) -> DataLoader[Any]:
@@ -157,8 +156,9 @@ class Workers:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["hypervae.training.loader"])
         return DataLoader(
-            _Shares(self._prepare, self._plan),
+            _Refusing(self._dataset),
             batch_size=None,
+            sampler=self._current,
             num_workers=self._workers,
             prefetch_factor=_PREFETCHED,
             persistent_workers=True,

@@ -18,6 +18,7 @@ from hypervae.training.observers.interface import Observers
 from hypervae.training.processes import make_fabric
 from hypervae.training.run import TrainingFiles, train
 from hypervae.training.step import Optimization
+from hypervae.training.stream import JetStream
 from hypervae.training.trainer import Loaders, Trainer
 from tests.unit.chain import SPLIT
 
@@ -67,15 +68,7 @@ def trainer(chain, train_config, tmp_path):
         model = HyperVAE(merged, ["g"], config["model"])
         sources = find_sources(shards, correlators, merged, path)
         loaders = [
-            JetLoader(
-                sources,
-                merged,
-                jet_types=["g"],
-                split=split,
-                split_config=SPLIT,
-                model=model.config,
-                seed=1,
-            )
+            JetLoader(JetStream(sources, ["g"], split, SPLIT, seed=1), merged, model.config)
             for split in ("train", "validation")
         ]
         checkpoints = Checkpoints(tmp_path / "checkpoints", "run")

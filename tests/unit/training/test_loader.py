@@ -22,6 +22,7 @@ from hypervae.model.inputs import JetBatch
 from hypervae.normalization.sources import Source, find_sources
 from hypervae.training import stream as stream_module
 from hypervae.training.loader import JetLoader
+from hypervae.training.stream import JetStream
 from tests.unit.chain import CORRELATORS, JETS, SPLIT, small_jets
 
 
@@ -31,16 +32,9 @@ def make(chain):
         merged = chain.merged
         if sources is None:
             sources = find_sources(chain.shards, chain.correlators, merged, chain.normalization)
-        return JetLoader(
-            sources,
-            merged,
-            jet_types=["q", "g"],
-            split=split,
-            split_config=SPLIT,
-            model=ModelConfig.of({"hyperedge_encoder": encoder, "hyperedge_decoder": "binned"}),
-            seed=seed,
-            workers=workers,
-        )
+        modes = {"hyperedge_encoder": encoder, "hyperedge_decoder": "binned"}
+        stream = JetStream(sources, ["q", "g"], split, SPLIT, seed)
+        return JetLoader(stream, merged, ModelConfig.of(modes), workers)
 
     return make
 

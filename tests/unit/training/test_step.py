@@ -193,7 +193,7 @@ def test_half_precision_scales_the_loss_and_recovers_from_an_overflow(trainer):
     exact = trainer()
     exact.optimization.model.load_state_dict(made.optimization.model.state_dict())
     assert 0.1 < outcome.gradient_norm / take(exact, steps[1]).gradient_norm < 10
-    state = made.state()["precision"]
+    state = made.checkpoint()["precision"]
     assert state["scale"] == 1024.0
 
 

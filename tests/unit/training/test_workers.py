@@ -8,6 +8,7 @@ from multiprocessing import forkserver
 
 import psutil
 import pytest
+from torch.utils.data import Dataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from hypervae.errors import HyperVAEError, InputError
@@ -17,25 +18,28 @@ from hypervae.training.workers import WorkerLost, Workers
 ENDLESS = sys.maxsize
 
 
-def prepare(plan, worker, workers):
-    """The integers from plan[0] on, before plan[1]; at plan[2] an error of the kind plan[3]."""
-    start, stop, failing, kind = plan
-    for number in range(start + worker, stop, workers):
-        if number == failing:
+class Squares(Dataset):
+    """The square of a number; at some number an error of either kind."""
+
+    def __init__(self, failing=-1, kind=0):
+        self.failing, self.kind = failing, kind
+
+    def __getitem__(self, number):
+        if number == self.failing:
             raise (
                 InputError("shard.h5", "n_jets", found="3", expected="4")
-                if kind
+                if self.kind
                 else ValueError("a mistake")
             )
-        yield number
+        return number**2
 
 
-def plan(start=0, stop=ENDLESS, failing=-1, kind=0):
-    return [start, stop, failing, kind]
+def squares(start, stop):
+    return [number**2 for number in range(start, stop)]
 
 
-def take(batches, n):
-    return [next(batches) for _ in range(n)]
+def take(items, n):
+    return [next(items) for _ in range(n)]
 
 
 def worker_processes():
@@ -50,8 +54,8 @@ def assert_ended(processes):
 def make():
     made = []
 
-    def make(workers):
-        made.append(Workers(prepare, workers, 4))
+    def make(workers, *failing):
+        made.append(Workers(Squares(*failing), workers))
         return made[-1]
 
     yield make
@@ -72,77 +76,77 @@ def handled():
 
 def test_a_worker_that_dies_ends_the_loading(make, handled):
     loading = make(2)
-    batches = loading.batches(plan())
-    assert take(batches, 6) == list(range(6))
+    items = loading.items(range(ENDLESS))
+    assert take(items, 6) == squares(0, 6)
     workers = worker_processes()
     assert len(workers) == 2
     for worker in workers:
         os.kill(worker.pid, signal.SIGINT)
-    assert take(batches, 6) == list(range(6, 12))
+    assert take(items, 6) == squares(6, 12)
     # no handler of the main process reaches them
     os.kill(workers[0].pid, signal.SIGTERM)
     assert psutil.wait_procs(workers[:1], timeout=10)[1] == []
     os.kill(workers[1].pid, signal.SIGKILL)
     with pytest.raises(WorkerLost, match=r"a worker process died.*train\.execution\.workers"):
-        list(batches)
+        list(items)
     assert_ended(workers)
     assert not handled
     assert issubclass(WorkerLost, HyperVAEError)
-    assert list(loading.batches(plan(3, 9))) == list(range(3, 9))
+    assert list(loading.items(range(3, 9))) == squares(3, 9)
 
 
 def test_a_worker_that_dies_between_two_iterations_is_noticed(make, monkeypatch):
     # seconds after which torch looks whether its workers live
     monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.5,))
     loading = make(1)
-    assert list(loading.batches(plan(0, 3))) == [0, 1, 2]
+    assert list(loading.items(range(3))) == squares(0, 3)
     (worker,) = worker_processes()
     worker.kill()
     with pytest.raises(WorkerLost):
-        next(loading.batches(plan()))
+        next(loading.items(range(ENDLESS)))
 
 
 @pytest.mark.parametrize("number", [1, 3])
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # of more workers than cores
-def test_workers_go_from_one_plan_to_the_next(make, number):
+def test_workers_go_from_one_iteration_to_the_next(make, number):
     loading = make(number)
-    assert list(loading.batches(plan(0, 7))) == list(range(7))
+    assert list(loading.items(range(7))) == squares(0, 7)
     workers = worker_processes()
     assert len(workers) == number
-    assert list(loading.batches(plan(100, 102))) == [100, 101]
-    assert list(loading.batches(plan(5, 5))) == []
-    left = loading.batches(plan(200))
-    assert take(left, 2) == [200, 201]
+    assert list(loading.items(range(100, 102))) == squares(100, 102)
+    assert list(loading.items(range(5, 5))) == []
+    left = loading.items(range(200, ENDLESS))
+    assert take(left, 2) == squares(200, 202)
     left.close()
-    # a plan that no batch was taken of, and one that is still open when the next one comes
-    loading.batches(plan(300)).close()
-    left = loading.batches(plan(400))
-    assert take(left, 1) == [400]
-    after = loading.batches(plan(500))
-    assert take(after, 10) == list(range(500, 510))
+    # one of which nothing was taken, and one that is still open when the next one comes
+    loading.items(range(300, ENDLESS)).close()
+    left = loading.items(range(400, ENDLESS))
+    assert take(left, 1) == squares(400, 401)
+    after = loading.items(range(500, ENDLESS))
+    assert take(after, 10) == squares(500, 510)
     with pytest.raises(RuntimeError, match="another iteration"):
         next(left)
-    assert take(after, 10) == list(range(510, 520))
+    assert take(after, 10) == squares(510, 520)
     assert worker_processes() == workers
 
 
 @pytest.mark.parametrize(("kind", "error"), [(0, ValueError), (1, InputError)])
 def test_an_error_of_a_worker_crosses_and_leaves_nothing_behind(make, kind, error):
-    loading = make(2)
-    batches = loading.batches(plan(0, ENDLESS, 3, kind))
-    assert take(batches, 3) == [0, 1, 2]
+    loading = make(2, 3, kind)
+    items = loading.items(range(ENDLESS))
+    assert take(items, 3) == squares(0, 3)
     with pytest.raises(error) as caught:
-        next(batches)
+        next(items)
     if kind:
         assert caught.value.field == "n_jets"
         assert caught.value.args == InputError("shard.h5", "n_jets", found="3", expected="4").args
-    assert take(loading.batches(plan(50)), 8) == list(range(50, 58))
+    assert take(loading.items(range(50, ENDLESS)), 8) == squares(50, 58)
     assert len(worker_processes()) == 2
 
 
 def test_an_interrupted_start_leaves_nothing_behind(make, monkeypatch):
     loading = make(2)
-    assert take(loading.batches(plan()), 3) == [0, 1, 2]
+    assert take(loading.items(range(ENDLESS)), 3) == squares(0, 3)
 
     def interrupted(_):
         raise KeyboardInterrupt
@@ -150,34 +154,34 @@ def test_an_interrupted_start_leaves_nothing_behind(make, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(_MultiProcessingDataLoaderIter, "_get_data", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            next(loading.batches(plan(10)))
-    assert take(loading.batches(plan(20)), 6) == list(range(20, 26))
+            next(loading.items(range(10, ENDLESS)))
+    assert take(loading.items(range(20, ENDLESS)), 6) == squares(20, 26)
 
 
 def test_workers_end_when_closed(make):
     loading = make(2)
     loading.close()
-    batches = loading.batches(plan())
-    next(batches)
+    items = loading.items(range(ENDLESS))
+    next(items)
     workers = worker_processes()
     assert len(workers) == 2
     loading.close()
     loading.close()
     assert_ended(workers)
     with pytest.raises(RuntimeError, match="they ended"):
-        next(batches)
-    assert take(loading.batches(plan()), 3) == [0, 1, 2]
+        next(items)
+    assert take(loading.items(range(ENDLESS)), 3) == squares(0, 3)
 
 
 def test_workers_end_with_the_last_reference():
-    loading = Workers(prepare, 1, 4)
-    batches = loading.batches(plan())
-    next(batches)
+    loading = Workers(Squares(), 1)
+    items = loading.items(range(ENDLESS))
+    next(items)
     workers = worker_processes()
     assert len(workers) == 1
     gc.disable()  # no cycle keeps them
     try:
-        del loading, batches
+        del loading, items
         assert_ended(workers)
     finally:
         gc.enable()
@@ -187,11 +191,11 @@ MAIN = """
 import sys
 from multiprocessing import forkserver
 from hypervae.training.workers import Workers
-from tests.unit.training.test_workers import plan, prepare
+from tests.unit.training.test_workers import ENDLESS, Squares
 
-workers = Workers(prepare, 1, 4)
-batches = workers.batches(plan())
-next(batches)
+workers = Workers(Squares(), 1)
+items = workers.items(range(ENDLESS))
+next(items)
 print(forkserver._forkserver._forkserver_pid, flush=True)
 sys.stdin.readline()
 """
@@ -238,7 +242,7 @@ def test_workers_end_with_the_main_process(end, code):
 def test_a_lost_worker_is_told_from_a_mistake_in_the_code(make, monkeypatch, error, kind):
     class Failing:
         def __init__(self, *_, **__):
-            self.batches = [1]
+            self.items = [1]
 
         def __iter__(self):
             return self
@@ -252,8 +256,8 @@ def test_a_lost_worker_is_told_from_a_mistake_in_the_code(make, monkeypatch, err
             pass
 
     monkeypatch.setattr(workers_module, "DataLoader", Failing)
-    batches = make(1).batches(plan())
-    next(batches)
+    items = make(1).items(range(ENDLESS))
+    next(items)
     with pytest.raises(kind) as caught:
-        next(batches)
+        next(items)
     assert type(caught.value) is kind
