@@ -242,7 +242,7 @@ def test_workers_end_with_the_main_process(end, code):
 def test_a_lost_worker_is_told_from_a_mistake_in_the_code(make, monkeypatch, error, kind):
     class Failing:
         def __init__(self, *_, **__):
-            self.items = [1]
+            self.batches = [1]
 
         def __iter__(self):
             return self
