@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,11 @@ from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.shard import write_shard
 from hypervae.io import read_list, write_list
+from hypervae.logs import show_on_terminal
 from hypervae.normalization import merge_normalization
 from hypervae.training import run
+from hypervae.training.loader import JetLoader, Step
+from hypervae.training.observers.interface import EpochReport, Observer, Position, StepReport
 from hypervae.training.trainer import Trainer
 
 SHARD = 1000
@@ -61,60 +65,95 @@ def prepare(folder: Path, jets: int, many: int) -> None:
         write_list(folder / f"many.{kind}.txt", links)
 
 
-def fit(folder: Path, which: str, section: dict[str, Any]) -> None:
+def fit(folder: Path, which: str, section: dict[str, Any], observer: Observer) -> None:
     """Train as `hypervae train` does."""
+    show_on_terminal()
     run.train(
-        read_list(folder / f"{which}.shards.txt"),
-        read_list(folder / f"{which}.correlators.txt"),
-        folder / "n.h5",
+        run.TrainingFiles(
+            read_list(folder / f"{which}.shards.txt"),
+            read_list(folder / f"{which}.correlators.txt"),
+            folder / "n.h5",
+        ),
         folder / "model",
         folder / f"checkpoints-{time.time_ns()}",
         resolve_section("train", {**section, "split": SPLIT}),
+        observers=[observer],
     )
+
+
+class Clock(Observer):
+    """The time of the whole fit, the jets of it, and the peaks of GPU memory."""
+
+    def __init__(self) -> None:
+        self.start = self.seconds = self.jets = 0.0
+        self.peaks = [0.0]
+
+    def on_start(self, position: Position) -> None:
+        """Start."""
+        self.start = time.perf_counter()
+        self.jets = position.epochs * position.jets_per_epoch
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """Note the peak."""
+        self.peaks.append(report.row["peak_gpu_memory_mb"] or 0.0)
+
+    def close(self) -> None:
+        """Stop."""
+        self.seconds = time.perf_counter() - self.start
 
 
 def measure_speed(folder: Path, section: dict[str, Any]) -> dict[str, float]:
     """Jets per second from end to end, and the share of waiting, in this process."""
-    spent = {"waiting": 0.0, "steps": 0.0, "fit": 0.0, "jets": 0.0}
-    peaks = [0.0]
-    take_all, fit_all = Trainer._take_all, Trainer.fit
+    spent = {"waiting": 0.0, "steps": 0.0}
+    all_steps = JetLoader.steps
 
-    def timed_steps(self: Trainer, steps: Any) -> None:
-        def waited_for() -> Any:
-            source = iter(steps)
-            while True:
-                start = time.perf_counter()
-                step = next(source, None)
-                spent["waiting"] += time.perf_counter() - start
-                if step is None:
-                    return
-                yield step
+    def timed(self: JetLoader, epoch: int, **options: Any) -> Iterator[Step]:
+        steps = all_steps(self, epoch, **options)
+        if not options.get("shuffle", True):  # validation
+            yield from steps
+            return
+        begin = time.perf_counter()
+        while True:
+            start = time.perf_counter()
+            step = next(steps, None)
+            spent["waiting"] += time.perf_counter() - start
+            if step is None:
+                spent["steps"] += time.perf_counter() - begin
+                return
+            yield step
 
-        start = time.perf_counter()
-        take_all(self, waited_for())
-        spent["steps"] += time.perf_counter() - start
-
-    def timed_fit(self: Trainer) -> None:
-        start = time.perf_counter()
-        fit_all(self)
-        spent["fit"] += time.perf_counter() - start
-        spent["jets"] += self.config["epochs"] * self.training.n_jets
-        peaks.extend(row["peak_gpu_memory_mb"] or 0.0 for row in self.history)
-
-    Trainer._take_all, Trainer.fit = timed_steps, timed_fit
-    fit(folder, "few", section)
+    JetLoader.steps = timed
+    clock = Clock()
+    fit(folder, "few", section, clock)
     found = {
-        "jets_per_s": spent["jets"] / spent["fit"],
+        "jets_per_s": clock.jets / clock.seconds,
         "loading_share": spent["waiting"] / spent["steps"],
     }
     if torch.cuda.is_available():
         # torch's own peak is that since the steps of the last epoch, where the trainer resets it
-        found["peak_gpu_mb"] = max(*peaks, torch.cuda.max_memory_allocated() / 1e6)
+        found["peak_gpu_mb"] = max(*clock.peaks, torch.cuda.max_memory_allocated() / 1e6)
     return found
 
 
 class _Stop(Exception):
     """Enough steps were taken."""
+
+
+class Pass(Observer):
+    """After 50 steps a pass of the loaders through all jets, and the end."""
+
+    def __init__(self, trainers: list[Trainer]):
+        self.trainers, self.jets = trainers, 0
+
+    def on_step(self, report: StepReport) -> None:
+        """Take the pass when it is time."""
+        if report.step < STEPS:
+            return
+        (trainer,) = self.trainers
+        for loader in (trainer.training, trainer.validation):
+            for batch in loader.batches(0, batch_size=trainer.config["batch_size"]):
+                self.jets += len(batch)
+        raise _Stop
 
 
 def measure_memory(folder: Path, which: str, section: dict[str, Any]) -> dict[str, float]:
@@ -133,28 +172,25 @@ def measure_memory(folder: Path, which: str, section: dict[str, Any]) -> dict[st
                     continue
             peak[0] = max(peak[0], total)
 
-    jets = [0]
-    count = Trainer._count
+    trainers: list[Trainer] = []
+    fit_all = Trainer.fit
 
-    def counted(self: Trainer, outcome: Any) -> None:
-        count(self, outcome)
-        if self.step == STEPS:
-            for loader in (self.training, self.validation):
-                for batch in loader.batches(0, batch_size=self.config["batch_size"]):
-                    jets[0] += len(batch)
-            raise _Stop
+    def noted(self: Trainer) -> None:
+        trainers.append(self)
+        fit_all(self)
 
-    Trainer._count = counted
+    Trainer.fit = noted
+    through = Pass(trainers)
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        fit(folder, which, section)
+        fit(folder, which, section, through)
     except _Stop:
         pass
     finally:
         done.set()
         watcher.join()
-    return {"peak_rss_mb": peak[0] / 1e6, "jets": jets[0]}
+    return {"peak_rss_mb": peak[0] / 1e6, "jets": through.jets}
 
 
 def in_new_process(*arguments: object) -> dict[str, float]:

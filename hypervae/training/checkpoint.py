@@ -105,7 +105,7 @@ class Checkpoints:
                 "checkpoint",
                 found=f"no way to write it ({_first_line(error)})",
                 expected=f"space on a writable disk; {kept} is untouched, and the next attempt "
-                "goes on from there"
+                "resumes there"
                 if kept.exists()
                 else "space on a writable disk",
             ) from error

@@ -11,7 +11,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class Interrupted(HyperVAEError):
-    """Training stopped on a signal after saving a checkpoint; the next attempt goes on from it."""
+    """Training stopped on a signal after saving a checkpoint; the next attempt resumes it."""
 
 
 class SignalWatch:

@@ -152,7 +152,7 @@ def test_killed_between_the_two_renames_nothing_is_lost(checkpoints):
 
 def test_a_failed_save_leaves_a_checkpoint(checkpoints, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(InputError, match=r"last\.ckpt: .*disk full.*goes on from there"):
+    with pytest.raises(InputError, match=r"last\.ckpt: .*disk full.*resumes there"):
         checkpoints.save({"step": 3})
     assert checkpoints.load()["step"] == 2
     assert not list(checkpoints.directory.glob(".*"))
@@ -185,7 +185,7 @@ def test_a_full_disk_costs_no_checkpoint(tmp_path):
     assert done.returncode == 0, done.stderr
     message, *rest = done.stdout.splitlines()
     assert "last.ckpt: checkpoint: found no way to write it" in message
-    assert "goes on from there" in message
+    assert "resumes there" in message
     assert rest == ["2 2", "4"]
 
 
