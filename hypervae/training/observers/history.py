@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hypervae.training.history import write_history
+from hypervae.formats.history import write_history
 from hypervae.training.observers.interface import EpochReport, Observer
 
 

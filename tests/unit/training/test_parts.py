@@ -18,9 +18,9 @@ from hypervae.training.checkpoint import (
     fingerprint,
     read_checkpoint,
 )
-from hypervae.training.history import MeanOfTerms
 from hypervae.training.interrupt import SignalWatch
 from hypervae.training.schedules import kl_factor, learning_rate_factor, temperature
+from hypervae.training.state import MeanOfTerms
 
 
 def test_learning_rate_rises_and_falls():
