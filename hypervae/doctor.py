@@ -12,7 +12,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hypervae.config import resolve_section
+from hypervae.config import (
+    CorrelatorsStageConfig,
+    EvaluateStageConfig,
+    GenerateConfig,
+    NormalizationConfig,
+    SimulationConfig,
+    TrainStageConfig,
+)
 from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
 from hypervae.io import read_list, software_versions, write_list
@@ -83,25 +90,19 @@ def run_self_test() -> Iterator[str]:
         for path, file in ((folder / "s.txt", shard), (folder / "c.txt", correlators)):
             write_list(path, [file])
         stages = {
-            "simulate": lambda: simulate_shard(
-                shard, "t", 0, 120, 30, resolve_section("simulate", {})
-            ),
+            "simulate": lambda: simulate_shard(shard, "t", 0, 120, 30, SimulationConfig()),
             "correlators": lambda: compute_correlators(
-                shard, correlators, resolve_section("correlators", {})
+                shard, correlators, CorrelatorsStageConfig()
             ),
-            "normalize": lambda: merge_normalization(
-                [correlators], merged, resolve_section("normalize", {})
-            ),
+            "normalize": lambda: merge_normalization([correlators], merged, NormalizationConfig()),
             "train": lambda: train(
                 TrainingFiles(read_list(folder / "s.txt"), read_list(folder / "c.txt"), merged),
                 model,
                 folder / "checkpoints",
-                resolve_section("train", recipe),
+                TrainStageConfig.of(recipe),
             ),
-            "generate": lambda: generate_jets(
-                model, generated, resolve_section("generate", {"jets": 100})
-            ),
-            "evaluate": lambda: evaluate(generated, [shard], resolve_section("evaluate", {})),
+            "generate": lambda: generate_jets(model, generated, GenerateConfig(jets=100)),
+            "evaluate": lambda: evaluate(generated, [shard], EvaluateStageConfig()),
         }
         for stage, run in stages.items():
             start = time.monotonic()

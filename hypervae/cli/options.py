@@ -108,10 +108,9 @@ def _put(section: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 def _metavar(key: Key) -> str:
     if key.kind == "string" and key.choices:
         return "|".join(key.choices)
-    return {"integer": "N", "number": "X", "array": "[...]"}.get(key.kind, "TEXT")
+    kinds = {"integer": "N", "number": "X", "array": "[...]", "boolean": "true|false"}
+    return kinds.get(key.kind, "TEXT")
 
 
 def _help(key: Key) -> str:
-    unit = f" [{key.unit}]" if key.unit else ""
-    default = "" if key.required else f"  [{key.default}]"
-    return key.meaning + unit + default
+    return key.sentence + ("" if key.required else f"  [{key.default}]")

@@ -175,19 +175,21 @@ def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 #: Neither true nor false is one; 2.0e+3 and "20" are, and "1e-4" is a number.
-Integer = Annotated[int, Strict(), BeforeValidator(_as_integer)]
-Number = Annotated[float, Strict(), BeforeValidator(_as_number)]
+AsInteger = BeforeValidator(_as_integer)
+AsNumber = BeforeValidator(_as_number)
+Integer = Annotated[int, Strict(), AsInteger]
+Number = Annotated[float, Strict(), AsNumber]
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Strict()]
 
-PositiveNumber = Annotated[Number, Field(gt=0)]
-NonNegativeNumber = Annotated[Number, Field(ge=0)]
+PositiveNumber = Annotated[float, Strict(), Field(gt=0), AsNumber]
+NonNegativeNumber = Annotated[float, Strict(), Field(ge=0), AsNumber]
 
 #: For tuples.
 Unique = AfterValidator(_no_entry_twice)
 Pair = Field(min_length=2, max_length=2)
 #: [low, high] of a range, low below high.
-Range = Annotated[tuple[Number, ...], Pair, AfterValidator(_rising)]
+NonNegativeRange = Annotated[tuple[NonNegativeNumber, ...], Pair, AfterValidator(_rising)]
 PositiveRange = Annotated[tuple[PositiveNumber, ...], Pair, AfterValidator(_rising)]
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from hypervae.config.base import (
+    AsInteger,
+    AsNumber,
     Flag,
     Integer,
     Mistake,
+    NonNegativeRange,
     Number,
     PositiveRange,
-    Range,
     Section,
     Text,
     key,
@@ -52,6 +54,11 @@ class PtHatConfig(Section):
     w: PositiveRange = key((1000.0, 1010.0), "W bosons, hadronic decays, [low, high]", unit="GeV")
     z: PositiveRange = key((1000.0, 1010.0), "Z bosons, hadronic decays, [low, high]", unit="GeV")
 
+    def of_type(self, jet_type: str) -> tuple[float, float]:
+        """The range of one jet type, [low, high] in GeV."""
+        low, high = getattr(self, jet_type)
+        return low, high
+
 
 class SimulationConfig(Section):
     """Pythia 8 and FastJet settings, for source pythia; the defaults reproduce JetNet."""
@@ -62,9 +69,7 @@ class SimulationConfig(Section):
     energy: Number = key(13000.0, "centre-of-mass energy", unit="GeV", gt=0)
     tune: Integer = key(14, "Pythia's Tune:pp (14: Monash 2013, as in JetNet)", ge=0)
     radius: Number = key(0.4, "anti-kT radius (0.4 reproduces JetNet)", gt=0, le=1.5)
-    jet_pt: Annotated[tuple[Annotated[Number, Field(ge=0)], ...], *Range.__metadata__] = key(
-        (200.0, 3100.0), "kept range of the jet pT", unit="GeV"
-    )
+    jet_pt: NonNegativeRange = key((200.0, 3100.0), "kept range of the jet pT", unit="GeV")
     min_particle_pt: Number = key(
         0.35,
         "softer constituents of a jet are not kept (0.35 reproduces JetNet's multiplicities)",
@@ -83,7 +88,7 @@ class JetNetConfig(Section):
 
     reruns: ClassVar[str] = "download_jetnet onward"
 
-    particles: Annotated[Literal[30, 150], *Integer.__metadata__[1:]] = key(
+    particles: Annotated[Literal[30, 150], AsInteger] = key(
         30, "the 30- or the 150-particle version"
     )
     directory: Text = key(
@@ -102,7 +107,8 @@ class SplitConfig(Section):
 
     seed: Integer = key(1, "seed of the hash that splits", ge=0)
     fractions: Annotated[
-        tuple[Annotated[Number, Field(ge=0, le=1)], ...], Field(min_length=3, max_length=3)
+        tuple[Annotated[float, Strict(), Field(ge=0, le=1), AsNumber], ...],
+        Field(min_length=3, max_length=3),
     ] = key((0.6, 0.1, 0.3), "training, validation and test fractions; they sum to 1")
 
     def mistakes(self) -> Iterator[Mistake]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from hypervae.config.base import Integer, Number, PositiveRange, Section, Unique, key
+from hypervae.config.base import AsInteger, Integer, Number, PositiveRange, Section, Unique, key
 
 
 def _with_pairs(orders: tuple[int, ...]) -> tuple[int, ...]:
@@ -22,7 +22,7 @@ class CorrelatorsConfig(Section):
     reruns: ClassVar[str] = "compute_correlators onward"
 
     orders: Annotated[
-        tuple[Annotated[Integer, Field(ge=2, le=6)], ...],
+        tuple[Annotated[int, Strict(), Field(ge=2, le=6), AsInteger], ...],
         Field(min_length=1),
         Unique,
         AfterValidator(_with_pairs),
@@ -38,9 +38,9 @@ class HyperedgesConfig(Section):
 
     reruns: ClassVar[str] = "compute_correlators onward"
 
-    orders: Annotated[tuple[Annotated[Integer, Field(ge=3, le=6)], ...], Unique] = key(
-        (3, 4), "set sizes; each must be among correlators.orders"
-    )
+    orders: Annotated[
+        tuple[Annotated[int, Strict(), Field(ge=3, le=6), AsInteger], ...], Unique
+    ] = key((3, 4), "set sizes; each must be among correlators.orders")
     max_particles: Integer = key(
         30, "sets are formed of the hardest so many particles, at most 64", ge=2, le=64
     )

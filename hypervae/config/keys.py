@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -45,6 +46,14 @@ class Key:
         """The path as people write it, with dots."""
         return ".".join(self.path)
 
+    @property
+    def sentence(self) -> str:
+        """The meaning with the unit, which stands before what is said of single values."""
+        if not self.unit:
+            return self.meaning
+        first, mark, rest = re.split(r"(; | \(|$)", self.meaning, maxsplit=1)
+        return f"{first} [{self.unit}]{mark}{rest}"
+
 
 def keys_of(section: type[Section]) -> Iterator[Key]:
     """The keys at and below a section, in order."""
@@ -59,6 +68,21 @@ def subsections(section: type[Section]) -> Iterator[tuple[str, type[Section], bo
             yield name, annotation, False
         elif get_args(annotation) and _is_section(get_args(annotation)[-1]):
             yield name, get_args(annotation)[-1], True
+
+
+def section_at(section: type[Section], path: tuple[str, ...]) -> type[Section]:
+    """The section at a path below another.
+
+    Parameters
+    ----------
+    section : type
+    path : tuple of str
+        As of a `Key`, without its own name.
+    """
+    for name in path:
+        if name != "*":
+            section = {below: model for below, model, _ in subsections(section)}[name]
+    return section
 
 
 def _is_section(annotation: Any) -> bool:

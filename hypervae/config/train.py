@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, Strict
 
 from hypervae.config.base import (
+    AsNumber,
     Flag,
     Integer,
     NonNegativeNumber,
@@ -85,9 +86,11 @@ class TrainConfig(Section):
     weight_decay: Number = key(
         1.0e-4, "weight decay: decoupled in adamw, an L2 term in the others", ge=0
     )
-    betas: Annotated[tuple[Annotated[Number, Field(ge=0, lt=1)], ...], Pair] = key(
-        (0.9, 0.999),
-        "decay of the running means of gradient and square (sgd: the first is its momentum)",
+    betas: Annotated[tuple[Annotated[float, Strict(), Field(ge=0, lt=1), AsNumber], ...], Pair] = (
+        key(
+            (0.9, 0.999),
+            "decay of the running means of gradient and square (sgd: the first is its momentum)",
+        )
     )
     schedule: Literal["cosine", "constant"] = key(
         "cosine",

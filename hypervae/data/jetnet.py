@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from hypervae.config import JetNetConfig
 from hypervae.data.download import RemoteFile, check_space, download, md5_of, record_file
 from hypervae.data.jets import check_jet_type
 from hypervae.data.slots import fit_slots
@@ -41,7 +40,7 @@ def file_name(jet_type: str, particles: int) -> str:
     return f"{check_jet_type(jet_type)}{'' if particles == 30 else particles}.hdf5"
 
 
-def get_file(path: str | os.PathLike[str], jet_type: str, config: Mapping[str, Any]) -> str:
+def get_file(path: str | os.PathLike[str], jet_type: str, config: JetNetConfig) -> str:
     """Put one JetNet file under `path`: downloaded, or a pre-staged one; checked either way.
 
     A pre-staged file is hard-linked where that is possible, else copied, and no network is used
@@ -52,8 +51,7 @@ def get_file(path: str | os.PathLike[str], jet_type: str, config: Mapping[str, A
     ----------
     path : path-like
     jet_type : str
-    config : mapping
-        The section ``jetnet`` of the config, complete.
+    config : JetNetConfig
 
     Returns
     -------
@@ -67,14 +65,14 @@ def get_file(path: str | os.PathLike[str], jet_type: str, config: Mapping[str, A
     HyperVAEError
         As `hypervae.data.download.download`.
     """
-    path, particles = Path(path), config["particles"]
+    path, particles = Path(path), config.particles
     name = file_name(jet_type, particles)
-    if config["directory"]:
-        staged = Path(config["directory"]) / name
+    if config.directory:
+        staged = Path(config.directory) / name
         if not staged.is_file():
             raise InputError(staged, "file", found="no such file", expected=f"JetNet's {name}")
-        record = config["record"]
-        expected = record_file(record, name, config["retries"]).md5 if record else MD5.get(name)
+        record = config.record
+        expected = record_file(record, name, config.retries).md5 if record else MD5.get(name)
         checked = _check_md5(staged, expected)
         _check_layout(staged, jet_type, particles)
         _link(staged, path)
@@ -82,7 +80,7 @@ def get_file(path: str | os.PathLike[str], jet_type: str, config: Mapping[str, A
 
     remote = _remote(name, config)
     part = path.with_name(path.name + ".part")
-    download(remote, part, config["retries"])
+    download(remote, part, config.retries)
     checked = _md5_known(remote.md5)
     try:
         _check_layout(part, jet_type, particles)
@@ -93,11 +91,11 @@ def get_file(path: str | os.PathLike[str], jet_type: str, config: Mapping[str, A
     return f"{path}: downloaded from {remote.url}, {checked}"
 
 
-def _remote(name: str, config: Mapping[str, Any]) -> RemoteFile:
+def _remote(name: str, config: JetNetConfig) -> RemoteFile:
     """Where a file is, and its checksum, which the record and `MD5` must agree on."""
-    record = config["record"] or RECORDS[config["particles"]]
+    record = config.record or RECORDS[config.particles]
     try:
-        remote = record_file(record, name, config["retries"])
+        remote = record_file(record, name, config.retries)
     except HyperVAEError as error:
         raise HyperVAEError(
             f"{error}. Where there is no network, fetch {name} elsewhere and give its folder as "
@@ -106,7 +104,7 @@ def _remote(name: str, config: Mapping[str, Any]) -> RemoteFile:
     known = MD5.get(name)
     if remote.md5 is None:
         return RemoteFile(remote.url, remote.size, known)
-    if not config["record"] and known not in (None, remote.md5):
+    if not config.record and known not in (None, remote.md5):
         raise InputError(f"{record}: {name}", "checksum", found=remote.md5, expected=known)
     return remote
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import awkward as ak
 import fastjet
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import SimulationConfig
 from hypervae.data.jets import Jets, check_jet_type
 from hypervae.errors import HyperVAEError
 from hypervae.formats.shard import ShardWriter
@@ -57,32 +58,31 @@ LARGEST_SEED = 900_000_000
 FRUITLESS = 1000
 
 
-def pythia_settings(jet_type: str, shard: int, config: Mapping[str, Any]) -> list[str]:
+def pythia_settings(jet_type: str, shard: int, config: SimulationConfig) -> list[str]:
     """Pythia's settings for one shard.
 
     Parameters
     ----------
     jet_type : str
     shard : int
-    config : mapping
-        The section ``simulation``: seed, energy [GeV], tune, pt_hat [GeV], qed_radiation.
+    config : SimulationConfig
 
     Returns
     -------
     list of str
         Lines for ``Pythia.readString``.
     """
-    low, high = config["pt_hat"][check_jet_type(jet_type)]
+    low, high = config.pt_hat.of_type(check_jet_type(jet_type))
     return [
         "Print:quiet = on",
-        f"Beams:eCM = {config['energy']!r}",
-        f"Tune:pp = {config['tune']}",
+        f"Beams:eCM = {config.energy!r}",
+        f"Tune:pp = {config.tune}",
         "Random:setSeed = on",
-        f"Random:seed = {pythia_seed(config['seed'], jet_type, shard)}",
+        f"Random:seed = {pythia_seed(config.seed, jet_type, shard)}",
         *PROCESSES[jet_type],
         f"PhaseSpace:pTHatMin = {low!r}",
         f"PhaseSpace:pTHatMax = {high!r}",
-        *(f"{switch} = {'on' if config['qed_radiation'] else 'off'}" for switch in QED_SHOWERS),
+        *(f"{switch} = {'on' if config.qed_radiation else 'off'}" for switch in QED_SHOWERS),
     ]
 
 
@@ -188,7 +188,7 @@ def simulate_shard(
     shard: int,
     jets: int,
     max_particles: int,
-    config: Mapping[str, Any],
+    config: SimulationConfig,
 ) -> None:
     """Simulate jets and write them as one shard; the same arguments give the same bytes.
 
@@ -206,8 +206,7 @@ def simulate_shard(
         How many.
     max_particles : int
         The hardest constituents kept.
-    config : mapping
-        The section ``simulation`` of the config, complete.
+    config : SimulationConfig
 
     Raises
     ------
@@ -223,13 +222,13 @@ def simulate_shard(
             max_particles,
             jet_type=jet_type,
             source="pythia",
-            seed=config["seed"],
+            seed=config.seed,
             settings={
                 "pythia": settings,
                 "algorithm": "anti-kt",
-                "radius": config["radius"],
-                "jet_pt": list(config["jet_pt"]),
-                "min_particle_pt": config["min_particle_pt"],
+                "radius": config.radius,
+                "jet_pt": list(config.jet_pt),
+                "min_particle_pt": config.min_particle_pt,
                 "shard": shard,
             },
             packages=("pythia8mc", "fastjet", "awkward", "numpy"),
@@ -244,20 +243,21 @@ def simulate_shard(
                 batch = pythia.nextBatch(size)
             found, rows = leading_jets(
                 batch.prt,
-                radius=config["radius"],
-                jet_pt=tuple(config["jet_pt"]),
+                radius=config.radius,
+                jet_pt=config.jet_pt,
                 max_particles=max_particles,
-                min_particle_pt=config["min_particle_pt"],
+                min_particle_pt=config.min_particle_pt,
             )
             found.event_id = np.int64(shard) << np.int64(32) | (rows + events)
             events += size
             writer.append(found)
             progress.update(len(found))
             if events >= FRUITLESS and writer.n_jets < events / FRUITLESS:
+                pt_hat = list(config.pt_hat.of_type(jet_type))
                 raise HyperVAEError(
                     f"simulation of {jet_type}: found {writer.n_jets} jets with a pT of "
-                    f"{config['jet_pt']} GeV in {events} events, expected at least one in "
-                    f"{FRUITLESS}; jet_pt does not fit pt_hat {config['pt_hat'][jet_type]} GeV"
+                    f"{list(config.jet_pt)} GeV in {events} events, expected at least one in "
+                    f"{FRUITLESS}; jet_pt does not fit pt_hat {pt_hat} GeV"
                 )
 
 

@@ -103,8 +103,8 @@ def test_a_jet_type_is_simulated_with_its_own_settings_alone():
     assert one.simulation("g") == two.simulation("g")
     assert one.simulation("q") != two.simulation("q")
     resolved = resolve_section("simulate", json.loads(two.simulation("q")))
-    assert resolved["pt_hat"]["q"] == [400.0, 500.0]
-    assert resolved["jet_pt"] == two.config["data"]["simulation"]["jet_pt"]
+    assert resolved.pt_hat.q == (400.0, 500.0)
+    assert resolved.jet_pt == two.config.data.simulation.jet_pt
 
 
 def test_only_the_file_of_several_types_depends_on_their_mix():

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE, section_options
-from hypervae.config import resolve_section
+from hypervae.config import CorrelatorsStageConfig, PlotConfig
 from hypervae.io import write_text
 
 
@@ -38,7 +37,7 @@ def command(
     device: str,
     plot: Path | None,
     table: Path | None,
-    config: dict[str, Any],
+    config: CorrelatorsStageConfig,
 ) -> None:
     """Compute energy correlators, pair bins and feature moments of one shard."""
     from hypervae.correlators.compute import compute_correlators
@@ -50,6 +49,6 @@ def command(
         # By name, so that the figures' code is no part of the stage's digest.
         figures = import_module("hypervae.plotting.correlators")
         if plot:
-            figures.plot_correlators(output, plot, None, resolve_section("plot", {}), shard.stem)
+            figures.plot_correlators(output, plot, None, PlotConfig(), shard.stem)
         if table:
             write_text(table, figures.read_correlators(output).table())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hypervae.cli.options import OUTPUT_FILE, section_options
+from hypervae.config import JetNetConfig
 from hypervae.data.jets import JET_TYPES
 
 
@@ -15,7 +15,7 @@ from hypervae.data.jets import JET_TYPES
 @click.option("--jet-type", type=click.Choice(list(JET_TYPES)), required=True, help="Jet type.")
 @click.option("--output", type=OUTPUT_FILE, required=True, help="File to write (HDF5).")
 @section_options("download")
-def command(jet_type: str, output: Path, config: dict[str, Any]) -> None:
+def command(jet_type: str, output: Path, config: JetNetConfig) -> None:
     """Download one JetNet file from Zenodo, or take a pre-staged one, and check it.
 
     A broken download goes on where it broke, also in a later run. What could not be checked is

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hypervae.cli.options import DIRECTORY, INPUT_FILE, OUTPUT_FILE, section_options
+from hypervae.config import EquivarianceConfig
 
 
 @click.command("equivariance")
@@ -23,7 +23,7 @@ def command(
     output: Path,
     table: Path | None,
     threads: int | None,
-    config: dict[str, Any],
+    config: EquivarianceConfig,
 ) -> None:
     """Measure how far a trained model is from Lorentz equivariance, on held-out jets.
 

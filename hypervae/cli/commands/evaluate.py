@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE, section_options
+from hypervae.config import EvaluateStageConfig
 from hypervae.data.jets import JET_TYPES
 
 
@@ -27,7 +28,7 @@ from hypervae.data.jets import JET_TYPES
 @click.option("--model", help="The model's name, for tables and figures.  [as in the file]")
 @section_options("evaluate")
 def command(
-    config: dict[str, Any],
+    config: EvaluateStageConfig,
     generated: Path,
     real: Path,
     output: Path,

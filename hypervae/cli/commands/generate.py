@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 import yaml
 
 from hypervae.cli.options import DIRECTORY, OUTPUT_FILE, section_options
-from hypervae.config import resolve_section
+from hypervae.config import GenerateConfig
 from hypervae.errors import ConfigError
 
 
@@ -30,7 +29,7 @@ def command(
     jet_type: str | None,
     mix: str | None,
     threads: int | None,
-    config: dict[str, Any],
+    config: GenerateConfig,
 ) -> None:
     """Generate jets in physical units, in the layout of a shard."""
     import torch
@@ -39,10 +38,10 @@ def command(
 
     if mix is not None:
         try:
-            config = resolve_section("generate", {**config, "mix": yaml.safe_load(mix)})
+            config = config.replace(mix=yaml.safe_load(mix))
         except yaml.YAMLError as error:
             raise ConfigError(f"--mix: found {mix!r}, expected e.g. {{q: 0.5, g: 0.5}}") from error
     if threads:
         torch.set_num_threads(threads)
     redrawn = generate_jets(model, output, config, jet_type=jet_type)
-    click.echo(f"{output}: {config['jets']} jets, {redrawn} of them drawn again (not physical)")
+    click.echo(f"{output}: {config.jets} jets, {redrawn} of them drawn again (not physical)")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE, section_options
+from hypervae.config import PlotConfig
 
 
 @click.group("plot")
@@ -33,7 +33,7 @@ def _outputs(function: Callable[..., None]) -> Callable[..., None]:
     help="Gets the figures, PNG and PDF: jets, particles, substructure, correlators, image.",
 )
 @section_options("plot")
-def observables(config: dict[str, Any], arrays: Path, folder: Path) -> None:
+def observables(config: PlotConfig, arrays: Path, folder: Path) -> None:
     """Compare generated with held-out jets, observable by observable: all figures of a type."""
     from hypervae.plotting.evaluation import plot_evaluation
 
@@ -46,7 +46,7 @@ def observables(config: dict[str, Any], arrays: Path, folder: Path) -> None:
 @_outputs
 @section_options("plot")
 def history(
-    config: dict[str, Any], history: Path, title: str, output: Path, output_pdf: Path | None
+    config: PlotConfig, history: Path, title: str, output: Path, output_pdf: Path | None
 ) -> None:
     """Draw the training curves of a model."""
     from hypervae.plotting.history import plot_history
@@ -60,7 +60,7 @@ def history(
 @_outputs
 @section_options("plot")
 def correlators(
-    config: dict[str, Any], normalization: Path, title: str, output: Path, output_pdf: Path | None
+    config: PlotConfig, normalization: Path, title: str, output: Path, output_pdf: Path | None
 ) -> None:
     """Draw the energy correlators and their ratios to E2C."""
     from hypervae.plotting.correlators import plot_correlators
@@ -83,7 +83,7 @@ def correlators(
 @_outputs
 @section_options("plot")
 def summary(
-    config: dict[str, Any],
+    config: PlotConfig,
     results: tuple[Path, ...],
     more: tuple[Path, ...],
     table: Path,
@@ -106,9 +106,7 @@ _RECONSTRUCTION = click.option(
 @_RECONSTRUCTION
 @_outputs
 @section_options("plot")
-def latent(
-    config: dict[str, Any], reconstruction: Path, output: Path, output_pdf: Path | None
-) -> None:
+def latent(config: PlotConfig, reconstruction: Path, output: Path, output_pdf: Path | None) -> None:
     """Draw where held-out jets lie in latent space, and which dimensions a model uses."""
     from hypervae.plotting.latent import plot_latent
 
@@ -120,7 +118,7 @@ def latent(
 @_outputs
 @section_options("plot")
 def reconstruction(
-    config: dict[str, Any], reconstruction: Path, output: Path, output_pdf: Path | None
+    config: PlotConfig, reconstruction: Path, output: Path, output_pdf: Path | None
 ) -> None:
     """Draw reconstructed jets beside the true ones."""
     from hypervae.plotting.reconstruction import plot_reconstruction

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hypervae.cli.options import DIRECTORY, INPUT_FILE, OUTPUT_FILE, section_options
+from hypervae.config import ReconstructionConfig
 
 
 @click.command("reconstruct")
@@ -17,7 +17,7 @@ from hypervae.cli.options import DIRECTORY, INPUT_FILE, OUTPUT_FILE, section_opt
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
 @section_options("reconstruct")
 def command(
-    model: Path, shards: Path, output: Path, threads: int | None, config: dict[str, Any]
+    model: Path, shards: Path, output: Path, threads: int | None, config: ReconstructionConfig
 ) -> None:
     """Encode held-out jets of each type of a model, and decode them again.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hypervae.cli.options import OUTPUT_FILE, section_options
+from hypervae.config import SimulationConfig
 from hypervae.data.jets import JET_TYPES
 
 
@@ -33,7 +33,7 @@ from hypervae.data.jets import JET_TYPES
 @click.option("--output", type=OUTPUT_FILE, required=True, help="Shard to write (HDF5).")
 @section_options("simulate")
 def command(
-    jet_type: str, shard: int, jets: int, max_particles: int, output: Path, config: dict[str, Any]
+    jet_type: str, shard: int, jets: int, max_particles: int, output: Path, config: SimulationConfig
 ) -> None:
     """Simulate one shard of jets: the leading anti-kT jet of each event.
 

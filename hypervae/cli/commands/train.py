@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hypervae.cli.options import DIRECTORY, INPUT_FILE, section_options
+from hypervae.config import TrainStageConfig
 
 
 @click.command("train")
@@ -40,7 +40,7 @@ def command(
     jet_types: str | None,
     resume: Path | None,
     threads: int | None,
-    config: dict[str, Any],
+    config: TrainStageConfig,
 ) -> None:
     """Train one model, or resume a run that was stopped."""
     import torch
@@ -49,7 +49,7 @@ def command(
     from hypervae.training.run import TrainingFiles, train
 
     if threads:
-        execution = config["execution"]
+        execution = config.execution
         own = max(threads // execution["devices"] - execution["workers"], 1)
         torch.set_num_threads(own)
         # Lightning leaves alone what is set, and the other processes inherit it

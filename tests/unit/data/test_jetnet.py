@@ -140,7 +140,7 @@ def test_a_refusal_is_not_tried_again(record, tmp_path, status):
 def test_a_server_that_is_not_there(record, tmp_path):
     address = "http://127.0.0.1:9/record"
     with pytest.raises(HyperVAEError, match=r"127\.0\.0\.1:9/record: .*gave up after 2 attempts"):
-        get_file(tmp_path / "w.hdf5", "w", {**settings(record, retries=1), "record": address})
+        get_file(tmp_path / "w.hdf5", "w", settings(record, retries=1).replace(record=address))
 
 
 def test_a_wrong_checksum_is_refused_with_found_and_expected(record, content, tmp_path):
@@ -176,12 +176,12 @@ def test_a_record_without_the_file(record, tmp_path):
 
 def test_an_address_that_is_no_record(record, tmp_path):
     with pytest.raises(HyperVAEError, match="found HTTP 404"):
-        get_file(tmp_path / "w.hdf5", "w", {**settings(record), "record": record.url + "/nothing"})
+        get_file(tmp_path / "w.hdf5", "w", settings(record).replace(record=record.url + "/nothing"))
     with pytest.raises(HyperVAEError, match="expected https"):
-        get_file(tmp_path / "w.hdf5", "w", {**settings(record), "record": "zenodo"})
+        get_file(tmp_path / "w.hdf5", "w", settings(record).replace(record="zenodo"))
     page = f"{record.url}/files/other.txt/content"
     with pytest.raises(HyperVAEError, match="expected a data record's JSON metadata"):
-        get_file(tmp_path / "w.hdf5", "w", {**settings(record), "record": page})
+        get_file(tmp_path / "w.hdf5", "w", settings(record).replace(record=page))
 
 
 def test_a_download_that_is_no_jetnet_file(record, tmp_path):
@@ -262,7 +262,7 @@ def test_a_staged_file_that_is_missing_or_of_the_other_version(content, tmp_path
         get_file(tmp_path / "out.hdf5", "w", config)
     (tmp_path / "w150.hdf5").write_bytes(content)
     with pytest.raises(InputError, match=r"found 30 particles a jet, expected 150"):
-        get_file(tmp_path / "out.hdf5", "w", {**config, "particles": 150})
+        get_file(tmp_path / "out.hdf5", "w", config.replace(particles=150))
 
 
 def test_the_shards_hold_every_jet_once(tmp_path):

@@ -139,7 +139,7 @@ def test_jets_without_a_hard_constituent_are_left_out():
 
 @pytest.mark.parametrize("radiation", [True, False])
 def test_photons_of_decays_stay_without_qed_radiation(config, radiation):
-    settings = pythia_settings("t", 0, {**config, "qed_radiation": radiation})
+    settings = pythia_settings("t", 0, config.replace(qed_radiation=radiation))
     pythia = simulate._start(settings, "t")
     state = "on" if radiation else "off"
     assert [line for line in settings if "QED" in line] == [
@@ -158,7 +158,7 @@ def test_photons_of_decays_stay_without_qed_radiation(config, radiation):
 
 
 def test_settings_carry_the_config(config):
-    lines = pythia_settings("g", 2, {**config, "energy": 14000.0, "tune": 21})
+    lines = pythia_settings("g", 2, config.replace(energy=14000.0, tune=21))
     assert "Beams:eCM = 14000.0" in lines
     assert "Tune:pp = 21" in lines
     assert "PhaseSpace:pTHatMin = 1000.0" in lines
@@ -234,11 +234,11 @@ def test_what_compiled_code_prints_is_caught(capfd):
 
 
 def test_settings_that_pythia_refuses_end_in_its_reason(tmp_path, config, capfd):
-    wrong = {**config, "pt_hat": {**config["pt_hat"], "q": [7000.0, 8000.0]}}
+    wrong = config.replace(pt_hat={"q": [7000.0, 8000.0]})
     with pytest.raises(HyperVAEError, match=r"q jets: .*vanishing cross sections.*7000"):
         simulate_shard(tmp_path / "q.h5", "q", 0, 3, 30, wrong)
     with pytest.raises(HyperVAEError, match=r"Tune:pp = 99"):
-        simulate_shard(tmp_path / "q.h5", "q", 0, 3, 30, {**config, "tune": 99})
+        simulate_shard(tmp_path / "q.h5", "q", 0, 3, 30, config.replace(tune=99))
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr().out == ""
 
@@ -249,7 +249,7 @@ def test_a_range_of_pt_without_jets_ends(tmp_path, config, monkeypatch):
     with pytest.raises(
         HyperVAEError, match=r"found 0 jets with a pT of \[2500.0, 3000.0\] GeV in 20"
     ):
-        simulate_shard(tmp_path / "q.h5", "q", 0, 50, 30, {**config, "jet_pt": [2500.0, 3000.0]})
+        simulate_shard(tmp_path / "q.h5", "q", 0, 50, 30, config.replace(jet_pt=[2500.0, 3000.0]))
     assert list(tmp_path.iterdir()) == []
 
 
