@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,12 +105,13 @@ def run_self_test() -> Iterator[str]:
             "generate": lambda: generate_jets(model, generated, GenerateConfig(jets=100)),
             "evaluate": lambda: evaluate(generated, [shard], EvaluateStageConfig()),
         }
+        found: dict[str, Any] = {}
         for stage, run in stages.items():
             start = time.monotonic()
-            result = run()
+            found[stage] = run()
             yield f"{stage}: {time.monotonic() - start:.1f} s"
         for file in (shard, correlators, merged, generated):
             validate_file(file)
-        distance = result.results["metrics"]["w1m"]["value"]
+        distance = found["evaluate"].results["metrics"]["w1m"]["value"]
         if not (np.isfinite(distance) and distance > 0):
             raise HyperVAEError(f"self-test: found W1M = {distance}, expected a positive number")

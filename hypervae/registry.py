@@ -41,7 +41,7 @@ class Registry(Mapping[str, T], Generic[T]):
             raise ConfigError(f"{self._what}: found {name!r}, expected one of {', '.join(self)}")
         module, _, attribute = self._references[name].partition(":")
         variant: Any = getattr(import_module(module), attribute)
-        return variant  # type: ignore[no-any-return]
+        return variant
 
     def __contains__(self, name: object) -> bool:
         return name in self._references

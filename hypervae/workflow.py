@@ -68,7 +68,8 @@ class Plan:
 
     def source(self, jet_type: str) -> SourceConfig:
         """Where the jets of a type come from."""
-        return self.data.jet_types[jet_type]
+        sources: Mapping[Any, SourceConfig] = self.data.jet_types
+        return sources[jet_type]
 
     def types_from(self, source: str) -> str:
         """Regular expression for the jet types that come from a source."""

@@ -135,7 +135,7 @@ def key(
     **bounds
         As of `pydantic.Field`: ``ge``, ``gt``, ``le``, ``lt``, ``min_length``, ``max_length``.
     """
-    extra = {"unit": unit} if unit else {}
+    extra: dict[str, Any] = {"unit": unit} if unit else {}
     if reruns is not None:
         extra["reruns"] = reruns
     return Field(default, description=meaning, json_schema_extra=extra or None, **bounds)

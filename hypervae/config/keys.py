@@ -63,7 +63,7 @@ def keys_of(section: type[Section]) -> Iterator[Key]:
 def subsections(section: type[Section]) -> Iterator[tuple[str, type[Section], bool]]:
     """Sections within a section: name, model, and whether there is one for each of many names."""
     for name, field in section.model_fields.items():
-        annotation = field.annotation
+        annotation: Any = field.annotation
         if _is_section(annotation):
             yield name, annotation, False
         elif get_args(annotation) and _is_section(get_args(annotation)[-1]):

@@ -67,7 +67,7 @@ def explain(error: ValidationError, section: type[Section]) -> str:
         The section that was checked.
     """
     errors = error.errors(include_url=False)
-    lines = []
+    lines: list[str] = []
     for one in sorted(errors, key=lambda one: [str(part) for part in one["loc"]]):
         lines += _missing(one, errors) if one["type"] == "missing" else _lines(one, section)
     return "config: " + "\nconfig: ".join(dict.fromkeys(lines))

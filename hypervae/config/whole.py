@@ -135,7 +135,7 @@ STAGES: Mapping[str, Stage] = {
 }
 
 
-def resolve_config(config: Mapping[str, Any]) -> WorkflowConfig:
+def resolve_config(config: Mapping[str, Any] | None) -> WorkflowConfig:
     """Check the workflow's config, as loaded from YAML, and fill in the defaults.
 
     Raises
@@ -144,7 +144,7 @@ def resolve_config(config: Mapping[str, Any]) -> WorkflowConfig:
         Naming the key, what was found and what was expected, one line for each mistake.
     """
     if config is None:
-        config = ()  # an empty file
+        config = {}  # an empty file
     return WorkflowConfig.of(config)
 
 

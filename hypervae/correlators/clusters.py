@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,9 @@ def cluster_counts(particles: int, orders: list[int]) -> list[int]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_sets(bins, tables, pairs, ratios, count):  # pragma: no cover - compiled
+def _add_sets(
+    bins: NDArray[Any], tables: NDArray[Any], pairs: int, ratios: NDArray[Any], count: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     """Add neighbouring sets, one for each pair, to their pairs' clusters."""
     for pair in range(pairs):
         code = bins[pair]
@@ -25,7 +29,18 @@ def _add_sets(bins, tables, pairs, ratios, count):  # pragma: no cover - compile
 
 
 @numba.njit(cache=True, nogil=True)
-def _clusters(codes, logs, particles, orders, numbers, tables, firsts, out, count, weight_sum):
+def _clusters(
+    codes: NDArray[Any],
+    logs: NDArray[Any],
+    particles: NDArray[Any],
+    orders: NDArray[Any],
+    numbers: NDArray[Any],
+    tables: NDArray[Any],
+    firsts: NDArray[Any],
+    out: NDArray[Any],
+    count: NDArray[Any],
+    weight_sum: NDArray[Any],
+) -> None:
     # pragma: no cover - compiled
     highest = orders.max()
     width = tables.shape[1]

@@ -95,8 +95,8 @@ def jet_sums(
     set_counts, _ = set_histograms(log_weight, hardest, codes, orders, binning.size)
     for order in orders:
         shift = _LN_WEIGHT_SHIFT * order
-        values = sets.log_weight_sums(log_weight, hardest, order, shift)
-        moments[f"ln_w{order}"] = Moments(shift, *values)
+        sums = sets.log_weight_sums(log_weight, hardest, order, shift)
+        moments[f"ln_w{order}"] = Moments(shift, *sums)
 
     for column, name in enumerate(features.JET_TARGETS):
         moments[name] = Moments.of(features.jet_targets(jets)[:, column], _SHIFTS[name])

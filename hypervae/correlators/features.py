@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -31,7 +32,9 @@ def hyperedge_features(orders: list[int]) -> tuple[str, ...]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _pair_features(pt, eta, phi, counts, out):  # pragma: no cover - compiled
+def _pair_features(
+    pt: NDArray[Any], eta: NDArray[Any], phi: NDArray[Any], counts: NDArray[Any], out: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     slots = pt.shape[1]
     log_pt, grow, shrink = np.zeros(slots), np.zeros(slots), np.zeros(slots)
     cosine, sine = np.zeros(slots), np.zeros(slots)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -82,11 +82,13 @@ def delta_squared(jets: Jets) -> NDArray[np.float64]:
     i, j = pair_indices(jets.particle_features.shape[1])
     eta = jets.particle_features[..., 0].astype(np.float64)
     phi = jets.particle_features[..., 1].astype(np.float64)
-    return (eta[:, i] - eta[:, j]) ** 2 + wrap_phi(phi[:, i] - phi[:, j]) ** 2
+    squared: NDArray[np.float64] = (eta[:, i] - eta[:, j]) ** 2
+    squared += wrap_phi(phi[:, i] - phi[:, j]) ** 2
+    return squared
 
 
 @numba.njit(cache=True, nogil=True)
-def angle_between(one, other):  # pragma: no cover - compiled
+def angle_between(one: float, other: float) -> float:  # pragma: no cover - compiled
     """Distance of two azimuths, in [0, pi]."""
     difference = abs(one - other)
     if difference > math.pi:
@@ -95,7 +97,17 @@ def angle_between(one, other):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _bin_pairs(eta, phi, counts, edges_squared, cells, shift, squared, bits, out):
+def _bin_pairs(
+    eta: NDArray[Any],
+    phi: NDArray[Any],
+    counts: NDArray[Any],
+    edges_squared: NDArray[Any],
+    cells: NDArray[Any],
+    shift: float,
+    squared: NDArray[Any],
+    bits: NDArray[Any],
+    out: NDArray[Any],
+) -> None:
     # pragma: no cover - compiled
     """Bin each pair: start from the cell of the leading bits, then compare with the edges.
 

@@ -6,6 +6,8 @@ joins a growing graph.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,9 @@ from hypervae.correlators.kernel import pair_members, sorted_pairs
 
 
 @numba.njit(cache=True, nogil=True)
-def _subset_sums(values, n, table):  # pragma: no cover - compiled
+def _subset_sums(
+    values: NDArray[Any], n: int, table: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     """For each byte of a word of members, what the members in it add up to."""
     for byte in range(8):
         table[byte, 0] = 0.0
@@ -27,10 +31,12 @@ def _subset_sums(values, n, table):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _sum_of(word, table, size):  # pragma: no cover - compiled
+def _sum_of(
+    word: np.uint64, table: NDArray[Any], size: int
+) -> float:  # pragma: no cover - compiled
     """The sum of the values of a word's members, among at most 32 or at most 64."""
     low = np.uint64(255)
-    total = (table[0, word & low] + table[1, (word >> np.uint64(8)) & low]) + (
+    total: float = (table[0, word & low] + table[1, (word >> np.uint64(8)) & low]) + (
         table[2, (word >> np.uint64(16)) & low] + table[3, (word >> np.uint64(24)) & low]
     )
     if size > 32:
@@ -45,7 +51,18 @@ def _sum_of(word, table, size):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _cliques(neighbours, shared, logs, weights, table, size, degree, count, log_sum, weight_sum):
+def _cliques(
+    neighbours: NDArray[Any],
+    shared: np.uint64,
+    logs: NDArray[Any],
+    weights: NDArray[Any],
+    table: NDArray[Any] | None,
+    size: int,
+    degree: int,
+    count: NDArray[Any],
+    log_sum: NDArray[Any],
+    weight_sum: NDArray[Any],
+) -> None:
     # pragma: no cover - compiled
     """Number of cliques of 1 to `degree` shared neighbours, and sums of their ln w and w.
 
@@ -105,7 +122,17 @@ def _cliques(neighbours, shared, logs, weights, table, size, degree, count, log_
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(logs, weights, counts, codes, orders, table, count_out, log_out, weight_out):
+def _walk(
+    logs: NDArray[Any],
+    weights: NDArray[Any],
+    counts: NDArray[Any],
+    codes: NDArray[Any],
+    orders: NDArray[Any],
+    table: NDArray[Any] | None,
+    count_out: NDArray[Any],
+    log_out: NDArray[Any],
+    weight_out: NDArray[Any],
+) -> None:
     # pragma: no cover - compiled
     highest = orders.max()
     slots = logs.shape[1]

@@ -13,6 +13,8 @@ Ties within one bin may be taken in any order: such sets share the bin.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,9 @@ _WORD = 64  # bits of a word of neighbours
 
 
 @numba.njit(cache=True, nogil=True)
-def sorted_pairs(codes, total, starts, order):  # pragma: no cover - compiled
+def sorted_pairs(
+    codes: NDArray[Any], total: int, starts: NDArray[Any], order: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     """Counting sort: the numbers of a jet's pairs, by rising bin."""
     starts[:] = 0
     for pair in range(total):
@@ -41,7 +45,9 @@ def sorted_pairs(codes, total, starts, order):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def pair_members(slots, first, second):  # pragma: no cover - compiled
+def pair_members(
+    slots: int, first: NDArray[Any], second: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     """The members i < j of each pair."""
     pair = 0
     for j in range(1, slots):
@@ -52,7 +58,9 @@ def pair_members(slots, first, second):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _dot(row, values, width):  # pragma: no cover - compiled
+def _dot(
+    row: NDArray[Any], values: NDArray[Any], width: int
+) -> float:  # pragma: no cover - compiled
     total = 0.0
     for m in range(width):
         total += row[m] * values[m]
@@ -60,7 +68,9 @@ def _dot(row, values, width):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _row_product(one, i, other, j, width):  # pragma: no cover - compiled
+def _row_product(
+    one: NDArray[Any], i: int, other: NDArray[Any], j: int, width: int
+) -> float:  # pragma: no cover - compiled
     total = 0.0
     for m in range(width):
         total += one[i, m] * other[j, m]
@@ -68,7 +78,9 @@ def _row_product(one, i, other, j, width):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _common_weights(one, other, weight, common, width):  # pragma: no cover - compiled
+def _common_weights(
+    one: NDArray[Any], other: NDArray[Any], weight: NDArray[Any], common: NDArray[Any], width: int
+) -> tuple[float, float]:  # pragma: no cover - compiled
     """Weights of the common neighbours; returns their sum and the sum of their squares."""
     s1 = s2 = 0.0
     for m in range(width):
@@ -80,7 +92,9 @@ def _common_weights(one, other, weight, common, width):  # pragma: no cover - co
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _linked_pairs(bits, i, j, graph, common, width):  # pragma: no cover - compiled
+def _linked_pairs(
+    bits: NDArray[Any], i: int, j: int, graph: NDArray[Any], common: NDArray[Any], width: int
+) -> float:  # pragma: no cover - compiled
     """Sum of w_k w_l over the linked pairs of common neighbours."""
     total = 0.0
     for word in range(bits.shape[1]):
@@ -93,7 +107,9 @@ def _linked_pairs(bits, i, j, graph, common, width):  # pragma: no cover - compi
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _row_moments(row, values, width):  # pragma: no cover - compiled
+def _row_moments(
+    row: NDArray[Any], values: NDArray[Any], width: int
+) -> tuple[float, float, float]:  # pragma: no cover - compiled
     """Sums of the linked values, of their squares and of their cubes."""
     r1 = r2 = r3 = 0.0
     for m in range(width):
@@ -105,7 +121,17 @@ def _row_moments(row, values, width):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _larger_cliques(bits, i, j, graph, common, both, width, degree, out):
+def _larger_cliques(
+    bits: NDArray[Any],
+    i: int,
+    j: int,
+    graph: NDArray[Any],
+    common: NDArray[Any],
+    both: NDArray[Any],
+    width: int,
+    degree: int,
+    out: NDArray[Any],
+) -> None:
     # pragma: no cover - compiled
     """Coefficients of x^3 and x^4 of the sum over cliques of the common neighbours.
 
@@ -155,11 +181,20 @@ def _larger_cliques(bits, i, j, graph, common, both, width, degree, out):
     out[1] = s4 / 24 + q13 / 6 + q22 / 4 + t112 / 2 + k1111 / 4
 
 
-def _kernel(highest):
+def _kernel(highest: int) -> Any:
     """Compile the walk over the jets' pairs for orders up to `highest`."""
 
     @numba.njit(cache=True, nogil=True)
-    def walk(w, counts, codes, rows, group, total, squares, cross):  # pragma: no cover - compiled
+    def walk(
+        w: NDArray[Any],
+        counts: NDArray[Any],
+        codes: NDArray[Any],
+        rows: NDArray[Any],
+        group: NDArray[Any],
+        total: NDArray[Any],
+        squares: NDArray[Any],
+        cross: NDArray[Any],
+    ) -> None:  # pragma: no cover - compiled
         slots = w.shape[1]
         width = (slots + _LANES - 1) // _LANES * _LANES
         size = total.shape[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -42,7 +42,7 @@ class SampledSets(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _mix(word):  # pragma: no cover - compiled
+def _mix(word: np.uint64) -> np.uint64:  # pragma: no cover - compiled
     """The output function of SplitMix64 (Steele et al., OOPSLA 2014)."""
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -50,7 +50,9 @@ def _mix(word):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw(total, samples, key, chosen):  # pragma: no cover - compiled
+def _draw(
+    total: int, samples: int, key: np.uint64, chosen: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     """Set `samples` of the first `total` bits of a row of words, every subset equally likely.
 
     Floyd's algorithm (Bentley and Floyd, CACM 30 (1987) 754).
@@ -69,7 +71,20 @@ def _draw(total, samples, key, chosen):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _sample(logs, counts, codes, orders, numbers, samples, keys, total, order, number, code, out):
+def _sample(
+    logs: NDArray[Any],
+    counts: NDArray[Any],
+    codes: NDArray[Any],
+    orders: NDArray[Any],
+    numbers: NDArray[Any],
+    samples: int,
+    keys: NDArray[Any],
+    total: NDArray[Any],
+    order: NDArray[Any],
+    number: NDArray[Any],
+    code: NDArray[Any],
+    out: NDArray[Any],
+) -> None:
     # pragma: no cover - compiled
     one = np.uint64(1)
     chosen = np.zeros((total.max() >> 6) + 1, dtype=np.uint64)
@@ -170,4 +185,5 @@ def content_keys(features: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDA
     for column in range(bits.shape[-1]):
         word = (word ^ bits[..., column]) * _STEP
         word ^= word >> np.uint64(29)
-    return (word * mask).sum(axis=1, dtype=np.uint64)
+    keys: NDArray[np.uint64] = (word * mask).sum(axis=1, dtype=np.uint64)
+    return keys

@@ -6,6 +6,8 @@ over neighbouring memory; see `sets.walk_bins`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,9 @@ from hypervae.correlators.sets import set_counts, walk_bins
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(values, other, out):  # pragma: no cover - compiled
+def _add(
+    values: NDArray[Any], other: float, out: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     for t in range(out.size):
         out[t] = values[t] + other
 
@@ -24,7 +28,15 @@ def _add(values, other, out):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(bins, sums, shift, tables, columns, times, out):  # pragma: no cover - compiled
+def _fill(
+    bins: NDArray[Any],
+    sums: NDArray[Any],
+    shift: float,
+    tables: NDArray[Any],
+    columns: tuple[int, ...],
+    times: tuple[int, ...],
+    out: NDArray[Any],
+) -> None:  # pragma: no cover - compiled
     for t in range(out.shape[0]):
         code = bins[t]
         for f in range(len(columns)):
@@ -34,7 +46,20 @@ def _fill(bins, sums, shift, tables, columns, times, out):  # pragma: no cover -
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(codes, logs, shift, particles, orders, counts, tables, columns, times, out, firsts, ends):
+def _walk(
+    codes: NDArray[Any],
+    logs: NDArray[Any],
+    shift: float,
+    particles: NDArray[Any],
+    orders: NDArray[Any],
+    counts: NDArray[Any],
+    tables: NDArray[Any],
+    columns: tuple[int, ...],
+    times: tuple[int, ...],
+    out: NDArray[Any],
+    firsts: NDArray[Any],
+    ends: NDArray[Any],
+) -> None:
     # pragma: no cover - compiled
     highest = orders.max()
     longest = max(counts[-1].max(), 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -37,7 +38,9 @@ def set_members(particles: int, order: int) -> NDArray[np.uint8]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _larger(values, other, out):  # pragma: no cover - compiled
+def _larger(
+    values: NDArray[Any], other: float, out: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     """The larger of each value and one other; a loop that the compiler vectorizes."""
     for t in range(out.size):
         value = values[t]
@@ -45,14 +48,23 @@ def _larger(values, other, out):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _largest(values, others, out):  # pragma: no cover - compiled
+def _largest(
+    values: NDArray[Any], others: NDArray[Any], out: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     for t in range(out.size):
         value, other = values[t], others[t]
         out[t] = value if value > other else other
 
 
 @numba.njit(cache=True, nogil=True)
-def walk_bins(codes, particles, order, counts, bins, subsets):  # pragma: no cover - compiled
+def walk_bins(
+    codes: NDArray[Any],
+    particles: int,
+    order: int,
+    counts: NDArray[Any],
+    bins: NDArray[Any],
+    subsets: NDArray[Any],
+) -> None:  # pragma: no cover - compiled
     """R_L bins of the sets of 2 to `order` particles of one jet, into the rows of ``bins``.
 
     In colexicographic order the sets whose last member is m are the smaller sets of the first m
@@ -85,7 +97,7 @@ def set_counts(particles: int, order: int) -> NDArray[np.int64]:
     )
 
 
-def set_bins(codes: NDArray[np.unsignedinteger], particles: int, order: int) -> NDArray:
+def set_bins(codes: NDArray[np.unsignedinteger], particles: int, order: int) -> NDArray[Any]:
     """The R_L bin of every set of one jet: the largest of its pairs'.
 
     Parameters

@@ -193,7 +193,8 @@ def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
         raise InputError(
             source, "file", found=f"unreadable content ({first})", expected=wanted
         ) from error
-    graphs, metadata = content, {}
+    graphs: Any = content
+    metadata: Any = {}
     if isinstance(content, Mapping):
         graphs, metadata = content.get("graphs"), content.get("metadata") or {}
     if isinstance(graphs, Data):

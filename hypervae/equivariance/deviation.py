@@ -110,13 +110,13 @@ def measure(
         cast = [torch.from_numpy(v @ matrix.T).to(dtype) for v in vectors]
         with torch.no_grad():
             values, present = function(*cast)
-        values = values.double().cpu().numpy()
-        there = np.ones(values.shape, dtype=bool)
+        found = values.double().cpu().numpy()
+        there = np.ones(found.shape, dtype=bool)
         if present is not None:
             there &= present.cpu().numpy()
-        if not np.isfinite(values[there]).all():
+        if not np.isfinite(found[there]).all():
             raise HyperVAEError(f"{what}: some are not finite, so equivariance is without meaning")
-        return np.where(there, values, 0.0), there
+        return np.where(there, found, 0.0), there
 
     identity = np.eye(4)
     start, there = outputs(identity)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -114,7 +115,7 @@ class ModelEquivariance:
         self.model, self.jets, self.seed = model, jets, seed
         self.jet_type = torch.from_numpy(np.asarray(jet_type, dtype=np.int64))
         self.momenta = four_momenta(jets.particle_features, jets.jet_features)
-        self.options = {"transformations": transformations, "seed": seed}
+        self.options: dict[str, Any] = {"transformations": transformations, "seed": seed}
         normalization = model.normalization
         settings = normalization.settings
         self.residual_group = residual_group(model.config, settings["weight"])

@@ -64,7 +64,7 @@ def classifier_auc(jets: Jets, reference: Jets, *, seed: int) -> Measured:
     return auc(score[judged], score[~judged])
 
 
-def features(jets: Jets) -> tuple[NDArray, NDArray, NDArray]:
+def features(jets: Jets) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """What the network sees of jets.
 
     Parameters
@@ -88,7 +88,7 @@ def features(jets: Jets) -> tuple[NDArray, NDArray, NDArray]:
     return particles, mask.astype(np.float64), np.column_stack([*columns, jets.multiplicity])
 
 
-def auc(positive: NDArray, negative: NDArray) -> Measured:
+def auc(positive: NDArray[Any], negative: NDArray[Any]) -> Measured:
     """Area under the ROC curve of two samples of scores, with DeLong's error.
 
     (DeLong, DeLong, Clarke-Pearson 1988; by ranks as Sun, Xu 2014.)
@@ -102,7 +102,7 @@ def auc(positive: NDArray, negative: NDArray) -> Measured:
     return Measured(float(above.mean()), float(np.sqrt(variance)))
 
 
-def _scaled(inputs: list[NDArray], rows: NDArray) -> list[NDArray]:
+def _scaled(inputs: list[NDArray[Any]], rows: NDArray[Any]) -> list[NDArray[Any]]:
     """Particles and jets with mean 0 and width 1 in the rows that are trained on."""
     particles, mask, jet = inputs
     scaled = []

@@ -45,7 +45,8 @@ class CorrelatorSums:
 
     def mean(self) -> NDArray[np.float64]:
         """[orders, bins + 2] ENC per jet."""
-        return self.total.sum(axis=0) / self.jets.sum()
+        mean: NDArray[np.float64] = self.total.sum(axis=0) / self.jets.sum()
+        return mean
 
     def covariance(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Variances of the means, and their covariances with the mean E2C, [orders, bins + 2]."""

@@ -8,6 +8,7 @@ was built from source, and energyflow's own way to POT only with older versions 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def coverage(
     return {"cov": cov, "mmd": mmd}
 
 
-def emds(jets: Sequence[NDArray], reference: Sequence[NDArray]) -> NDArray[np.float64]:
+def emds(jets: Sequence[NDArray[Any]], reference: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
     """EMDs between all pairs of jets: R = 1, beta = 1, momenta not normalized.
 
     Parameters
@@ -85,4 +86,5 @@ def emd(jet: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     supply = np.append(jet[:, 0], max(-missing, 0.0))
     demand = np.append(other[:, 0], max(missing, 0.0))
     total = supply.sum()
-    return total * ot.emd2(supply / total, demand / demand.sum(), cost, check_marginals=False)
+    work = ot.emd2(supply / total, demand / demand.sum(), cost, check_marginals=False)
+    return float(total * work)

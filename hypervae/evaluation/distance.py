@@ -7,7 +7,7 @@ since those of one jet are not independent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -125,7 +125,12 @@ class _SortedPair:
     """
 
     def __init__(
-        self, a: NDArray, jet_of_a: NDArray, b: NDArray, jet_of_b: NDArray, edges: NDArray
+        self,
+        a: NDArray[Any],
+        jet_of_a: NDArray[Any],
+        b: NDArray[Any],
+        jet_of_b: NDArray[Any],
+        edges: NDArray[Any],
     ):
         pooled = np.concatenate([a, b])
         order = np.argsort(pooled, kind="stable")
@@ -138,9 +143,9 @@ class _SortedPair:
         self._stops = np.concatenate([[0], inside, [len(pooled)]])
         self._values_a, self._values_b = np.bincount(jet_of_a), np.bincount(jet_of_b)
 
-    def __call__(self, weights_a: NDArray, weights_b: NDArray) -> tuple[float, float]:
+    def __call__(self, weights_a: NDArray[Any], weights_b: NDArray[Any]) -> tuple[float, float]:
         """W1 and overlap; the weights, [jets of a] and [jets of b], need no normalization."""
-        return _walk(
+        found: tuple[float, float] = _walk(
             self._jet,
             self._gaps,
             self._stops,
@@ -149,10 +154,19 @@ class _SortedPair:
             1 / (weights_a @ self._values_a),
             1 / (weights_b @ self._values_b),
         )
+        return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(jet, gaps, stops, weights_a, weights_b, scale_a, scale_b):  # pragma: no cover - compiled
+def _walk(
+    jet: NDArray[Any],
+    gaps: NDArray[Any],
+    stops: NDArray[Any],
+    weights_a: NDArray[Any],
+    weights_b: NDArray[Any],
+    scale_a: float,
+    scale_b: float,
+) -> tuple[float, float]:  # pragma: no cover - compiled
     """The area between the two distribution functions, and that below both histograms."""
     a = b = area = overlap = 0.0
     for segment in range(len(stops) - 1):

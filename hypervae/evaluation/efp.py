@@ -8,6 +8,8 @@ and one matrix product a jet, and the others are products of them: 1 s, and the 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +93,9 @@ def efps(jets: Jets) -> NDArray[np.float64]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _connected(eta, phi, z, counts, out):  # pragma: no cover - compiled
+def _connected(
+    eta: NDArray[Any], phi: NDArray[Any], z: NDArray[Any], counts: NDArray[Any], out: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
     slots = eta.shape[1]
     theta = np.zeros((slots, slots))
     # a_k(i) = sum_j z_j theta_ij^k; b_k(i) = sum_j z_j theta_ij^k a_1(j)

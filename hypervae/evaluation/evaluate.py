@@ -95,7 +95,7 @@ def evaluate(
     """
     groups = chosen(config["metrics"])
     made = read_generated(generated, jet_type, config["max_jets"])
-    truth = read_real(real, made.jets.jet_type, config["split"], config["max_jets"])
+    truth = read_real(real, str(made.jets.jet_type), config["split"], config["max_jets"])
     check_particles(made.jets, truth)
     jets = same_slots([made.jets, truth.test, truth.train])
     substructure = "substructure" in groups
@@ -136,7 +136,8 @@ def _measure(
     config: Mapping[str, Any],
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The metrics that are asked for, and why others could not be computed."""
-    metrics, unavailable = {}, {}
+    metrics: dict[str, dict[str, Any]] = {}
+    unavailable: dict[str, str] = {}
     with Progress(len(groups), f"evaluate {samples['test'].jets.jet_type}", "groups") as progress:
         for name, wanted in groups.items():
             group = GROUPS[name]
@@ -184,7 +185,8 @@ def _protocol(
     computed: Set[str],
 ) -> dict[str, Any]:
     """What was asked for and what was done, the latter of the groups that were computed."""
-    asked = {name: GROUPS[name].jets(config) for name in groups if GROUPS[name].jets}
+    protocols = {name: GROUPS[name].jets for name in groups}
+    asked = {name: jets(config) for name, jets in protocols.items() if jets}
     used = {name: min(jets, compared) for name, jets in asked.items() if name in computed}
     short = {name: asked[name] for name, jets in used.items() if jets < asked[name]}
     notes = [

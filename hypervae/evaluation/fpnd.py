@@ -49,9 +49,10 @@ def fpnd(jets: Jets, jet_type: str, *, seed: int) -> Measured:
         real = gen_metrics.fpnd_dict["jetnet"][PARTICLES][jet_type]
         found = activations(jets[:JETS], real["pnet"])
 
-        def distance(rows: NDArray) -> float:
+        def distance(rows: NDArray[Any]) -> float:
             mu, sigma = found[rows].mean(axis=0), np.cov(found[rows], rowvar=False)
-            return gen_metrics._calculate_frechet_distance(real["mu"], real["sigma"], mu, sigma)
+            statistics = (real["mu"], real["sigma"], mu, sigma)
+            return float(gen_metrics._calculate_frechet_distance(*statistics))
 
         value = distance(np.arange(len(found)))
         generator = rng(seed, "fpnd")
@@ -98,7 +99,7 @@ def knn_stand_in() -> Iterator[None]:
     except ImportError:
         installed = False
         stand_in = types.ModuleType("torch_cluster")
-        stand_in.knn_graph = knn_graph
+        vars(stand_in)["knn_graph"] = knn_graph
         sys.modules["torch_cluster"] = stand_in
     try:
         import jetnet.evaluation.particlenet  # noqa: F401

@@ -118,5 +118,5 @@ def _kernel_sum(x: NDArray[np.float64], y: NDArray[np.float64], rows: int = 500)
         kernel /= x.shape[1]
         kernel += 1.0
         np.square(kernel, out=kernel)
-        total += np.vdot(kernel, kernel)
-    return float(total)
+        total += float(np.vdot(kernel, kernel))
+    return total

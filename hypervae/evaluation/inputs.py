@@ -185,8 +185,8 @@ def read_real(
                     batches[name].append(chosen)
     place = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
     samples = {}
-    for name, parts in batches.items():
-        samples[name] = concatenate(same_slots(parts))
+    for name, read in batches.items():
+        samples[name] = concatenate(same_slots(read))
         _require(samples[name], place, f"{name} jets")
     return Real(samples["test"], samples["train"], min(slots))
 

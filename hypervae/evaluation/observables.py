@@ -140,10 +140,13 @@ def _mass(jets: Jets) -> NDArray[np.float64]:
     features = jets.jet_features.copy()
     features[:, 1] = 0.0
     total = four_momenta(jets.particle_features, features).sum(axis=1)
-    return np.sqrt(np.maximum(total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1), 0.0))
+    squared: NDArray[np.float64] = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
+    return np.sqrt(np.maximum(squared, 0.0))
 
 
 def _width(jets: Jets) -> NDArray[np.float64]:
     particles = jets.particle_features.astype(np.float64)
     pt = particles[..., 2] * jets.mask
-    return (pt * np.hypot(particles[..., 0], particles[..., 1])).sum(axis=1) / pt.sum(axis=1)
+    angles = np.hypot(particles[..., 0], particles[..., 1])
+    width: NDArray[np.float64] = (pt * angles).sum(axis=1) / pt.sum(axis=1)
+    return width

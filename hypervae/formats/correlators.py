@@ -194,4 +194,5 @@ def read_sums(group: h5py.Group) -> Sums:
     """Read sums from a group."""
     names = json.loads(group["moments"].attrs["names"])
     moments = dict(zip(names, map(Moments.from_array, group["moments"][()]), strict=True))
-    return Sums(int(group.attrs["n_jets"]), *(group[name][()] for name in SUMMED_ARRAYS), moments)
+    arrays = {name: group[name][()] for name in SUMMED_ARRAYS}
+    return Sums(int(group.attrs["n_jets"]), **arrays, moments=moments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -78,7 +78,7 @@ class _Noise:
     multiplicity: NDArray[np.float64]
     particles: NDArray[np.float64] | None
 
-    def __getitem__(self, rows: slice | NDArray) -> _Noise:
+    def __getitem__(self, rows: slice | NDArray[Any]) -> _Noise:
         particles = None if self.particles is None else self.particles[rows]
         return _Noise(self.latent[rows], self.multiplicity[rows], particles)
 
@@ -229,7 +229,7 @@ class Sampler:
         model, like = self.model, next(self.model.parameters())
         temperature = self.sampling.temperature
 
-        def on_device(values: NDArray | Tensor) -> Tensor:
+        def on_device(values: NDArray[Any] | Tensor) -> Tensor:
             return torch.as_tensor(values).to(like.device, like.dtype)
 
         indices = np.array([model.type_index(kind) for kind in self.kinds])

@@ -21,7 +21,7 @@ from hypervae.plotting.style import COLOURS, figure_style, save
 # Decades below the maximum that the axis shows: the bins of smallest R_L hold next to nothing.
 _DECADES = 3.5
 _SUMS = ("", "_squares", "_cross")  # of a correlator file
-_LINES = ("-", "--", "-.", ":", (0, (5, 1)))
+_LINES: tuple[str | tuple[Any, ...], ...] = ("-", "--", "-.", ":", (0, (5, 1)))
 
 
 @dataclass
@@ -107,11 +107,12 @@ def read_correlators(path: str | os.PathLike[str]) -> Correlators:
         edges = file["edges"][()].astype(np.float64)
         if single:
             orders = json.loads(file.attrs["settings"])["orders"]
+            names: dict[int, list[tuple[str, Any]]]
             names = {n: [(f"enc{s}", row) for s in _SUMS] for row, n in enumerate(orders)}
         else:
             orders = sorted(int(name) for name in file["enc"])
             names = {n: [(f"enc/{n}/{s}", ()) for s in ("sum", "sum2", "cross")] for n in orders}
-        means = {}
+        means: dict[int, list[NDArray[np.float64]]] = {}
         for order, columns in names.items():
             means[order] = []
             for name, row in columns:
@@ -168,7 +169,7 @@ def _draw(
     values: NDArray,
     errors: NDArray,
     colour: str,
-    line: str | tuple,
+    line: str | tuple[Any, ...],
     label: str,
 ) -> None:
     values = np.where(values > 0, values, np.nan)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hypervae.formats.history import read_history
@@ -29,7 +30,7 @@ _TITLES = {
 # What the best epoch may be chosen by.
 _MONITORS = ("total", "w1m")
 _SIDES = {"train": ("training", COLOURS[0], "-"), "val": ("validation", COLOURS[1], "--")}
-_BEST = {"marker": "*", "color": COLOURS[1], "markersize": 11, "linestyle": ""}
+_BEST: dict[str, Any] = {"marker": "*", "color": COLOURS[1], "markersize": 11, "linestyle": ""}
 # A quantity that spans more than this factor is drawn on a log axis.
 _LOG_SPAN = 20.0
 
@@ -108,7 +109,7 @@ def _draw_panel(axis: Axes, quantity: str, curves: Mapping[str, NDArray], epochs
         axis.plot(epochs[best], curves["val"][best], **_BEST)
     axis.set_title(_title(quantity, loss="" not in curves))
     axis.set_xlabel("epoch")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     axis.grid(alpha=0.25)
     # the same for all panels, also those of some epochs only
     margin = 0.05 * (epochs.max() - epochs.min()) or 1.0

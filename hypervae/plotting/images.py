@@ -51,16 +51,15 @@ def draw_images(samples: Mapping[str, Sample], results: Mapping[str, Any], pixel
     """Draw the mean image of test and of generated jets, and generated minus test."""
     figure, axes = plt.subplots(1, 3, figsize=(13.0, 4.1))
     figure.subplots_adjust(left=0.05, right=0.925, bottom=0.13, top=0.82, wspace=0.6)
-    images = {name: mean_image(samples[name], pixels) for name in ("test", "generated")}
+    test, generated = (mean_image(samples[name], pixels) for name in ("test", "generated"))
     figure.suptitle(f"{figure_title(results)}: mean image", x=0.02, y=0.97, ha="left")
-    titles = [f"{name} ({len(samples[name]):,} jets)" for name in images]
+    titles = [f"{name} ({len(samples[name]):,} jets)" for name in ("test", "generated")]
     for axis, title in zip(axes, [*titles, "generated − test"], strict=True):
         axis.set_title(title, y=1.02)
-    if any(image is None or not image.any() for image in images.values()):
+    if test is None or generated is None or not (test.any() and generated.any()):
         for axis in axes:
             say_missing(axis, None, "no particles in the evaluation")
         return figure
-    test, generated = images["test"], images["generated"]
     top = max(test.max(), generated.max())
     norm = LogNorm(top * 10.0**-_DECADES, top)
     difference = generated - test

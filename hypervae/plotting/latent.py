@@ -39,7 +39,12 @@ _BINS = 30
 _KERNELS, _FEWEST, _GRID = 2000, 20, 60
 # The axes of the projections hold this part of all points, and leave room for a legend above.
 _WITHIN, _LEGEND_ROOM = 0.998, 0.14
-_LEGEND = {"loc": "upper left", "fontsize": 9.5, "borderaxespad": 0.2, "handletextpad": 0.4}
+_LEGEND: dict[str, Any] = {
+    "loc": "upper left",
+    "fontsize": 9.5,
+    "borderaxespad": 0.2,
+    "handletextpad": 0.4,
+}
 
 
 def principal_axes(points: NDArray[np.floating]) -> tuple[NDArray, NDArray, NDArray]:
@@ -113,8 +118,8 @@ def _with_margins(
     main = figure.add_subplot(grid[1, 0])
     above = figure.add_subplot(grid[0, 0], sharex=main)
     beside = figure.add_subplot(grid[1, 1], sharey=main)
-    main.set_xlim(limits[:, 0])
-    main.set_ylim(limits[:, 1])
+    main.set_xlim(*limits[:, 0])
+    main.set_ylim(*limits[:, 1])
     main.set_xlabel(labels[0])
     main.set_ylabel(labels[1])
     for axis in (above, beside):
@@ -128,7 +133,9 @@ def _draw_margins(
     if len(points) == 0:
         return
     for k, axis in enumerate(axes[1:]):
-        heights, edges = np.histogram(points[:, k], bins=_BINS, range=limits[:, k], density=True)
+        heights, edges = np.histogram(
+            points[:, k], bins=_BINS, range=tuple(limits[:, k]), density=True
+        )
         axis.stairs(heights, edges, orientation=("vertical", "horizontal")[k], **look)
 
 
@@ -161,9 +168,11 @@ def _draw_prior(
     _draw_margins(axes, posterior, limits, fill=True, color=TRUTH_FILL)
     _draw_margins(axes, posterior, limits, color=TRUTH, linewidth=1.0)
     _draw_margins(axes, prior, limits, color=GENERATED, linewidth=1.4)
-    for points, colour, line in ((posterior, TRUTH, "-"), (prior, GENERATED, "--")):
-        axes[0].scatter(*points.T, s=5, color=colour, alpha=0.3, linewidth=0, rasterized=True)
-        _draw_contours(axes[0], points, limits, colours=colour, linestyles=line)
+    for drawn, colour, line in ((posterior, TRUTH, "-"), (prior, GENERATED, "--")):
+        axes[0].scatter(
+            drawn[:, 0], drawn[:, 1], s=5, color=colour, alpha=0.3, linewidth=0, rasterized=True
+        )
+        _draw_contours(axes[0], drawn, limits, colours=colour, linestyles=line)
     handles = [
         Line2D([], [], color=TRUTH, label="drawn from posteriors of held-out jets"),
         Line2D([], [], color=GENERATED, linestyle="--", label="drawn from the prior"),
@@ -179,7 +188,7 @@ def _draw_contours(
     points = points[:: 1 + len(points) // _KERNELS]
     if len(points) < _FEWEST or np.linalg.matrix_rank(np.cov(points.T)) < 2:
         return
-    x, y = (np.linspace(*limits[:, k], _GRID) for k in range(2))
+    x, y = (np.linspace(low, high, _GRID) for low, high in limits.T)
     at = np.stack(np.meshgrid(x, y), axis=-1)
     levels = np.quantile(kernel_density(points, points), [0.05, 0.32])
     axis.contour(

@@ -174,8 +174,8 @@ def draw_page(
     grid = figure.add_gridspec(
         2, 3, left=0.07, right=0.99, top=0.895, bottom=0.065, hspace=0.32, wspace=0.27
     )
-    for place, name in zip(grid, PAGES[page], strict=True):
-        main, ratio = panel_pair(figure, place)
+    for place, name in enumerate(PAGES[page]):
+        main, ratio = panel_pair(figure, grid[place])
         _draw_panel(main, ratio, name, samples, bins)
         text = distance_text(results["metrics"].get(f"w1_{name}"), results["sizes"]["compared"])
         set_metric(main, text)

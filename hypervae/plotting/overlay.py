@@ -50,7 +50,7 @@ def plain_numbers() -> ScalarFormatter:
 
 def log_axis(axis: Axis) -> None:
     """A logarithmic axis whose minor ticks have no labels."""
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})  # type: ignore[attr-defined]
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -91,7 +91,11 @@ def draw_overlay(
         curve = curves[name]
         quotient = Curve(np.where(enough, curve.values / safe, np.nan), curve.error / safe)
         real = name == "train"
-        style = {"color": colour, "linewidth": 1.0 if real else 1.5, "zorder": 3 if real else 4}
+        style: dict[str, Any] = {
+            "color": colour,
+            "linewidth": 1.0 if real else 1.5,
+            "zorder": 3 if real else 4,
+        }
         for axis, drawn in ((main, curve), (ratio, quotient)):
             axis.stairs(drawn.values, edges, baseline=None, **style)
             if not real or axis is ratio:

@@ -128,10 +128,10 @@ def draw_reconstruction(arrays: Mapping[str, NDArray], about: Mapping[str, Any])
             axis.set_ylabel(r"$\phi^{\mathrm{rel}}$ [rad]")
     low, high = _BELOW / height, (_BELOW + _SCATTER) / height
     grid = figure.add_gridspec(1, 3, left=0.065, right=0.98, bottom=low, top=high, wspace=0.25)
-    for place, name in zip(grid, _QUANTITIES, strict=True):
-        _draw_quantity(figure.add_subplot(place), name, arrays, about["figures"]["types"])
+    for place, name in enumerate(_QUANTITIES):
+        _draw_quantity(figure.add_subplot(grid[place]), name, arrays, about["figures"]["types"])
     figure.suptitle(f"model {about['model']}", x=0.065, y=1 - 0.2 / height, ha="left")
-    marker = {"marker": "o", "linestyle": "", "markersize": 9}
+    marker: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 9}
     handles = [
         Line2D([], [], markerfacecolor=TRUTH_FILL, color=TRUTH, label="held-out jet", **marker),
         Line2D([], [], fillstyle="none", color=GENERATED, label="its reconstruction", **marker),
@@ -151,7 +151,7 @@ def _radius_of(arrays: Mapping[str, NDArray], rows: Sequence[int]) -> float:
 
 
 def _draw_pair(axis: Axes, arrays: Mapping[str, NDArray], row: int, radius: float) -> None:
-    looks = (
+    looks: tuple[dict[str, Any], ...] = (
         {"facecolor": TRUTH_FILL, "edgecolor": TRUTH, "linewidth": 0.8},
         {"facecolor": "none", "edgecolor": GENERATED, "linewidth": 1.2},
     )

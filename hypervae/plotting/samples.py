@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def values_of(jets: Jets) -> dict[str, NDArray[np.float64]]:
     """The values of each observable, of jets or of all their particles, without non-finite ones."""
     particles = jets.particle_features[jets.mask]
     with np.errstate(over="ignore", invalid="ignore"):
-        values = {
+        values: dict[str, NDArray[Any]] = {
             "mass": relative_mass(jets.particle_features),
             "multiplicity": jets.multiplicity,
             "jet_pt": jets.jet_features[:, 0],

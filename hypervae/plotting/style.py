@@ -32,7 +32,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 JET_NAMES = {"g": "gluon", "q": "light-quark", "t": "top-quark", "w": "W-boson", "z": "Z-boson"}
 
 # The field's look without an experiment's name on it.
-_PLAIN = {
+_PLAIN: dict[Any, Any] = {
     "xtick.direction": "in",
     "ytick.direction": "in",
     "xtick.top": True,
@@ -43,7 +43,7 @@ _PLAIN = {
 }
 # Sizes and places for the figures here, of several panels: mplhep's styles are made for one of
 # 10 x 10 inches.
-_SIZES = {
+_SIZES: dict[Any, Any] = {
     "font.size": 11,
     "axes.formatter.use_mathtext": True,
     "axes.formatter.limits": (-2, 4),

@@ -96,7 +96,7 @@ def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
         Line2D([], [], linestyle="", color=colour, marker=marker, label=_name(result))
         for result, (colour, marker) in zip(results, _looks(len(results)), strict=True)
     ]
-    grey = {"linestyle": "", "color": "#555555"}
+    grey: dict[str, Any] = {"linestyle": "", "color": "#555555"}
     handles += [
         Line2D([], [], color="#333333", label="truth floor"),
         Line2D(
@@ -105,7 +105,7 @@ def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
         Line2D([], [], marker="$←$", markersize=9, label="0 or less, or off the axis", **grey),
         Line2D([], [], marker="x", label="unavailable", **grey),
     ]
-    labels = [handle.get_label() for handle in handles]
+    labels = [str(handle.get_label()) for handle in handles]
     ncols = _legend_columns(labels, figure.get_figwidth())
     figure.legend(handles=handles, loc="outside upper center", ncols=ncols)
     figure.supxlabel("distance from the ideal / that of the truth floor  (1: as good as real jets)")
@@ -169,7 +169,7 @@ def _draw_column(axis: Axes, names: Sequence[str], results: Sequence[Mapping[str
         axis.axhspan(row - 0.5, row + 0.5, color="#F3F3F3", zorder=0)
 
 
-def _point(name: str, result: Mapping[str, Any]):
+def _point(name: str, result: Mapping[str, Any]) -> Any:
     metric = result["metrics"].get(name)
     return None if metric is None else in_floors(name, metric)
 

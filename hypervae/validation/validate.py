@@ -109,6 +109,8 @@ def _correlators(path: Path) -> list[str]:
                     path, "pair_bins", found=f"bin {codes.max()}", expected=f"at most {last}"
                 )
         total = reader.sums("all")
+        if total is None:
+            raise InputError(path, "all", found="no such entry", expected="sums over all jets")
         lines = [f"correlators of {reader.n_jets} jets, type {reader.jet_type or 'not named'}"]
         orders, exponent = reader.settings["orders"], reader.settings["exponent"]
         for order, enc in zip(orders, total.enc, strict=True):
