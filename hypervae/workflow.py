@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from hypervae.config import STAGES, Section, SourceConfig, resolve_config
+from hypervae.data.sources.files import shard_files
+from hypervae.data.sources.registry import JET_SOURCES
 from hypervae.digest import code_digest
 from hypervae.errors import ConfigError
 
@@ -77,17 +77,12 @@ class Plan:
         return "|".join(names) or _NOTHING
 
     def shards(self, jet_type: str) -> list[str]:
-        """Names of the shards of a jet type, sorted.
-
-        A JetNet shard's name holds the number of shards too, since its content depends on it.
-        """
+        """Names of the shards of a jet type, sorted."""
         source = self.source(jet_type)
-        count = source.shards
-        if source.source == "pythia":
-            return [f"{index:05d}" for index in range(count)]
-        if source.source == "jetnet":
-            return [f"{index:05d}-of-{count:05d}" for index in range(count)]
-        return sorted(self._user_files(jet_type))
+        try:
+            return list(JET_SOURCES[source.source].shard_names(source))
+        except ConfigError as error:
+            raise ConfigError(f"config: data.jet_types.{jet_type}.{error}") from None
 
     @staticmethod
     def shard_index(shard: str) -> int:
@@ -96,19 +91,7 @@ class Plan:
 
     def user_file(self, jet_type: str, shard: str) -> str:
         """The user's own file behind a shard."""
-        return self._user_files(jet_type)[shard]
-
-    def _user_files(self, jet_type: str) -> dict[str, str]:
-        files: dict[str, str] = {}
-        for path in self.source(jet_type).paths:
-            name = re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem)
-            if name in files:
-                raise ConfigError(
-                    f"config: data.jet_types.{jet_type}.paths: found {path} and {files[name]}, "
-                    "expected files whose names differ"
-                )
-            files[name] = path
-        return files
+        return shard_files(self.source(jet_type))[shard]
 
     def section(self, subcommand: str) -> str:
         """What a subcommand gets with ``--config``: one JSON text with sorted keys.

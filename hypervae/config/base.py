@@ -213,7 +213,7 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "enum": list(self.names())}
+        return {**handler(schema), "enum": list(self.names()), "registered": True}
 
     def _check(self, value: str) -> str:
         names = list(self.names())

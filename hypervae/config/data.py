@@ -15,11 +15,14 @@ from hypervae.config.base import (
     Mistake,
     NonNegativeRange,
     Number,
+    OneOf,
     PositiveRange,
     Section,
     Text,
     key,
 )
+from hypervae.config.names import jet_sources
+from hypervae.data.sources.registry import JET_SOURCES
 
 #: As JetNet calls them.
 JetType = Literal["g", "q", "t", "w", "z"]
@@ -30,8 +33,10 @@ class SourceConfig(Section):
 
     reruns: ClassVar[str] = "the type"
 
-    source: Literal["pythia", "jetnet", "files"] = key(
-        ..., "pythia: simulated; jetnet: downloaded or pre-staged JetNet; files: your own"
+    source: Annotated[Text, OneOf(jet_sources)] = key(
+        ...,
+        "pythia: simulated; jetnet: downloaded or pre-staged JetNet; files: your own; docs/data.md "
+        "has all of them",
     )
     shards: Integer = key(
         3,
@@ -136,7 +141,8 @@ class DataConfig(Section):
     split: SplitConfig = SplitConfig()
 
     def mistakes(self) -> Iterator[Mistake]:
-        """A source of files names some."""
-        for name, source in self.jet_types.items():
-            if source.source == "files" and not source.paths:
-                yield Mistake(f"jet_types.{name}.paths", "no paths", "some for source 'files'")
+        """Each source has what it needs."""
+        for name, about in self.jet_types.items():
+            if missing := JET_SOURCES[about.source].missing(about):
+                wanted = f"some for source {about.source!r}"
+                yield Mistake(f"jet_types.{name}.{missing}", f"no {missing}", wanted)

@@ -26,6 +26,8 @@ class Key:
         What values are allowed, e.g. ``"at least 1"``; empty if all of its kind are.
     choices : tuple of str
         All values, or all entries of a list, where they are few; else empty.
+    registered : bool
+        Whether the choices come from a registry.
     required : bool
     default : object
         None if required.
@@ -38,6 +40,7 @@ class Key:
     kind: str
     bounds: str
     choices: tuple[str, ...]
+    registered: bool
     required: bool
     default: Any
 
@@ -109,6 +112,7 @@ def _walk(section: type[Section], above: tuple[str, ...], models: Any) -> Iterat
             kind=shown.get("type", "string"),
             bounds=_bounds(shown),
             choices=tuple(str(value) for value in shown.get("enum") or inside.get("enum") or ()),
+            registered=shown.get("registered", False),
             required=name in schema.get("required", ()),
             default=shown.get("default"),
         )

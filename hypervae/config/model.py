@@ -44,8 +44,8 @@ class ModelConfig(Section):
     token_blocks: Integer = key(1, "residual blocks of the edge and hyperedge MLPs", ge=0)
     hyperedge_encoder: HyperedgeMode = key(
         "auto",
-        "how the encoder reads hyperedges; auto: attention below 100 of them, else mlp on CUDA and "
-        "binned on a CPU",
+        "how the encoder reads hyperedges (docs/model.md); auto: attention below 100 of them, else "
+        "mlp on CUDA and binned on a CPU",
     )
     hyperedge_decoder: HyperedgeMode = key(
         "auto", "how the decoder predicts hyperedges; auto as for the encoder"

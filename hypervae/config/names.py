@@ -18,6 +18,13 @@ _CORRELATORS = (
 )  # fmt: skip
 
 
+def jet_sources() -> Iterable[str]:
+    """Where jets may come from."""
+    from hypervae.data.sources.registry import JET_SOURCES
+
+    return JET_SOURCES
+
+
 def hyperedge_modes() -> Iterable[str]:
     """How hyperedges are read and predicted, ``auto`` among them."""
     from hypervae.model.hyperedges.registry import HYPEREDGE_CHOICES

@@ -1,14 +1,15 @@
-"""What is written from the models of the config: JSON schema, reference page, comments.
+"""What is written from the models of the config: reference page, comments, JSON schema.
 
-``python -m hypervae.config.reference`` in a checkout writes ``workflow/schemas/config.schema.json``
-(for editors that complete and check YAML), ``docs/config.md`` and the comments in
-``config/config.yaml``; a test says where one of them is not current.
+``python -m hypervae.config.reference`` in a checkout writes ``docs/config.md`` and the comments in
+``config/config.yaml``; a test says where one of them is not current. With ``--schema`` it prints
+the JSON schema, for editors that complete and check YAML.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from hypervae.config.base import Section
 from hypervae.config.keys import Key, keys_of, section_at
 from hypervae.config.whole import STAGES, WorkflowConfig
 
-SCHEMA = Path("workflow/schemas/config.schema.json")
 REFERENCE = Path("docs/config.md")
 DEFAULT = Path("config/config.yaml")
 
@@ -120,7 +120,8 @@ def comment_of(key: Key, section: type[Section]) -> str:
     """
     named = [re.search(rf"\b{re.escape(name)}\b", key.meaning) for name in key.choices]
     text = key.sentence
-    if not all(named) and len(named) <= _MOST:
+    # Names out of a registry stand in the reference page: a config file need not follow it.
+    if not all(named) and len(named) <= _MOST and not key.registered:
         text += f"; {'one of ' if key.kind == 'string' else 'of '}{', '.join(key.choices)}"
     return text + _reruns(key, section)
 
@@ -201,16 +202,18 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
     root : Path
         The checkout.
     """
-    yield root / SCHEMA, json_schema()
     yield root / REFERENCE, reference_page()
     default = root / DEFAULT
     yield default, with_comments(default.read_text(encoding="utf-8"))
 
 
 def main() -> None:
-    """Write the files of this checkout."""
+    """Write the files of this checkout, or print the schema."""
     from hypervae.io import write_text
 
+    if "--schema" in sys.argv[1:]:
+        print(json_schema(), end="")
+        return
     for path, text in files(Path(__file__).resolve().parents[2]):
         write_text(path, text)
 

@@ -1,0 +1,44 @@
+"""The user's own files, one shard each: ``hypervae import``, `data.importing`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hypervae.config import SourceConfig
+from hypervae.data.sources.interface import JetSource
+from hypervae.errors import ConfigError
+
+
+def shard_files(source: SourceConfig) -> dict[str, str]:
+    """The file behind each shard, by the name that the shard gets.
+
+    Parameters
+    ----------
+    source : SourceConfig
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    ConfigError
+        If two files have the same name.
+    """
+    files: dict[str, str] = {}
+    for path in source.paths:
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem)
+        if name in files:
+            raise ConfigError(
+                f"paths: found {path} and {files[name]}, expected files whose names differ"
+            )
+        files[name] = path
+    return files
+
+
+def _missing(source: SourceConfig) -> str:
+    return "" if source.paths else "paths"
+
+
+FILES = JetSource(lambda source: sorted(shard_files(source)), _missing)
