@@ -33,11 +33,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.jets import gluon_jets
 from benchmarks.tensor_memory import TensorMemory
-from hypervae.config import resolve_section
+from hypervae.config import ModelConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.shard import write_shard
 from hypervae.model import make_batch
-from hypervae.model.hyperedges.branch import TokenBranch
+from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
 from hypervae.normalization import Normalization, merge_normalization
 
@@ -63,7 +64,8 @@ def prepare(folder: Path) -> Normalization:
 def branch(mode: str, features: int, heads: int) -> TokenBranch:
     """The branch with its initial weights, the same for modes with the same parameters."""
     torch.manual_seed(1)
-    return TokenBranch(features, WIDTH, CHANNELS, heads=heads, blocks=BLOCKS, mode=mode)
+    config = BranchConfig(features, WIDTH, CHANNELS, heads=heads, blocks=BLOCKS)
+    return HYPEREDGE_MODES[mode].branch(config, ModelConfig.of())
 
 
 def features_of(batch: JetBatch) -> Tensor:

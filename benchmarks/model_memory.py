@@ -21,7 +21,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,8 @@ from hypervae.config import resolve_section
 from hypervae.errors import ConfigError
 from hypervae.formats.shard import ShardReader
 from hypervae.model import HyperVAE, JetBatch
-from hypervae.model.hyperedges.rules import MODES
-from hypervae.model.losses import LossTerms, total_loss
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
+from hypervae.model.losses.terms import LossTerms, total_loss
 from hypervae.normalization import Normalization
 
 CONFIG = Path(__file__).resolve().parents[1] / "config/jetnet.yaml"
@@ -59,14 +58,7 @@ def to_fake(mode: FakeTensorMode, module: nn.Module) -> None:
 def widened(mode: FakeTensorMode, batch: JetBatch, size: int) -> JetBatch:
     """A fake batch of `size` jets like those of a batch."""
     with mode:
-        return replace(
-            batch,
-            **{
-                f.name: torch.empty((size, *value.shape[1:]), dtype=value.dtype)
-                for f in fields(batch)
-                for value in [getattr(batch, f.name)]
-            },
-        )
+        return batch.map(lambda value: torch.empty((size, *value.shape[1:]), dtype=value.dtype))
 
 
 def step_bytes(
@@ -77,7 +69,7 @@ def step_bytes(
     optimizer = torch.optim.AdamW(model.parameters())
     trained = [p for p in model.parameters() if p.requires_grad]
     held = [*model.parameters(), *model.buffers(), *losses.buffers()]
-    held += [getattr(many, f.name) for f in fields(many)]
+    held += many.tensors()
     fixed = sum(t.untyped_storage().nbytes() for t in held)
     fixed += 3 * sum(p.untyped_storage().nbytes() for p in trained)  # AdamW's two, and the average
     memory = TensorMemory()
@@ -113,7 +105,7 @@ def measure(mode_name: str, checkpointing: bool, folder: Path, lgatr: str) -> di
     model = HyperVAE(normalization, ["g"], section["model"])
     with ShardReader(folder / "shard.h5") as reader:
         batch = model.batch(reader.read(0, 2))
-    losses = LossTerms(normalization, section, clustered=mode_name == "clustered")
+    losses = LossTerms(normalization, section, mode_name)
     model.train()
     model.gradient_checkpointing(checkpointing)
     fake = FakeTensorMode(allow_non_fake_inputs=True)
@@ -136,7 +128,7 @@ def measure(mode_name: str, checkpointing: bool, folder: Path, lgatr: str) -> di
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lgatr", choices=("slim", "full"), default="slim")
-    parser.add_argument("--modes", nargs="+", default=list(MODES))
+    parser.add_argument("--modes", nargs="+", default=list(HYPEREDGE_MODES))
     options = parser.parse_args()
     found: dict[str, Any] = {"budget_gb": BUDGET / 1e9, "lgatr": options.lgatr}
     with tempfile.TemporaryDirectory() as name:

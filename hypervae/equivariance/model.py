@@ -16,7 +16,7 @@ from hypervae.data.jets import Jets, sort_particles
 from hypervae.equivariance.deviation import Equivariance, Outputs, measure
 from hypervae.equivariance.transformations import BEAM_ROTATIONS_AND_BOOSTS, BOOSTS
 from hypervae.kinematics import four_momenta
-from hypervae.model.hyperedges.rules import number_of_sets
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.hypervae import HyperVAE
 from hypervae.model.noise import gumbel
 from hypervae.model.references import (
@@ -33,7 +33,7 @@ from hypervae.seeds import derive_seed
 
 # Encoded together at most, for the memory.
 JETS_AT_ONCE = 32
-SETS_AT_ONCE = 100_000
+TOKENS_AT_ONCE = 100_000
 
 
 def residual_group(config: ModelConfig, weight: str = "pt") -> str:
@@ -119,11 +119,9 @@ class ModelEquivariance:
         normalization = model.normalization
         settings = normalization.settings
         self.residual_group = residual_group(model.config, settings["weight"])
-        particles = min(normalization.max_particles, settings["hyperedges"]["max_particles"])
-        sets = number_of_sets(particles, normalization.hyperedge_orders)
-        binned = model.config.hyperedge_encoder == "binned"
-        at_once = JETS_AT_ONCE if binned else SETS_AT_ONCE // max(sets, 1)
-        self.at_once = min(max(at_once, 1), JETS_AT_ONCE)
+        mode = HYPEREDGE_MODES[model.config.hyperedge_encoder]
+        tokens = mode.most_tokens(model.config, normalization)
+        self.at_once = min(max(TOKENS_AT_ONCE // max(tokens, 1), 1), JETS_AT_ONCE)
 
     def _model(self, dtype: torch.dtype) -> HyperVAE:
         return copy.deepcopy(self.model).to("cpu", dtype).eval()

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from hypervae.config import resolve_section
 from hypervae.correlators.geometry import pair_count
@@ -23,9 +22,8 @@ from hypervae.errors import ConfigError, InputError
 from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import make_sampler, weights_digest
 from hypervae.model import HyperVAE
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.sampling import Sample
-from hypervae.model.tokens import cluster_members, complete_members
-from hypervae.normalization import Scaler
 
 #: Largest difference of coordinates, and of jet features relative to their size.
 TOLERANCE = 1e-5
@@ -40,13 +38,9 @@ class DecodedTopology:
 
     ``edge_attr`` [n (n - 1), 5]
         (ln E2C, ln Delta, ln kT, ln z, ln m^2) of the pairs.
-    ``hyperedge_fraction``, ``hyperedge_ln_w`` [orders, bins + 2]
-        Of a binned hyperedge decoder: the fraction of the sets of each order in each R_L bin
-        (underflow first, overflow last), and their mean ln w there.
-    ``hyperedge_index`` [2, incidences], ``hyperedge_attr`` [K, F]
-        Of other hyperedge decoders: particle and hyperedge of each incidence, and
-        (ln(ENC/E2C) per order, ln w) of each set. In mode ``clustered`` a hyperedge joins the two
-        hardest members, and has the mean features of all sets with these.
+    ``hyperedge_...``
+        What `HyperedgeMode.export` of the model's hyperedge decoder gives: histograms of the sets
+        of each order, or single sets with their incidence.
 
     Parameters
     ----------
@@ -66,7 +60,7 @@ class DecodedTopology:
         self.model_dir = Path(model_dir)
         self.model = HyperVAE.load(model_dir, device)
         self.normalization = self.model.normalization
-        self.mode = self.model.config.hyperedge_decoder
+        self.mode = HYPEREDGE_MODES[self.model.config.hyperedge_decoder]
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -75,14 +69,10 @@ class DecodedTopology:
         content: dict[str, Any] = {
             "edge_attr": list(merged.edge.names),
             "decoded_by": self.model_dir.resolve().name,
-            "hyperedge_decoder": self.mode,
+            "hyperedge_decoder": self.model.config.hyperedge_decoder,
             "hyperedge_orders": list(merged.hyperedge_orders),
         }
-        if self.mode == "binned":
-            content["r_l_edges"] = merged.binning.edges.tolist()
-        else:
-            content["hyperedge_attr"] = list(merged.hyperedge.names)
-        return content
+        return content | self.mode.export_metadata(merged)
 
     def batches(self, reader: TypedReader) -> Iterator[tuple[Jets, list[dict[str, Any]]]]:
         """The jets of a generated file, with what the model decoded beside each.
@@ -134,44 +124,13 @@ class DecodedTopology:
         return config
 
     def _extras(self, jets: Jets, sample: Sample) -> list[dict[str, Any]]:
-        decoded, scaler = sample.decoded, self.normalization.hyperedge
-        edges = self._restored(decoded.edges, self.normalization.edge)
-        extras: list[dict[str, Any]] = [
-            {"edge_attr": edges[row, : pair_count(int(particles))].clone()}
-            for row, particles in enumerate(jets.multiplicity)
+        decoded, merged = sample.decoded, self.normalization
+        edges = merged.edge.inverse(decoded.edges.double().cpu().numpy()).astype(np.float32)
+        hyperedges = self.mode.export(decoded.hyperedges, jets.multiplicity, merged)
+        return [
+            {"edge_attr": torch.from_numpy(edges[row, : pair_count(int(particles))].copy()), **some}
+            for row, (particles, some) in enumerate(zip(jets.multiplicity, hyperedges, strict=True))
         ]
-        if self.mode == "binned":
-            fraction = torch.softmax(decoded.set_fraction_logits.double(), dim=-1).float().cpu()
-            ln_w = decoded.set_log_weight.double().cpu() * scaler.scale[-1] + scaler.offset[-1]
-            for row, extra in enumerate(extras):
-                extra["hyperedge_fraction"] = fraction[row].clone()
-                extra["hyperedge_ln_w"] = ln_w[row].float()
-            return extras
-        sets = self._restored(decoded.sets, scaler)
-        for row, extra in enumerate(extras):
-            kept, incidence = self._incidence(int(jets.multiplicity[row]))
-            extra["hyperedge_attr"] = sets[row, kept]
-            extra["hyperedge_index"] = incidence
-        return extras
-
-    @staticmethod
-    def _restored(scaled: Tensor, scaler: Scaler) -> Tensor:
-        return torch.from_numpy(scaler.inverse(scaled.double().cpu().numpy()).astype(np.float32))
-
-    def _incidence(self, particles: int) -> tuple[Tensor, Tensor]:
-        """Numbers of the sets of the hardest particles, and their incidence with these."""
-        merged = self.normalization
-        orders = tuple(merged.hyperedge_orders)
-        slots = min(merged.max_particles, merged.settings["hyperedges"]["max_particles"])
-        list_of = cluster_members if self.mode == "clustered" else complete_members
-        members, kind = list_of(slots, orders)
-        present = members < slots
-        last = members.masked_fill(~present, -1).amax(dim=1)
-        if self.mode == "clustered":  # the members that are not named come after
-            last = last + torch.tensor(orders)[kind] - 2
-        kept = torch.nonzero(last < particles).flatten()
-        sets, places = torch.nonzero(present[kept], as_tuple=True)
-        return kept, torch.stack([members[kept][sets, places], sets])
 
 
 def _check_same(jets: Jets, again: Jets, path: Path, start: int) -> None:

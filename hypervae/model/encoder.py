@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
 from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS
-from hypervae.model.hyperedges.branch import TokenBranch
+from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import ResidualMLP, one_hot, pool
 from hypervae.model.particles import ParticleEncoder
@@ -33,6 +34,8 @@ class Encoder(nn.Module):
         Jet types of the model.
     """
 
+    _kept: Tensor
+
     def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
         super().__init__()
         self.condition = config.condition
@@ -40,29 +43,39 @@ class Encoder(nn.Module):
         self.orders = len(normalization.hyperedge_orders)
         self.particles = ParticleEncoder(config)
         particle_width = self.particles.width
-        common = {
-            "heads": config.heads,
-            "blocks": config.token_blocks,
-            "dropout": config.dropout,
-            "cross_attention": config.cross_attention,
-        }
-        self.edges = TokenBranch(len(EDGE_FEATURES), config.edge_width, particle_width, **common)
+        self.edges = TokenBranch(
+            BranchConfig(
+                features=len(EDGE_FEATURES),
+                width=config.edge_width,
+                particle_width=particle_width,
+                heads=config.heads,
+                blocks=config.token_blocks,
+                dropout=config.dropout,
+                cross_attention=config.cross_attention,
+            )
+        )
         keep = [True] * self.orders + [config.hyperedge_log_weight, config.hyperedge_weight_sum]
         self.register_buffer("_kept", torch.tensor(keep).nonzero().squeeze(1), persistent=False)
-        self.hyperedges = TokenBranch(
-            len(self._kept) + self.orders,
-            config.hyperedge_width,
-            particle_width,
-            mode=config.hyperedge_encoder,
-            chunk=config.hyperedge_chunk,
-            window=config.hyperedge_window,
-            **common,
+        self.hyperedges = HYPEREDGE_MODES[config.hyperedge_encoder].branch(
+            BranchConfig(
+                features=len(self._kept) + self.orders,
+                width=config.hyperedge_width,
+                particle_width=particle_width,
+                heads=config.heads,
+                blocks=config.token_blocks,
+                dropout=config.dropout,
+                cross_attention=config.cross_attention,
+                chunk=config.hyperedge_chunk,
+            ),
+            config,
         )
         pooled = 2 * (particle_width + config.edge_width + config.hyperedge_width)
-        told = len(JET_TARGETS) * ("jet_features" in self.condition)
-        told += types * ("jet_type" in self.condition)
+        condition_dim = len(JET_TARGETS) * ("jet_features" in self.condition)
+        condition_dim += types * ("jet_type" in self.condition)
         self.fusion = nn.Sequential(
-            ResidualMLP(pooled + told + 1, config.hidden, blocks=2, dropout=config.dropout),
+            ResidualMLP(
+                pooled + condition_dim + 1, config.hidden, blocks=2, dropout=config.dropout
+            ),
             nn.LayerNorm(config.hidden),
             nn.Linear(config.hidden, 2 * config.latent_dim),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -318,7 +318,5 @@ def _replace(sample: Sample, rows: NDArray[np.int64], other: Sample) -> None:
     """Put other jets in some rows."""
     sample.jets.particle_features[rows] = other.jets.particle_features
     sample.jets.jet_features[rows] = other.jets.jet_features
-    for field in fields(Decoded):
-        value, new = getattr(sample.decoded, field.name), getattr(other.decoded, field.name)
-        if value is not None:
-            value[torch.from_numpy(rows).to(value.device)] = new
+    for value, new in zip(sample.decoded.tensors(), other.decoded.tensors(), strict=True):
+        value[torch.from_numpy(rows).to(value.device)] = new

@@ -120,7 +120,7 @@ class JetBatches(Dataset[JetBatch]):
         batch = make_batch(
             block.jets,
             self.normalization,
-            codes=block.codes,
+            pair_bins=block.codes,
             encoder=self.model.hyperedge_encoder,
             decoder=self.model.hyperedge_decoder,
             samples=self.model.hyperedge_samples,

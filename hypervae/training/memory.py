@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from hypervae.errors import HyperVAEError
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 
 # torch raises a plain RuntimeError where the allocation that fails is the CPU's or a library's.
 _SIGNS = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
@@ -46,7 +47,8 @@ def advice(jets: int, config: Mapping[str, Any], device: torch.device) -> str:
         keys.append("train.execution.on_oom: halve")
     if not execution["gradient_checkpointing"]:
         keys.append("train.execution.gradient_checkpointing: true")
-    keys.append("model.hyperedge_encoder and hyperedge_decoder: binned or sampled")
+    modes = " or ".join(name for name, mode in HYPEREDGE_MODES.items() if mode.saves_memory)
+    keys.append(f"model.hyperedge_encoder and hyperedge_decoder: {modes}")
     keys.append("smaller model.edge_width, hyperedge_width or scalar_channels")
     if device.type == "cuda":
         keys.append("train.precision: auto")

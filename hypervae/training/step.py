@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hypervae.model import HyperVAE, JetBatch, noise
-from hypervae.model.losses import TERMS, LossTerms, total_loss
+from hypervae.model.losses.terms import TERMS, LossTerms, total_loss
 from hypervae.seeds import derive_seed
 from hypervae.training.loader import Step
 from hypervae.training.memory import OutOfMemory, advice, is_out_of_memory
@@ -68,8 +68,8 @@ class Optimization:
         self.wrapped, self.optimizer = fabric.setup(model, optimizer)
         self.model: HyperVAE = self.wrapped.module
         self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config["ema"]))
-        clustered = model.config.hyperedge_decoder == "clustered"
-        self.loss_terms = LossTerms(model.normalization, config, clustered).to(fabric.device)
+        terms = LossTerms(model.normalization, config, model.config.hyperedge_decoder)
+        self.loss_terms = terms.to(fabric.device)
         #: Jets in memory at once; halved when they do not fit.
         self.batch_size: int = config["batch_size"]
 

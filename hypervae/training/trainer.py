@@ -14,7 +14,7 @@ from lightning.fabric import Fabric
 
 from hypervae.errors import HyperVAEError
 from hypervae.model import HyperVAE
-from hypervae.model.losses import TERMS
+from hypervae.model.losses.terms import TERMS
 from hypervae.training.checkpoint import Checkpoints
 from hypervae.training.interrupt import Interrupted, SignalWatch
 from hypervae.training.loader import JetLoader, Step

@@ -10,7 +10,7 @@ import torch
 from lightning.fabric import Fabric
 
 from hypervae.model import HyperVAE, noise
-from hypervae.model.losses import TERMS, LossTerms, total_loss
+from hypervae.model.losses.terms import TERMS, LossTerms, total_loss
 from hypervae.seeds import derive_seed
 from hypervae.training.latent import LatentStatistics
 from hypervae.training.loader import JetLoader

@@ -143,11 +143,11 @@ DEPENDS = {
     "import": IO | {"kinematics"},
     "correlators": CORRELATORS,
     "normalize": NORMALIZED - {"seeds"},  # it reads sums and runs no kernel
-    "train": NORMALIZED | {"model", "training", "device"},
-    "generate": NORMALIZED | {"model", "generation", "device"},
+    "train": NORMALIZED | {"registry", "model", "training", "device"},
+    "generate": NORMALIZED | {"registry", "model", "generation", "device"},
     "evaluate": CORRELATORS | {"evaluation"},
-    "equivariance": NORMALIZED | {"model", "equivariance"},
-    "reconstruct": NORMALIZED | {"model", "reconstruction"},
+    "equivariance": NORMALIZED | {"registry", "model", "equivariance"},
+    "reconstruct": NORMALIZED | {"registry", "model", "reconstruction"},
     "plot": IO | {"plotting"},
 }
 # Within a shared sub-package.
@@ -159,10 +159,10 @@ NOT_WITHIN = {
     "correlators": {"data.simulate", "data.jetnet", "data.importing"},
     "normalize": {"data.simulate", "data.jetnet", "data.importing"},
     "train": {"data.simulate", "data.jetnet", "data.importing"},
-    "generate": {"data.simulate", "data.jetnet", "data.importing", "model.losses"},
+    "generate": {"data.simulate", "data.jetnet", "data.importing", "model.losses.terms"},
     "evaluate": {"data.simulate", "data.jetnet", "data.importing"},
-    "equivariance": {"data.simulate", "data.importing", "model.losses"},
-    "reconstruct": {"data.simulate", "data.importing", "model.losses"},
+    "equivariance": {"data.simulate", "data.importing", "model.losses.terms"},
+    "reconstruct": {"data.simulate", "data.importing", "model.losses.terms"},
     "plot": {"data.simulate", "data.jetnet", "data.importing", "data.split"},
 }
 

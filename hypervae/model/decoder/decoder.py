@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
 from hypervae.correlators.features import JET_TARGETS
-from hypervae.model.decoder.heads import BinnedHyperedgeHead, EdgeHead
+from hypervae.model.decoder.heads import EdgeHead
 from hypervae.model.decoder.interface import Decoded, ParticleDecoder, Particles, presence_of
 from hypervae.model.decoder.one_shot import OneShotParticles
-from hypervae.model.decoder.sets import SetDecoder
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import ResidualMLP, one_hot
 from hypervae.model.references import jet_tetrad
@@ -50,19 +50,15 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
         super().__init__()
         self.slots, self.types = normalization.max_particles, types
-        orders, bins = len(normalization.hyperedge_orders), normalization.binning.size
         self.state = ResidualMLP(
             config.latent_dim + types, config.hidden, blocks=2, dropout=config.dropout
         )
         self.multiplicity = nn.Linear(config.hidden, self.slots)
         self.particles = particle_decoder(config, normalization)
         self.edges = EdgeHead(self.particles.scalars, config.edge_width, self.slots)
-        self.set_features = len(normalization.hyperedge.names)
-        self.hyperedges: nn.Module
-        if config.hyperedge_decoder == "binned":
-            self.hyperedges = BinnedHyperedgeHead(config, orders, bins)
-        else:
-            self.hyperedges = SetDecoder(config, normalization, self.particles.scalars)
+        self.hyperedges = HYPEREDGE_MODES[config.hyperedge_decoder].head(
+            config, normalization, self.particles.scalars
+        )
         self.jet = nn.Sequential(
             ResidualMLP(config.hidden, config.hidden, dropout=config.dropout),
             nn.GELU(),
@@ -136,27 +132,17 @@ class Decoder(nn.Module):
             presence = target.mask.to(presence.dtype)
         if sampling.topology:
             edges = self.edges(made.scalars)
-            logit, weight, sets = self._hyperedges(state, made.scalars, presence, target)
+            targets = None if target is None else target.hyperedge_targets
+            hyperedges = self.hyperedges(state, made.scalars, presence > 0.5, targets)
         else:
-            edges = logit = weight = sets = state.new_zeros(len(state), 0, 0)
+            edges, hyperedges = state.new_zeros(len(state), 0, 0), None
         return Decoded(
             multiplicity_logits=logits,
             presence=presence,
             coordinates=made.coordinates,
             edges=edges,
-            set_fraction_logits=logit,
-            set_log_weight=weight,
-            sets=sets,
+            hyperedges=hyperedges,
             jet=self.jet(state),
             matching=made.matching,
             weight=made.weight,
         )
-
-    def _hyperedges(
-        self, state: Tensor, scalars: Tensor, presence: Tensor, target: JetBatch | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        if isinstance(self.hyperedges, BinnedHyperedgeHead):
-            return *self.hyperedges(state), state.new_zeros(len(state), 0, self.set_features)
-        nothing = state.new_zeros(len(state), 0, 0)
-        index = None if target is None else target.set_index
-        return nothing, nothing, self.hyperedges(scalars, presence > 0.5, index)

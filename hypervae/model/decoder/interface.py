@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hypervae.model.hyperedges.sets import DecodedHyperedges
 from hypervae.model.inputs import JetBatch
+from hypervae.model.records import TensorRecord
 from hypervae.model.sampling_config import SamplingConfig
 
 # ln ptrel is kept where float32 and physics are: 1e-6 of a TeV jet is 1 MeV.
@@ -16,7 +18,7 @@ LN_PTREL_RANGE = (-13.8, 0.7)
 
 
 @dataclass
-class Decoded:
+class Decoded(TensorRecord):
     """What the decoder makes of B latent vectors.
 
     Attributes
@@ -29,10 +31,8 @@ class Decoded:
         (etarel, phirel, ln ptrel) of the slots, exact coordinates in the frame of the jet.
     edges : [B, E, 5]
         Scaled features of the pairs of slots.
-    set_fraction_logits, set_log_weight : [B, orders, bins + 2]
-        Of the binned hyperedge decoder; [B, 0, 0] otherwise.
-    sets : [B, K, F]
-        Scaled features of sets of slots, of a set-level hyperedge decoder; [B, 0, F] otherwise.
+    hyperedges : BinnedSets or ListedSets, optional
+        What the mode of the hyperedge decoder predicts.
     jet : [B, 3]
         Scaled (ln pt, eta, ln mass).
     matching : [B], optional
@@ -45,9 +45,7 @@ class Decoded:
     presence: Tensor
     coordinates: Tensor
     edges: Tensor
-    set_fraction_logits: Tensor
-    set_log_weight: Tensor
-    sets: Tensor
+    hyperedges: DecodedHyperedges | None
     jet: Tensor
     matching: Tensor | None = None
     weight: Tensor | None = None

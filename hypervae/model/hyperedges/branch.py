@@ -2,104 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from hypervae.model.attention import (
-    ReadParticles,
-    ReadTokens,
-    SelfAttention,
-    WindowAttention,
-    count_logits,
-)
-from hypervae.model.hyperedges.chunked import chunked_summary
+from hypervae.model.attention import ReadParticles, ReadTokens, count_logits
 from hypervae.model.layers import ResidualMLP, pool
 
-#: Modes in which tokens attend to each other.
-SELF_ATTENTION = ("attention", "clustered", "sparse")
+#: Makes attention among tokens: a module of tokens [B, T, width] and their logits [B, T].
+SelfAttentionFactory = Callable[[], nn.Module]
 
 
-class TokenNetwork(nn.Module):
-    """What happens to each token: MLP, attention to other tokens in some modes, to particles, norm.
+@dataclass(frozen=True)
+class BranchConfig:
+    """Sizes of a branch of tokens.
 
-    Parameters
-    ----------
-    As `TokenBranch`.
-    """
-
-    def __init__(
-        self,
-        features: int,
-        width: int,
-        particle_width: int,
-        *,
-        heads: int,
-        blocks: int,
-        dropout: float,
-        cross_attention: bool,
-        mode: str,
-        window: int,
-    ):
-        super().__init__()
-        self.mlp = ResidualMLP(features, width, blocks=blocks, dropout=dropout)
-        self.among = None
-        if mode == "sparse":
-            self.among = WindowAttention(width, heads, window, dropout)
-        elif mode in SELF_ATTENTION:
-            self.among = SelfAttention(width, heads, dropout)
-        self.particles = ReadParticles(width, particle_width, heads) if cross_attention else None
-        self.norm = nn.LayerNorm(width)
-
-    def forward(
-        self,
-        features: Tensor,
-        count: Tensor,
-        keys: Tensor | None,
-        values: Tensor | None,
-        mask: Tensor,
-    ) -> Tensor:
-        """[B, T, features] -> [B, T, width].
-
-        Parameters
-        ----------
-        features : [B, T, features]
-        count : [B, T]
-            Used where tokens attend to each other.
-        keys, values : [B, heads, P, C]
-            Of the particles; used with cross-attention.
-        mask : [B, P]
-            Present particles.
-        """
-        tokens = self.mlp(features)
-        if self.among is not None:
-            tokens = self.among(tokens, count_logits(count))
-        if self.particles is not None:
-            tokens = self.particles(tokens, keys, values, mask)
-        return self.norm(tokens)
-
-
-class TokenBranch(nn.Module):
-    """Encode tokens, exchange with the particles, pool.
-
-    A token's features pass a residual MLP; the token then reads the particles, and is normed; the
-    particles read all tokens; the tokens' mean and maximum are the summary. How many items a token
-    stands for weights the mean, adds its logarithm to attention logits, and enters nothing else.
-
-    ========================= ======================================================================
-    mode                      tokens
-    ========================= ======================================================================
-    mlp, sampled, binned      as above
-    chunked                   as above, with the same result, some at a time and computed again in
-                              the backward pass
-    attention, clustered      attend to all tokens of the jet, after the MLP
-    sparse                    attend to tokens near them in the sequence (`tokens` sorts them by
-                              order, R_L and ln w), after the MLP
-    ========================= ======================================================================
-
-    Modes of the first two rows have the same parameters.
-
-    Parameters
+    Attributes
     ----------
     features : int
         Of a token.
@@ -110,46 +31,104 @@ class TokenBranch(nn.Module):
     heads, blocks : int
         Attention heads; residual blocks of the MLP.
     dropout : float
-        In the MLP.
+        In the MLP, and of what tokens read of each other.
     cross_attention : bool
         Whether tokens and particles read each other.
-    mode : str
     chunk : int
-        Tokens per jet that `chunked` takes at once.
-    window : int
-        Tokens in a window of `sparse`.
+        Tokens per jet that are computed at once, where that is done in chunks.
     """
 
-    def __init__(
-        self,
-        features: int,
-        width: int,
-        particle_width: int,
-        *,
-        heads: int,
-        blocks: int = 1,
-        dropout: float = 0.0,
-        cross_attention: bool = True,
-        mode: str = "mlp",
-        chunk: int = 1024,
-        window: int = 32,
-    ):
+    features: int
+    width: int
+    particle_width: int
+    heads: int
+    blocks: int = 1
+    dropout: float = 0.0
+    cross_attention: bool = True
+    chunk: int = 1024
+
+
+class TokenNetwork(nn.Module):
+    """What happens to each token: MLP, attention to other tokens and to particles, norm.
+
+    Parameters
+    ----------
+    config : BranchConfig
+    self_attention : callable, optional
+        Makes the attention among tokens; without, they do not see each other.
+    """
+
+    def __init__(self, config: BranchConfig, self_attention: SelfAttentionFactory | None = None):
         super().__init__()
-        self.mode, self.chunk, self.width = mode, chunk, width
+        width = config.width
+        self.mlp = ResidualMLP(config.features, width, blocks=config.blocks, dropout=config.dropout)
+        self.self_attention = None if self_attention is None else self_attention()
+        self.particles = (
+            ReadParticles(width, config.particle_width, config.heads)
+            if config.cross_attention
+            else None
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self,
+        features: Tensor,
+        count: Tensor,
+        keys: Tensor | None,
+        values: Tensor | None,
+        mask: Tensor,
+    ) -> Tensor:
+        """Encode tokens.
+
+        Parameters
+        ----------
+        features : [B, T, features]
+        count : [B, T]
+            Items that a token stands for; used where tokens attend to each other.
+        keys, values : [B, heads, P, C], optional
+            Of the particles; used with cross-attention.
+        mask : [B, P] bool
+            Present particles.
+
+        Returns
+        -------
+        [B, T, width]
+        """
+        tokens = self.mlp(features)
+        if self.self_attention is not None:
+            tokens = self.self_attention(tokens, count_logits(count))
+        if self.particles is not None:
+            tokens = self.particles(tokens, keys, values, mask)
+        normed: Tensor = self.norm(tokens)
+        return normed
+
+
+class TokenBranch(nn.Module):
+    """Encode tokens, exchange with the particles, pool.
+
+    A token's features pass a residual MLP; the token then reads the other tokens, if it may, and
+    the particles, and is normed; the particles read all tokens; the tokens' mean and maximum are
+    the summary. How many items a token stands for weights the mean, adds its logarithm to attention
+    logits, and enters nothing else.
+
+    Parameters
+    ----------
+    config : BranchConfig
+    self_attention : callable, optional
+        See `TokenNetwork`.
+    """
+
+    def __init__(self, config: BranchConfig, self_attention: SelfAttentionFactory | None = None):
+        super().__init__()
+        self.chunk, self.width = config.chunk, config.width
         #: Whether to compute activations again in the backward pass (gradient checkpointing).
         self.recompute = False
-        self.network = TokenNetwork(
-            features,
-            width,
-            particle_width,
-            heads=heads,
-            blocks=blocks,
-            dropout=dropout,
-            cross_attention=cross_attention,
-            mode=mode,
-            window=window,
+        self.network = TokenNetwork(config, self_attention)
+        self.reader = (
+            ReadTokens(config.width, config.particle_width, config.heads)
+            if config.cross_attention
+            else None
         )
-        self.reader = ReadTokens(width, particle_width, heads) if cross_attention else None
 
     def forward(
         self, features: Tensor, count: Tensor, particles: Tensor, mask: Tensor
@@ -176,27 +155,38 @@ class TokenBranch(nn.Module):
         if features.shape[1] == 0:  # one token of padding: parameters keep (zero) gradients
             features = features.new_zeros(len(features), 1, features.shape[2])
             count = count.new_zeros(len(count), 1)
-        keys = values = None
-        if self.reader is not None:
-            keys, values = self.network.particles.project(particles)
-        if self.mode == "chunked":
-            query = particles.new_zeros(len(particles), 0, self.width)
-            if self.reader is not None:
-                query = self.reader.project(particles)
-            summary, read = chunked_summary(
-                self.network, features, count, query, keys, values, mask, self.chunk
-            )
-            if self.reader is None:
-                return summary, torch.zeros_like(particles)
-            update = self.reader.finish(read)
-        else:
-            tokens = self._tokens(features, count, keys, values, mask)
-            summary = pool(tokens, count)
-            if self.reader is None:
-                return summary, torch.zeros_like(particles)
-            update = self.reader(particles, tokens, count)
+        summary, update = self.exchange(features, count, particles, mask)
+        if update is None:
+            return summary, torch.zeros_like(particles)
         real = (count > 0).any(dim=1)[:, None] & mask
         return summary, update * real.unsqueeze(-1)
+
+    def exchange(
+        self, features: Tensor, count: Tensor, particles: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Summary and update as `forward` for T > 0, but with updates where nothing is to change.
+
+        Parameters
+        ----------
+        features, count, particles, mask
+            See `forward`.
+
+        Returns
+        -------
+        summary : [B, 2 width]
+        update : [B, P, S], optional
+            None without cross-attention.
+        """
+        keys, values = self.particle_keys(particles)
+        tokens = self._tokens(features, count, keys, values, mask)
+        summary = pool(tokens, count)
+        return summary, None if self.reader is None else self.reader(particles, tokens, count)
+
+    def particle_keys(self, particles: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """[B, P, S] -> keys and values that tokens read, [B, heads, P, C] each, if they do."""
+        if self.network.particles is None:
+            return None, None
+        return self.network.particles.project(particles)
 
     def _tokens(
         self,
@@ -206,12 +196,16 @@ class TokenBranch(nn.Module):
         values: Tensor | None,
         mask: Tensor,
     ) -> Tensor:
-        """As the network's forward, with gradient checkpointing if that is on."""
+        """[B, T, width] of the network, with gradient checkpointing if that is on."""
         if not (self.recompute and torch.is_grad_enabled()):
-            return self.network(features, count, keys, values, mask)
+            tokens: Tensor = self.network(features, count, keys, values, mask)
+            return tokens
         # in pieces, where tokens do not see each other: one at a time is computed again
-        size = max(features.shape[1], 1) if self.mode in SELF_ATTENTION else self.chunk
-        pieces = zip(features.split(size, dim=1), count.split(size, dim=1), strict=True)
+        apart = self.network.self_attention is None
+        size = self.chunk if apart else max(features.shape[1], 1)
+        pieces = zip(
+            torch.split(features, size, dim=1), torch.split(count, size, dim=1), strict=True
+        )
         parts = [
             checkpoint(self.network, *piece, keys, values, mask, use_reentrant=False)
             for piece in pieces

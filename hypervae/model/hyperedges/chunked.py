@@ -1,4 +1,4 @@
-"""Tokens in chunks: the summary and what particles read, in memory that does not grow with them.
+"""Mode ``chunked``: as ``mlp``, some sets at a time, in memory that does not grow with them.
 
 The forward pass streams over chunks of tokens with running results: the weighted sum, the maximum
 and where it stands, and the softmax of each query with its running maximum and normalization
@@ -17,9 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
 
+from hypervae.config import ModelConfig
 from hypervae.model import noise
 from hypervae.model.attention import count_logits
+from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
+from hypervae.model.hyperedges.heads import ListedHead
+from hypervae.model.hyperedges.listed import ListedMode
+from hypervae.normalization import Normalization
 
 
 class _Random:
@@ -210,7 +216,7 @@ def chunked_summary(
     read : [B, Q, width]
     """
     names, parameters = zip(*network.named_parameters(), strict=True)
-    mean, highest, read = _Chunked.apply(
+    mean, highest, read = _Chunked.apply(  # type: ignore[no-untyped-call]
         network,
         list(names),
         chunk,
@@ -224,3 +230,59 @@ def chunked_summary(
     )
     highest = torch.where((count > 0).any(dim=1, keepdim=True), highest, torch.zeros_like(highest))
     return torch.cat([mean, highest], dim=-1), read
+
+
+class ChunkedBranch(TokenBranch):
+    """A branch that never holds all tokens, with the result of one that does."""
+
+    def exchange(
+        self, features: Tensor, count: Tensor, particles: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Summary and update, `chunk` tokens at a time; see `TokenBranch.exchange`.
+
+        Parameters
+        ----------
+        features, count, particles, mask
+            See `TokenBranch.forward`.
+
+        Returns
+        -------
+        summary : [B, 2 width]
+        update : [B, P, S], optional
+        """
+        keys, values = self.particle_keys(particles)
+        if self.reader is None:
+            query = particles.new_zeros(len(particles), 0, self.width)
+        else:
+            query = self.reader.project(particles)
+        summary, read = chunked_summary(
+            self.network, features, count, query, keys, values, mask, self.chunk
+        )
+        return summary, None if self.reader is None else self.reader.finish(read)
+
+
+class ChunkedHead(ListedHead):
+    """A head that computes the sets again in the backward pass, some at a time."""
+
+    def predict(self, ends: Tensor, members: Tensor, order: Tensor, present: Tensor) -> Tensor:
+        """[B, K, F]; see `ListedHead.predict`."""
+        pieces = zip(torch.split(members, self.chunk), torch.split(order, self.chunk), strict=True)
+        parts = [
+            checkpoint(self.decode, ends, some, kind, use_reentrant=False) for some, kind in pieces
+        ]
+        return torch.cat(parts, dim=1)
+
+
+class Chunked(ListedMode):
+    """One token for each set, as `mlp.MLP`, which has the same parameters and results."""
+
+    def branch(self, config: BranchConfig, model: ModelConfig) -> TokenBranch:
+        """The encoder's branch, chunk by chunk."""
+        return ChunkedBranch(config)
+
+    def head(self, config: ModelConfig, normalization: Normalization, scalars: int) -> ListedHead:
+        """What predicts the sets, chunk by chunk."""
+        return ChunkedHead(config, normalization, scalars, self.list_of(normalization))
+
+
+CHUNKED = Chunked()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypervae.registry import Registry
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hypervae.model.hyperedges.interface import HyperedgeMode
 
 #: Ways of reading and predicting hyperedges; ``auto`` stands for the first that suits.
-HYPEREDGE_MODES: Registry[HyperedgeMode] = Registry(
+HYPEREDGE_MODES: Registry[HyperedgeMode[Any, Any]] = Registry(
     "hyperedge mode",
     {
         "attention": "hypervae.model.hyperedges.attention:ATTENTION",
@@ -22,5 +22,7 @@ HYPEREDGE_MODES: Registry[HyperedgeMode] = Registry(
         "sparse": "hypervae.model.hyperedges.sparse:SPARSE",
     },
 )
+#: The mode of batches that are made for no model in particular: its memory is small for any jets.
+DEFAULT_MODE = "binned"
 #: What the config may name.
 HYPEREDGE_CHOICES = ("auto", *HYPEREDGE_MODES)

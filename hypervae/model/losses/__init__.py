@@ -1,5 +1,1 @@
-"""The terms of the loss, each a small function, and their sum."""
-
-from hypervae.model.losses.terms import TERMS, LossTerms, total_loss
-
-__all__ = ["TERMS", "LossTerms", "total_loss"]
+"""The terms of the loss, each a small function, and their sum (`terms`)."""

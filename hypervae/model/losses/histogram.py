@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+# From the center of the first bin of scaled features to that of the last: around mean 0 and width
+# 1, or around [0, 1].
+_SCALED_RANGE = {"zscore": (-6.0, 6.0), "minmax": (-0.25, 1.25)}
+_SCALED_BINS = 49
 
 
 class _Fill(torch.autograd.Function):
@@ -26,7 +32,8 @@ class _Fill(torch.autograd.Function):
         below[1:] += above[:-1]
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(weights, place, free)
-        return below.view(batch, features, bins)
+        filled: Tensor = below.view(batch, features, bins)
+        return filled
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
@@ -57,7 +64,8 @@ def soft_histogram(position: Tensor, weights: Tensor, bins: int) -> Tensor:
     -------
     [B, F, bins]
     """
-    return _Fill.apply(position, weights, bins)
+    filled: Tensor = _Fill.apply(position, weights, bins)  # type: ignore[no-untyped-call]
+    return filled
 
 
 def cramer_distance(difference: Tensor) -> Tensor:
@@ -76,3 +84,55 @@ def cramer_distance(difference: Tensor) -> Tensor:
     [...]
     """
     return difference.cumsum(-1).square().sum(-1)
+
+
+@dataclass(frozen=True)
+class ScaledBins:
+    """Bins of scaled features.
+
+    Attributes
+    ----------
+    low, width : float
+        Center of the first bin, width of the bins.
+    count : int
+    """
+
+    low: float
+    width: float
+    count: int
+
+    @classmethod
+    def of(cls, method: str) -> ScaledBins:
+        """Bins for features that a method of normalization has scaled.
+
+        Parameters
+        ----------
+        method : {"zscore", "minmax"}
+        """
+        low, high = _SCALED_RANGE[method]
+        return cls(low, (high - low) / (_SCALED_BINS - 1), _SCALED_BINS)
+
+
+def feature_distance(
+    decoded: Tensor, recomputed: Tensor, weights: Tensor, bins: ScaledBins
+) -> Tensor:
+    """Cramer distance between the distributions of decoded and of recomputed features.
+
+    Parameters
+    ----------
+    decoded, recomputed : [B, N, F]
+        Scaled.
+    weights : [B, N]
+        Sum to 1 (or all are 0: then the distance is 0).
+    bins : ScaledBins
+
+    Returns
+    -------
+    [B]
+        In units of the scaled features; mean over the features.
+    """
+    one, other = (
+        soft_histogram((values - bins.low) / bins.width, weights, bins.count)
+        for values in (decoded, recomputed)
+    )
+    return bins.width * cramer_distance(one - other).mean(-1)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +11,13 @@ from torch.nn import functional
 
 from hypervae.errors import ConfigError
 from hypervae.model.decoder.interface import Decoded
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
 from hypervae.model.losses.chamfer import chamfer
-from hypervae.model.losses.consistency import EdgeConsistency, HyperedgeConsistency
+from hypervae.model.losses.edge_consistency import EdgeConsistency
 from hypervae.model.losses.kl import kl_divergence
+from hypervae.model.losses.squares import masked_mse
 from hypervae.model.losses.sums import sum_loss
-from hypervae.model.losses.tokens import histogram_distance, masked_mse
 from hypervae.normalization import Normalization
 
 TERMS = (
@@ -32,18 +32,11 @@ TERMS = (
     "kl",
 )
 _HALF = (torch.float16, torch.bfloat16)
-T = TypeVar("T")
 
 
-def _full_precision(item: T) -> T:
-    """The same dataclass, with tensors in half precision turned to float32."""
-    halves = {
-        field.name: getattr(item, field.name).float()
-        for field in fields(item)
-        if isinstance(getattr(item, field.name), Tensor)
-        and getattr(item, field.name).dtype in _HALF
-    }
-    return replace(item, **halves) if halves else item
+def _full_precision(value: Tensor) -> Tensor:
+    """The same tensor, in float32 if it is in half precision."""
+    return value.float() if value.dtype in _HALF else value
 
 
 class LossTerms(nn.Module):
@@ -60,8 +53,8 @@ class LossTerms(nn.Module):
     config : mapping
         The resolved ``train`` section: ``loss_weights``, ``chamfer``, ``chamfer_alpha``,
         ``chamfer_pt_weighted`` and ``free_bits``.
-    clustered : bool
-        Whether the hyperedge decoder predicts clusters of sets.
+    hyperedge_decoder : str
+        Mode of the model's hyperedge decoder, without ``auto``.
 
     Raises
     ------
@@ -70,7 +63,7 @@ class LossTerms(nn.Module):
     """
 
     def __init__(
-        self, normalization: Normalization, config: Mapping[str, Any], clustered: bool = False
+        self, normalization: Normalization, config: Mapping[str, Any], hyperedge_decoder: str
     ):
         super().__init__()
         self.weights = dict(config["loss_weights"])
@@ -82,7 +75,8 @@ class LossTerms(nn.Module):
         scale = torch.tensor(normalization.particle.scale, dtype=torch.float64)
         self.register_buffer("particle_scale", scale, persistent=False)
         self.edge_consistency = EdgeConsistency(normalization)
-        self.hyperedge_consistency = HyperedgeConsistency(normalization, clustered)
+        self.hyperedge_mode = HYPEREDGE_MODES[hyperedge_decoder]
+        self.hyperedge_consistency = self.hyperedge_mode.consistency(normalization)
 
     def forward(
         self, decoded: Decoded, batch: JetBatch, mean: Tensor, log_variance: Tensor
@@ -101,15 +95,12 @@ class LossTerms(nn.Module):
             A scalar for each of `TERMS`.
         """
         with torch.autocast(mean.device.type, enabled=False):
-            decoded, batch = _full_precision(decoded), _full_precision(batch)
-            mean, log_variance = (
-                values.float() if values.dtype in _HALF else values
-                for values in (mean, log_variance)
-            )
+            decoded, batch = decoded.map(_full_precision), batch.map(_full_precision)
+            mean, log_variance = _full_precision(mean), _full_precision(log_variance)
             per_jet = {
                 "particle": self._particle(decoded, batch),
                 "edge": masked_mse(decoded.edges, batch.edges, batch.edge_mask),
-                "hyperedge": self._hyperedge(decoded, batch),
+                "hyperedge": self.hyperedge_mode.loss(decoded.hyperedges, batch.hyperedge_targets),
                 "jet_features": (decoded.jet - batch.jet).square().mean(-1),
                 "multiplicity": functional.cross_entropy(
                     decoded.multiplicity_logits, batch.mask.sum(1) - 1, reduction="none"
@@ -142,19 +133,6 @@ class LossTerms(nn.Module):
             **weights,
         )
 
-    @staticmethod
-    def _hyperedge(decoded: Decoded, batch: JetBatch) -> Tensor:
-        if decoded.set_log_weight.shape[-1]:
-            return histogram_distance(
-                decoded.set_fraction_logits,
-                decoded.set_log_weight,
-                batch.set_fraction,
-                batch.set_log_weight,
-            )
-        if decoded.sets.shape[1]:
-            return masked_mse(decoded.sets, batch.sets, batch.set_mask)
-        return decoded.jet.new_zeros(len(decoded.jet))
-
     def _of_particles(self, decoded: Decoded, batch: JetBatch) -> dict[str, Tensor]:
         """Terms that read the decoded particles' coordinates as they are."""
         angles, ln_ptrel = decoded.coordinates.split([2, 1], dim=-1)
@@ -165,7 +143,7 @@ class LossTerms(nn.Module):
             self.edge_consistency(decoded) if self.weights["edge_consistency"] else nothing
         )
         values["hyperedge_consistency"] = (
-            self.hyperedge_consistency(decoded, batch)
+            self.hyperedge_consistency(decoded, batch.hyperedge_targets)
             if self.weights["hyperedge_consistency"]
             else nothing
         )

@@ -18,9 +18,9 @@ from hypervae.export.graphs import export_graphs
 from hypervae.formats.shard import ShardReader
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
-from hypervae.model.tokens import cluster_members, complete_members
 from tests.unit.chain import CORRELATORS, MODEL, SLOTS
 
 JETS = 40
@@ -69,23 +69,24 @@ def test_the_binned_hyperedges_are_fractions_and_logarithms(exported):
     ln_w = torch.stack([graph.hyperedge_ln_w for graph in content["graphs"]])
     assert fraction.shape == ln_w.shape == (JETS, 2, bins)
     torch.testing.assert_close(fraction.sum(-1), torch.ones(JETS, 2))
-    wanted = sample.decoded.set_fraction_logits.softmax(-1)
+    wanted = sample.decoded.hyperedges.fraction_logits.softmax(-1)
     torch.testing.assert_close(fraction, wanted, rtol=1e-4, atol=1e-6)
     scaled = (ln_w - normalization.hyperedge.offset[-1]) / normalization.hyperedge.scale[-1]
-    torch.testing.assert_close(scaled.float(), sample.decoded.set_log_weight, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        scaled.float(), sample.decoded.hyperedges.log_weight, rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("mode", ["mlp", "clustered"])
 def test_the_sets_are_those_of_their_particles(exported, mode):
     content, sample, normalization = exported(hyperedge_decoder=mode)
     slots = CORRELATORS["hyperedges"]["max_particles"]
-    list_of = cluster_members if mode == "clustered" else complete_members
-    members, kind = list_of(slots, (3, 4))
+    members, kind = HYPEREDGE_MODES[mode].list_of(normalization)
     number = {
         (frozenset(row[row < slots].tolist()), int(order)): k
         for k, (row, order) in enumerate(zip(members, kind, strict=True))
     }
-    decoded = normalization.hyperedge.inverse(sample.decoded.sets.double().numpy())
+    decoded = normalization.hyperedge.inverse(sample.decoded.hyperedges.features.double().numpy())
     for row, graph in enumerate(content["graphs"]):
         n = min(len(graph.x), slots)
         if mode == "mlp":

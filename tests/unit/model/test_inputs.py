@@ -1,5 +1,4 @@
 import math
-from dataclasses import fields
 from itertools import combinations
 
 import numpy as np
@@ -12,7 +11,7 @@ from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.shard import ShardReader
 from hypervae.kinematics import four_momenta
 from hypervae.model import make_batch
-from hypervae.model.hyperedges.rules import MODES
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from tests.unit.chain import small_jets
 
 
@@ -20,7 +19,7 @@ def hardest(jets, normalization):
     return np.minimum(jets.multiplicity, normalization.settings["hyperedges"]["max_particles"])
 
 
-@pytest.mark.parametrize("tokens", MODES)
+@pytest.mark.parametrize("tokens", HYPEREDGE_MODES)
 def test_shapes(normalization, tokens):
     jets = small_jets(9)
     batch = make_batch(jets, normalization, encoder=tokens, type_index=1)
@@ -37,14 +36,15 @@ def test_shapes(normalization, tokens):
     assert batch.hyperedges.shape[2] == len(normalization.hyperedge.names) + 1
     assert batch.hyperedges.shape[:2] == batch.hyperedge_count.shape
     assert batch.hyperedge_count.shape == batch.hyperedge_order.shape
-    assert batch.set_fraction.shape == batch.set_log_weight.shape == (9, orders, size)
-    for field in fields(batch):
-        value = getattr(batch, field.name)
+    targets = batch.hyperedge_targets
+    assert targets.fraction.shape == targets.log_weight.shape == (9, orders, size)
+    for value in batch.tensors():
+        assert len(value) == 9
         assert value.dtype in (torch.float32, torch.bool, torch.int64)
-        assert torch.isfinite(value).all(), field.name
+        assert torch.isfinite(value).all()
 
 
-@pytest.mark.parametrize("tokens", MODES)
+@pytest.mark.parametrize("tokens", HYPEREDGE_MODES)
 def test_every_set_is_counted_once(normalization, tokens):
     jets = small_jets(20)
     batch = make_batch(jets, normalization, encoder=tokens)
@@ -52,7 +52,7 @@ def test_every_set_is_counted_once(normalization, tokens):
         count = (batch.hyperedge_count * (batch.hyperedge_order == index)).sum(1)
         expected = [math.comb(int(n), order) for n in hardest(jets, normalization)]
         assert count.tolist() == expected
-        present = batch.set_fraction[:, index].sum(1)
+        present = batch.hyperedge_targets.fraction[:, index].sum(1)
         torch.testing.assert_close(present, torch.tensor(expected).gt(0).float())
 
 
@@ -135,33 +135,34 @@ def test_histograms_equal_brute_force(normalization):
         total = {o: math.comb(int(hardest(jets, normalization)[jet]), o) for o in (3, 4)}
         for (index, code), values in bins.items():
             order = normalization.hyperedge_orders[index]
-            fraction = float(batch.set_fraction[jet, index, code])
+            fraction = float(batch.hyperedge_targets.fraction[jet, index, code])
             assert fraction == pytest.approx(len(values) / total[order], rel=1e-5)
             scaler = normalization.hyperedge
             mean = (np.mean(values) - scaler.offset[-1]) / scaler.scale[-1]
-            assert float(batch.set_log_weight[jet, index, code]) == pytest.approx(mean, abs=1e-4)
+            assert float(batch.hyperedge_targets.log_weight[jet, index, code]) == pytest.approx(
+                mean, abs=1e-4
+            )
 
 
-@pytest.mark.parametrize("tokens", MODES)
+@pytest.mark.parametrize("tokens", HYPEREDGE_MODES)
 def test_stored_and_recomputed_bins_give_the_same_batch(chain, normalization, tokens):
     with ShardReader(chain.shards[1]) as shard, CorrelatorReader(chain.correlators[1]) as file:
-        jets, codes = shard.read(), file.pair_bins()
-    np.testing.assert_array_equal(codes, pair_bins(jets, normalization.binning))
-    stored = make_batch(jets, normalization, codes=codes, encoder=tokens)
+        jets, stored_bins = shard.read(), file.pair_bins()
+    np.testing.assert_array_equal(stored_bins, pair_bins(jets, normalization.binning))
+    stored = make_batch(jets, normalization, pair_bins=stored_bins, encoder=tokens)
     fresh = make_batch(jets, normalization, encoder=tokens)
-    for field in fields(stored):
-        assert torch.equal(getattr(stored, field.name), getattr(fresh, field.name)), field.name
+    for one, other in zip(stored.tensors(), fresh.tensors(), strict=True):
+        assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("tokens", MODES)
+@pytest.mark.parametrize("tokens", HYPEREDGE_MODES)
 def test_a_batch_of_one_particle_jets_has_no_tokens(normalization, tokens):
     jets = small_jets(40)[np.array([0])]
     assert jets.multiplicity.tolist() == [1]
     batch = make_batch(jets, normalization, encoder=tokens)
     assert batch.hyperedges.shape[1] == 0
     assert not batch.edge_mask.any()
-    for field in fields(batch):
-        assert torch.isfinite(getattr(batch, field.name)).all()
+    assert all(torch.isfinite(value).all() for value in batch.tensors())
 
 
 def test_coincident_particles_are_finite(normalization):
@@ -177,15 +178,13 @@ def test_parts_of_a_batch(normalization, size):
     batch = make_batch(small_jets(9), normalization)
     parts = batch.split(size)
     assert [len(part) for part in parts] == [min(size, 9 - i) for i in range(0, 9, size)]
-    for field in fields(batch):
-        whole = torch.cat([getattr(part, field.name) for part in parts])
-        assert torch.equal(whole, getattr(batch, field.name)), field.name
+    for whole, *some in zip(batch.tensors(), *(part.tensors() for part in parts), strict=True):
+        assert torch.equal(torch.cat(some), whole)
 
 
 def test_every_field_of_a_batch_is_pinned(normalization, monkeypatch):
     # stands in for page-locked memory, which needs a GPU
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor.unsqueeze(0))
     batch = make_batch(small_jets(3), normalization)
-    pinned = batch.pin_memory()
-    for field in fields(batch):
-        assert torch.equal(getattr(pinned, field.name)[0], getattr(batch, field.name))
+    for pinned, tensor in zip(batch.pin_memory().tensors(), batch.tensors(), strict=True):
+        assert torch.equal(pinned[0], tensor)

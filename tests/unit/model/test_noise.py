@@ -5,7 +5,8 @@ from scipy import stats
 
 from hypervae.model import noise
 from hypervae.model.dropout import Dropout, GradeDropout, VectorDropout
-from hypervae.model.hyperedges.branch import TokenBranch
+from hypervae.model.hyperedges.branch import BranchConfig
+from hypervae.model.hyperedges.chunked import ChunkedBranch
 
 KEYS = torch.randint(-(2**62), 2**62, (40,), generator=torch.Generator().manual_seed(1))
 LIKE = torch.zeros(0, dtype=torch.float64)
@@ -100,7 +101,7 @@ def test_vectors_and_grades_are_dropped_whole():
 def test_chunks_draw_again_what_they_drew():
     # (gradients of recomputed chunks are those of finite differences only with equal dropout)
     torch.manual_seed(2)
-    branch = TokenBranch(3, 8, 6, heads=2, dropout=0.4, mode="chunked", chunk=5).double().train()
+    branch = ChunkedBranch(BranchConfig(3, 8, 6, heads=2, dropout=0.4, chunk=5)).double().train()
     features = torch.randn(3, 13, 3, dtype=torch.float64, requires_grad=True)
     particles = torch.randn(3, 4, 6, dtype=torch.float64, requires_grad=True)
     count, mask = torch.ones(3, 13, dtype=torch.float64), torch.ones(3, 4, dtype=torch.bool)

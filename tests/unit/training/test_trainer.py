@@ -16,7 +16,7 @@ from hypervae.data.split import SPLITS
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.io.lock import RunLock
 from hypervae.model import HyperVAE
-from hypervae.model.losses import TERMS
+from hypervae.model.losses.terms import TERMS
 from hypervae.training import trainer as trainer_module
 from hypervae.training.checkpoint import LAST, read_checkpoint
 from hypervae.training.interrupt import Interrupted

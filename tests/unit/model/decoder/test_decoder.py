@@ -45,8 +45,8 @@ def test_shapes(model):
     assert decoded.multiplicity_logits.shape == decoded.presence.shape == (7, slots)
     assert decoded.coordinates.shape == (7, slots, 3)
     assert decoded.edges.shape == (7, slots * (slots - 1) // 2, 5)
-    assert decoded.set_fraction_logits.shape == (7, orders, merged.binning.size)
-    assert decoded.set_log_weight.shape == (7, orders, merged.binning.size)
+    assert decoded.hyperedges.fraction_logits.shape == (7, orders, merged.binning.size)
+    assert decoded.hyperedges.log_weight.shape == (7, orders, merged.binning.size)
     assert decoded.jet.shape == (7, 3)
 
 
@@ -118,9 +118,11 @@ def test_the_type_and_the_latent_reach_all_outputs(model):
     for kinds, values in (([0, 1], latent), ([0, 0], latent * torch.tensor([[1.0], [2.0]]))):
         with torch.no_grad():
             decoded = model.decoder(values, torch.tensor(kinds), multiplicity_noise=noise)
-        for name in ("coordinates", "edges", "jet", "set_fraction_logits", "multiplicity_logits"):
+        logits = decoded.hyperedges.fraction_logits
+        for name in ("coordinates", "edges", "jet", "multiplicity_logits"):
             one, other = getattr(decoded, name)
             assert (one - other).abs().max() > 1e-6, name
+        assert (logits[0] - logits[1]).abs().max() > 1e-6
 
 
 def test_the_tetrad_is_orthonormal():

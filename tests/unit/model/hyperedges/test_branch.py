@@ -1,19 +1,19 @@
 import pytest
 import torch
 
-from hypervae.model.hyperedges.branch import TokenBranch
+from hypervae.model import ModelConfig
+from hypervae.model.hyperedges.branch import BranchConfig
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 
 FEATURES, WIDTH, CHANNELS, SLOTS, TOKENS = 5, 8, 6, 7, 23
-MODES = ("mlp", "chunked", "sampled", "binned", "attention", "clustered", "sparse")
 
 
 def made(mode="mlp", cross_attention=True, **options):
     torch.manual_seed(1)
-    options = {"heads": 2, "blocks": 2, "chunk": 6, "window": 4, **options}
-    branch = TokenBranch(
-        FEATURES, WIDTH, CHANNELS, mode=mode, cross_attention=cross_attention, **options
-    )
-    return branch.double().eval()
+    options = {"heads": 2, "blocks": 2, "chunk": 6, **options}
+    config = BranchConfig(FEATURES, WIDTH, CHANNELS, cross_attention=cross_attention, **options)
+    model = ModelConfig.of({"hyperedge_window": 4})
+    return HYPEREDGE_MODES[mode].branch(config, model).double().eval()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def close(one, other, tolerance=1e-10):
 
 
 @pytest.mark.parametrize("cross_attention", [True, False])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_what_comes_out(arguments, mode, cross_attention):
     _, count, particles, mask = arguments
     summary, update = made(mode, cross_attention)(*arguments)
@@ -47,7 +47,7 @@ def test_what_comes_out(arguments, mode, cross_attention):
     assert torch.equal((update != 0).any(dim=-1), expected)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_padding_does_not_matter(arguments, mode):
     features, count, particles, mask = arguments
     branch = made(mode)
@@ -63,7 +63,7 @@ def test_padding_does_not_matter(arguments, mode):
     close((summary, update[:, :SLOTS]), expected)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_companions_do_not_matter(arguments, mode):
     branch = made(mode)
     together = branch(*arguments)
@@ -72,7 +72,7 @@ def test_companions_do_not_matter(arguments, mode):
         close(alone, [value[jet : jet + 1] for value in together])
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "sparse"])
+@pytest.mark.parametrize("mode", [mode for mode in HYPEREDGE_MODES if mode != "sparse"])
 def test_order_does_not_matter(arguments, mode):
     features, count, particles, mask = arguments
     branch = made(mode)
@@ -91,7 +91,7 @@ def test_a_count_is_so_many_equal_tokens(arguments, mode):
     close(branch(listed, ones, particles, mask), branch(features, count, particles, mask))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_finite_without_tokens_and_with_one_particle(arguments, mode):
     features, count, particles, mask = arguments
     branch = made(mode).train()

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from benchmarks.tensor_memory import TensorMemory
-from hypervae.model.hyperedges.branch import TokenBranch
+from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
+from hypervae.model.hyperedges.chunked import ChunkedBranch
 from hypervae.model.layers import pool
 
 FEATURES, WIDTH, CHANNELS, SLOTS, TOKENS = 5, 8, 6, 7, 23
@@ -10,7 +11,7 @@ FEATURES, WIDTH, CHANNELS, SLOTS, TOKENS = 5, 8, 6, 7, 23
 
 def made(chunk, *, cross_attention=True, dropout=0.0, mode="chunked", width=WIDTH):
     torch.manual_seed(1)
-    return TokenBranch(
+    config = BranchConfig(
         FEATURES,
         width,
         CHANNELS,
@@ -18,9 +19,9 @@ def made(chunk, *, cross_attention=True, dropout=0.0, mode="chunked", width=WIDT
         blocks=2,
         dropout=dropout,
         cross_attention=cross_attention,
-        mode=mode,
         chunk=chunk,
-    ).double()
+    )
+    return {"mlp": TokenBranch, "chunked": ChunkedBranch}[mode](config).double()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import torch
 
 from hypervae.errors import ConfigError
 from hypervae.model import ModelConfig
-from hypervae.model.hyperedges.rules import MODES, choose_mode, number_of_sets, resolved_modes
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
+from hypervae.model.hyperedges.rules import choose_mode, number_of_sets, resolved_modes
 
 
 def test_number_of_sets():
@@ -32,7 +33,7 @@ def test_auto(sets, device, mode):
         assert choose_mode("auto", sets, device) == mode
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_a_mode_by_name_is_taken(mode):
     sets = 99 if mode == "attention" else 10**6
     assert choose_mode(mode, sets, "cpu") == mode
@@ -54,7 +55,7 @@ def test_full_attention_is_refused_above_with_the_memory_it_would_need():
 
 
 def test_unknown_modes_are_refused():
-    with pytest.raises(ConfigError, match="'all' is none of auto, attention"):
+    with pytest.raises(ConfigError, match="hyperedge mode: found 'all', expected one of attention"):
         choose_mode("all", 10)
 
 

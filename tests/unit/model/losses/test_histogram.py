@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from hypervae.model.losses.histogram import cramer_distance, soft_histogram
+from hypervae.model.losses.histogram import (
+    ScaledBins,
+    cramer_distance,
+    feature_distance,
+    soft_histogram,
+)
 
 
 def test_a_value_is_shared_by_the_bins_around_it():
@@ -68,3 +73,13 @@ def test_cramer_distance_is_that_of_the_samples(bins):
 
     exact = apart(x, y) - 0.5 * apart(x, x) - 0.5 * apart(y, y)
     assert found == pytest.approx(exact, rel=0.01)
+
+
+def test_feature_distance_by_hand():
+    decoded = torch.tensor([[[0.0, 0.0], [9.9, 9.9]]])
+    recomputed = torch.tensor([[[1.0, 0.0], [-9.9, 9.9]]])
+    found = feature_distance(
+        decoded, recomputed, torch.tensor([[1.0, 0.0]]), ScaledBins.of("zscore")
+    )
+    # one value each, 1 apart in the first feature: the integral of 1 over a length of 1
+    assert float(found) == pytest.approx(1.0 / 2)

@@ -1,15 +1,16 @@
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from hypervae.config import resolve_section
 from hypervae.errors import ConfigError
 from hypervae.model import HyperVAE
-from hypervae.model.losses import TERMS, LossTerms, total_loss
+from hypervae.model.hyperedges.registry import DEFAULT_MODE
+from hypervae.model.hyperedges.sets import BinnedSets
 from hypervae.model.losses.chamfer import chamfer
+from hypervae.model.losses.terms import TERMS, LossTerms, total_loss
 from tests.unit.chain import MODEL, small_jets
 
 DEFAULTS = resolve_section("train", {})
@@ -24,9 +25,9 @@ def batch(model):
 def make_terms(normalization):
     """Loss terms with changes to the section of `train`."""
 
-    def make(clustered=False, **changes):
+    def make(hyperedge_decoder=DEFAULT_MODE, **changes):
         section = resolve_section("train", changes)
-        return LossTerms(normalization, section, clustered)
+        return LossTerms(normalization, section, hyperedge_decoder)
 
     return make
 
@@ -37,30 +38,17 @@ def terms_of(model, batch, losses, temperature=0.7):
     return losses(decoded, batch, mean, log_variance)
 
 
-def rows_of(item, rows):
-    """Some jets of a dataclass of tensors."""
-    return replace(
-        item,
-        **{
-            field.name: getattr(item, field.name)[rows]
-            for field in fields(item)
-            if getattr(item, field.name) is not None
-        },
-    )
-
-
 def test_terms_of_a_perfect_reconstruction_vanish(model, batch, make_terms):
     torch.manual_seed(1)
     decoded, mean, log_variance = model(batch)
     ln_ptrel = batch.coordinates[..., 2:].clamp_min(1e-7).log()
-    count = batch.mask.sum(1)
+    count, targets = batch.mask.sum(1), batch.hyperedge_targets
     perfect = replace(
         decoded,
         presence=batch.mask.double(),
         coordinates=torch.cat([batch.coordinates[..., :2], ln_ptrel], dim=-1),
         edges=batch.edges,
-        set_fraction_logits=batch.set_fraction.clamp_min(1e-30).log(),
-        set_log_weight=batch.set_log_weight,
+        hyperedges=BinnedSets(targets.fraction.clamp_min(1e-30).log(), targets.log_weight),
         jet=batch.jet,
         multiplicity_logits=1e3
         * torch.nn.functional.one_hot(count - 1, batch.mask.shape[1]).double(),
@@ -83,7 +71,7 @@ def test_terms_are_means_over_jets(model, batch, make_terms):
     whole = losses(decoded, batch, mean, log_variance)
     assert tuple(whole) == TERMS
     halves = [
-        losses(rows_of(decoded, half), rows_of(batch, half), mean[half], log_variance[half])
+        losses(decoded[half], batch[half], mean[half], log_variance[half])
         for half in (slice(0, 8), slice(8, None))
     ]
     for name in TERMS:
@@ -123,7 +111,7 @@ def test_a_matching_error_stands_in_for_the_chamfer_distance(model, batch, make_
     torch.testing.assert_close(found["particle"], matching.mean())
     # what reads the estimated particles is weighted per jet, nothing else is
     rows = [
-        losses(rows_of(decoded, row), rows_of(batch, row), mean[row], log_variance[row])
+        losses(decoded[row], batch[row], mean[row], log_variance[row])
         for row in (slice(k, k + 1) for k in range(len(batch)))
     ]
     for name in TERMS[1:]:
@@ -155,19 +143,8 @@ def test_half_precision_is_computed_in_float32(normalization, make_terms):
     batch = model.batch(small_jets(24, seed=6))
     decoded, mean, log_variance = model(batch)
 
-    def halved(item):
-        return replace(
-            item,
-            **{
-                field.name: getattr(item, field.name).bfloat16()
-                for field in fields(item)
-                if isinstance(getattr(item, field.name), Tensor)
-                and getattr(item, field.name).is_floating_point()
-            },
-        )
-
-    half = halved(decoded)
-    full = replace(half, **{n: v.float() for n, v in vars(half).items() if isinstance(v, Tensor)})
+    half = decoded.map(torch.Tensor.bfloat16)
+    full = half.map(torch.Tensor.float)
     losses = make_terms()
     mean, log_variance = mean.bfloat16(), log_variance.bfloat16()
     expected = losses(full, batch, mean.float(), log_variance.float())
@@ -229,7 +206,7 @@ def test_terms_of_single_sets_train_the_set_decoder(normalization, make_terms, m
     config = {**MODEL, "hyperedge_decoder": mode, "hyperedge_samples": 40}
     model = HyperVAE(normalization, ["g", "q"], config).double()
     batch = model.batch(small_jets(24, seed=6))
-    losses = make_terms(clustered=mode == "clustered")
+    losses = make_terms(mode)
     terms_of(model, batch, losses)[term].backward()
     assert_trained(model, ["decoder.hyperedges.", STATE])
 
@@ -277,7 +254,7 @@ def test_initial_weighted_terms_are_comparable(normalization, make_terms, config
     torch.manual_seed(seed)
     model = HyperVAE(normalization, ["g", "q"], config)
     batch = model.batch(small_jets(64, seed=6))
-    terms = terms_of(model, batch, make_terms(), temperature=1.0)
+    terms = terms_of(model, batch, make_terms(model.config.hyperedge_decoder), temperature=1.0)
     weights = DEFAULTS["loss_weights"]
     weighted = {name: weights[name] * float(value.detach()) for name, value in terms.items()}
     assert min(weighted.values()) > 0

@@ -4,8 +4,9 @@ import torch
 from hypervae.config import ModelConfig, resolve_section
 from hypervae.correlators.sets import set_members
 from hypervae.model import HyperVAE
-from hypervae.model.decoder.sets import SetDecoder
-from hypervae.model.losses import LossTerms, total_loss
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
+from hypervae.model.hyperedges.sets import ListedTargets
+from hypervae.model.losses.terms import LossTerms, total_loss
 from tests.unit.chain import MODEL, SLOTS, small_jets
 
 SCALARS = MODEL["scalar_channels"]
@@ -18,7 +19,14 @@ def make(normalization):
     def make(mode, **changes):
         torch.manual_seed(5)
         config = ModelConfig.of({**MODEL, "hyperedge_decoder": mode, **changes})
-        return SetDecoder(config, normalization, SCALARS).double()
+        head = HYPEREDGE_MODES[mode].head(config, normalization, SCALARS).double()
+
+        def predict(scalars, present, index=None):
+            targets = None if index is None else ListedTargets(index, index, index)
+            return head(None, scalars, present, targets).features
+
+        predict.head = head
+        return predict
 
     return make
 
@@ -62,7 +70,7 @@ def test_the_order_tells_sets_of_equal_sums_apart(make, scalars):
     scalars[:] = 0.0
     found = make("mlp")(scalars, PRESENT)
     bias_free = make("mlp")
-    torch.nn.init.zeros_(bias_free.ends.bias)
+    torch.nn.init.zeros_(bias_free.head.ends.bias)
     found = bias_free(scalars, PRESENT)
     assert (found[:, 0] - found[:, -1]).abs().max() > 1e-4
 
@@ -71,9 +79,9 @@ def gradients(decoder, scalars, index=None):
     inputs = scalars.clone().requires_grad_()
     out = decoder(inputs, PRESENT, index)
     weights = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
-    decoder.zero_grad()
+    decoder.head.zero_grad()
     (out.sin() * weights).sum().backward()
-    return [out.detach(), inputs.grad, *(p.grad.clone() for p in decoder.parameters())]
+    return [out.detach(), inputs.grad, *(p.grad.clone() for p in decoder.head.parameters())]
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 100, 1000])
@@ -87,11 +95,12 @@ def test_chunked_is_mlp(make, scalars, chunk):
 
 @pytest.mark.parametrize("mode", ["mlp", "clustered", "sparse", "sampled"])
 def test_recomputing_changes_nothing(make, scalars, mode):
-    decoder = make(mode, dropout=0.3).train()
+    decoder = make(mode, dropout=0.3)
+    decoder.head.train()
     index = torch.randint(330, (3, 20)) if mode == "sampled" else None
     found = []
     for on in (False, True):
-        decoder.recompute = on
+        decoder.head.recompute = on
         torch.manual_seed(9)
         found.append(gradients(decoder, scalars, index))
     for one, other in zip(*found, strict=True):
@@ -124,14 +133,13 @@ def test_sets_of_absent_slots_are_not_attended_to(make, scalars, mode):
     assert moved[without].max() > 1e-6
 
 
-@pytest.mark.parametrize("mode", [*MODES, "binned"])
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_every_mode_learns(normalization, mode):
     torch.manual_seed(2)
     config = {**MODEL, "hyperedge_decoder": mode, "hyperedge_encoder": "binned"}
     model = HyperVAE(normalization, ["g"], {**config, "hyperedge_samples": 64})
     batch = model.batch(small_jets(32, seed=6))
-    assert (batch.sets.shape[1] > 0) == (mode != "binned")
-    losses = LossTerms(normalization, resolve_section("train", {}), clustered=mode == "clustered")
+    losses = LossTerms(normalization, resolve_section("train", {}), mode)
     weights = {**resolve_section("train", {})["loss_weights"], "hyperedge": 1.0}
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     found = []
@@ -160,7 +168,7 @@ def test_jets_without_sets_give_finite_losses(normalization, mode):
     model = HyperVAE(normalization, ["g"], config).double()
     jets = small_jets(20)
     batch = model.batch(jets[torch.zeros(2, dtype=torch.int64).numpy()])  # one particle
-    losses = LossTerms(normalization, resolve_section("train", {}), clustered=mode == "clustered")
+    losses = LossTerms(normalization, resolve_section("train", {}), mode)
     terms = losses(*model_step(model, batch))
     assert all(torch.isfinite(value) for value in terms.values()), terms
     sum(terms.values()).backward()

@@ -1,5 +1,4 @@
 from itertools import combinations
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,15 +7,11 @@ import torch
 from hypervae.correlators.geometry import weights
 from hypervae.model import noise
 from hypervae.model.decoder import Decoded
-from hypervae.model.losses import consistency
-from hypervae.model.losses.consistency import (
-    EdgeConsistency,
-    HyperedgeConsistency,
-    drawn,
-    feature_distance,
-    yielding,
-)
-from hypervae.model.tokens import cluster_members, complete_members
+from hypervae.model.hyperedges.binned import BinnedConsistency, scale_gradient
+from hypervae.model.hyperedges.clustered import ClusteredConsistency, cluster_list
+from hypervae.model.hyperedges.consistency import ListedConsistency, stratified_indices
+from hypervae.model.hyperedges.listing import complete_list
+from hypervae.model.hyperedges.sets import BinnedSets, ListedSets, ListedTargets
 from tests.unit.chain import SLOTS, small_jets
 
 HARDEST = 10  # of which sets are formed
@@ -40,24 +35,17 @@ def decoded_of(jets, normalization, seed=1, **changes):
         "presence": torch.from_numpy(jets.mask).double(),
         "coordinates": coordinates,
         "edges": torch.randn(size, SLOTS * (SLOTS - 1) // 2, 5, dtype=torch.float64),
-        "set_fraction_logits": torch.randn(size, orders, normalization.binning.size).double(),
-        "set_log_weight": torch.randn(size, orders, normalization.binning.size).double(),
-        "sets": torch.zeros(size, 0, len(normalization.hyperedge.names), dtype=torch.float64),
+        "hyperedges": BinnedSets(
+            torch.randn(size, orders, normalization.binning.size).double(),
+            torch.randn(size, orders, normalization.binning.size).double(),
+        ),
         "jet": torch.from_numpy(normalization.jet.forward(jet)),
     }
     return Decoded(**{**fields, **changes})
 
 
-def listed_of(jets, normalization, sets, **changes):
-    nothing = torch.zeros(len(jets), 0, 0, dtype=torch.float64)
-    return decoded_of(
-        jets,
-        normalization,
-        set_fraction_logits=nothing,
-        set_log_weight=nothing,
-        sets=sets,
-        **changes,
-    )
+def listed_of(jets, normalization, features, **changes):
+    return decoded_of(jets, normalization, hyperedges=ListedSets(features), **changes)
 
 
 def soft(position, size):
@@ -100,82 +88,36 @@ def set_features_of(jets, row, order, normalization):
 
 def test_gradient_share():
     values = torch.tensor([2.0], requires_grad=True)
-    found = yielding(values, 0.25)
+    found = scale_gradient(values, 0.25)
     (3 * found).sum().backward()
     assert found.tolist() == [2.0]
     assert float(values.grad) == pytest.approx(0.75)
 
 
-def test_feature_distance_by_hand():
-    decoded = torch.tensor([[[0.0, 0.0], [9.9, 9.9]]])
-    recomputed = torch.tensor([[[1.0, 0.0], [-9.9, 9.9]]])
-    found = feature_distance(decoded, recomputed, torch.tensor([[1.0, 0.0]]), -6.0, 0.25)
-    # one value each, 1 apart in the first feature: the integral of 1 over a length of 1
-    assert float(found) == pytest.approx(1.0 / 2)
-
-
 def test_few_numbers_come_once_and_many_without_preference():
     torch.manual_seed(1)
-    number, valid = drawn(torch.tensor([0, 1, 4, 5]), 4)
+    number, valid = stratified_indices(torch.tensor([0, 1, 4, 5]), 4)
     assert valid.sum(1).tolist() == [0, 1, 4, 4]
     assert number[2].tolist() == [0, 1, 2, 3]
     assert number[3].max() <= 4
     assert (number[3].diff() >= 0).all()  # one of each quarter
-    number, valid = drawn(torch.full((5000,), 10), 4)
+    number, valid = stratified_indices(torch.full((5000,), 10), 4)
     assert valid.all()
     np.testing.assert_allclose(np.bincount(number.flatten(), minlength=10) / 20_000, 0.1, atol=0.01)
-    huge, _ = drawn(torch.tensor([10**12]), 4)
+    huge, _ = stratified_indices(torch.tensor([10**12]), 4)
     assert (huge // (10**12 // 4)).tolist() == [[0, 1, 2, 3]]
-
-
-def test_edges_of_the_particles_themselves_are_consistent(jets, normalization):
-    term = EdgeConsistency(normalization)
-    seen = {}
-
-    def remember(decoded, recomputed, weights, low, width):
-        seen["edges"] = recomputed
-        return feature_distance(decoded, recomputed, weights, low, width)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(consistency, "feature_distance", remember)
-        apart = term(decoded_of(jets, normalization))
-    several = torch.from_numpy(jets.multiplicity > 1)
-    assert (apart[several] > 0).all()
-    assert (apart[~several] == 0).all()  # no pairs
-    own = decoded_of(jets, normalization, edges=seen["edges"])
-    torch.testing.assert_close(term(own), torch.zeros(len(jets), dtype=torch.float64))
-    # in any order of the pairs, as distributions are compared
-    full = jets.multiplicity == SLOTS
-    assert full.any()
-    turned = decoded_of(jets, normalization, edges=seen["edges"].flip(1))
-    torch.testing.assert_close(term(turned)[full], torch.zeros(full.sum(), dtype=torch.float64))
-
-
-def test_recomputed_edges_are_those_of_the_batch(jets, normalization):
-    """Up to the look-up of ln E2C by bin, which is interpolated here."""
-    from hypervae.correlators.features import pair_features
-
-    edges = np.zeros((len(jets), SLOTS * (SLOTS - 1) // 2, 5))
-    edges[..., 1:] = pair_features(jets)
-    scaled = torch.from_numpy(normalization.edge.forward(edges))
-    decoded = decoded_of(jets, normalization, edges=scaled)
-    term = EdgeConsistency(normalization)
-    term.ln_e2c.zero_()
-    torch.testing.assert_close(
-        term(decoded), torch.zeros(len(jets), dtype=torch.float64), atol=1e-9, rtol=0
-    )
 
 
 @pytest.mark.parametrize("kind", ["pt", "energy"])
 def test_binned_hyperedges_by_enumeration(jets, normalization, kind):
     decoded = decoded_of(jets, normalization)
-    term = HyperedgeConsistency(normalization)
+    term = BinnedConsistency(normalization)
     term.energy = kind == "energy"
     found = term(decoded, None)
     size = normalization.binning.size
     scaler = normalization.hyperedge
-    fraction = torch.softmax(decoded.set_fraction_logits, dim=-1).numpy()
-    log_weight = (fraction * decoded.set_log_weight.numpy()).sum(-1)
+    fraction = torch.softmax(decoded.hyperedges.fraction_logits, dim=-1).numpy()
+    log_weight = (fraction * decoded.hyperedges.log_weight.numpy()).sum(-1)
     for row in range(12):
         expected = []
         for place, order in enumerate(normalization.hyperedge_orders):
@@ -193,7 +135,7 @@ def test_binned_hyperedges_by_enumeration(jets, normalization, kind):
 def test_binned_hyperedges_take_the_hardest_particles_wherever_they_are(jets, normalization):
     full = jets[jets.multiplicity > HARDEST]
     assert len(full) > 2
-    term = HyperedgeConsistency(normalization)
+    term = BinnedConsistency(normalization)
     decoded = decoded_of(full, normalization)
     expected = term(decoded, None)
     order = torch.arange(SLOTS)
@@ -202,27 +144,25 @@ def test_binned_hyperedges_take_the_hardest_particles_wherever_they_are(jets, no
     torch.testing.assert_close(term(decoded, None), expected)
 
 
-def test_a_sample_of_sets_stands_for_all(jets, normalization, monkeypatch):
+def test_a_sample_of_sets_stands_for_all(jets, normalization):
     full = jets[jets.multiplicity > 8]
     decoded = decoded_of(full, normalization)
-    term = HyperedgeConsistency(normalization)
+    term = BinnedConsistency(normalization)
     exact = term(decoded, None)
-    monkeypatch.setattr(consistency, "_SETS", 64)
+    term.sets_drawn = 64
     sampled = torch.stack([term(decoded, None) for _ in range(200)])
     assert (sampled.std(0) > 0).all()
     np.testing.assert_allclose(sampled.mean(0) / exact, 1.0, atol=0.02)
 
 
-def test_the_sample_belongs_to_the_jet(jets, normalization, monkeypatch):
-    monkeypatch.setattr(consistency, "_SETS", 16)
+def test_the_sample_belongs_to_the_jet(jets, normalization):
     full = jets[jets.multiplicity > 8]
     keys = torch.arange(len(full)) + 17
-    term = HyperedgeConsistency(normalization)
+    term = BinnedConsistency(normalization)
+    term.sets_drawn = 16
 
     def of(rows):
-        decoded = decoded_of(full, normalization)
-        for name, value in vars(decoded).items():
-            setattr(decoded, name, None if value is None else value[rows])
+        decoded = decoded_of(full, normalization)[rows]
         torch.manual_seed(3)
         with noise.of_jets(keys[rows]):
             return term(decoded, None)
@@ -238,24 +178,24 @@ def batch_of(jets, orders, list_of):
     count = torch.from_numpy(np.minimum(jets.multiplicity, HARDEST))
     index = torch.arange(len(members)).expand(len(jets), -1)
     last = members.masked_fill(members == HARDEST, -1).amax(dim=1)
-    if list_of is cluster_members:
+    if list_of is cluster_list:
         last = last + torch.tensor(orders)[order] - 2
     mask = last < count.unsqueeze(1)
-    return SimpleNamespace(set_index=index, set_mask=mask), members, order
+    return ListedTargets(torch.empty(0), index, mask), members, order
 
 
 @pytest.fixture
 def own_sets(jets, normalization):
     """The batch of all sets, and the features of the jets' own sets."""
     orders = normalization.hyperedge_orders
-    batch, members, order = batch_of(jets, orders, complete_members)
-    values = torch.zeros(*batch.set_index.shape, len(orders) + 1, dtype=torch.float64)
+    batch, members, order = batch_of(jets, orders, complete_list)
+    values = torch.zeros(*batch.index.shape, len(orders) + 1, dtype=torch.float64)
     tables = {
         (row, number): set_features_of(jets, row, number, normalization)
         for row in range(len(jets))
         for number in orders
     }
-    for row, column in batch.set_mask.nonzero().tolist():
+    for row, column in batch.mask.nonzero().tolist():
         number = orders[order[column]]
         chosen = tuple(members[column, :number].tolist())
         values[row, column] = torch.from_numpy(tables[row, number][chosen])
@@ -264,7 +204,7 @@ def own_sets(jets, normalization):
 
 def test_sets_of_the_particles_themselves_are_consistent(jets, normalization, own_sets):
     batch, values = own_sets
-    found = HyperedgeConsistency(normalization)(listed_of(jets, normalization, values), batch)
+    found = ListedConsistency(normalization)(listed_of(jets, normalization, values), batch)
     torch.testing.assert_close(
         found, torch.zeros(len(jets), dtype=torch.float64), atol=1e-9, rtol=0
     )
@@ -275,7 +215,7 @@ def test_a_shift_of_the_sets_by_hand(jets, normalization, own_sets):
     values = values.clone()
     values[..., -1] = values[..., -1].clamp(-5, 4) + 0.75  # 3 bins of 0.25
     own = listed_of(jets, normalization, values)
-    found = HyperedgeConsistency(normalization)(own, batch)
+    found = ListedConsistency(normalization)(own, batch)
     for row in range(12):
         expected = []
         for order in normalization.hyperedge_orders:
@@ -289,13 +229,13 @@ def test_a_shift_of_the_sets_by_hand(jets, normalization, own_sets):
         assert float(found[row]) == pytest.approx(np.mean(expected or [0.0]), abs=1e-7)
 
 
-def test_a_sample_of_the_listed_sets(jets, normalization, own_sets, monkeypatch):
+def test_a_sample_of_the_listed_sets(jets, normalization, own_sets):
     batch, values = own_sets
-    monkeypatch.setattr(consistency, "_SETS", 16)
-    term = HyperedgeConsistency(normalization)
+    term = ListedConsistency(normalization)
+    term.sets_drawn = 16
     own = listed_of(jets, normalization, values)
     assert float(term(own, batch).abs().max()) < 1e-9
-    own.sets = values + 0.5
+    own.hyperedges.features = values + 0.5
     several = jets.multiplicity > 2
     assert (term(own, batch)[several] > 0.05).all()
 
@@ -307,7 +247,7 @@ def test_sets_of_slots_that_are_not_used_do_not_count(jets, normalization, own_s
     used = torch.from_numpy(jets.mask).double()
     used[row, 5:] = 0.0  # fewer are decoded than there are
     values = values.clone()
-    members, _ = complete_members(HARDEST, tuple(normalization.hyperedge_orders))
+    members, _ = complete_list(HARDEST, tuple(normalization.hyperedge_orders))
     gone = (members.masked_fill(members == HARDEST, -1) >= 5).any(dim=1)
     values[row, gone] = 99.0
     logs = normalization.hyperedge.scale[-1]
@@ -317,73 +257,70 @@ def test_sets_of_slots_that_are_not_used_do_not_count(jets, normalization, own_s
     lost = torch.log(total[:5].sum() / (total * torch.from_numpy(jets.mask[row])).sum())
     orders = torch.tensor([len([m for m in some if m != HARDEST]) for some in members.tolist()])
     values[row, :, -1] -= orders * lost / logs
-    found = HyperedgeConsistency(normalization)(own, batch)
+    found = ListedConsistency(normalization)(own, batch)
     assert float(found[row]) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_clusters_of_the_particles_themselves_are_consistent(jets, normalization):
     orders = normalization.hyperedge_orders
     jets = jets[jets.multiplicity <= 6]  # few enough sets in a cluster to take all
-    batch, members, order = batch_of(jets, orders, cluster_members)
-    values = torch.full((*batch.set_index.shape, len(orders) + 1), 99.0, dtype=torch.float64)
-    for row, column in batch.set_mask.nonzero().tolist():
+    batch, members, order = batch_of(jets, orders, cluster_list)
+    values = torch.full((*batch.index.shape, len(orders) + 1), 99.0, dtype=torch.float64)
+    for row, column in batch.mask.nonzero().tolist():
         pair = tuple(members[column].tolist())
         table = set_features_of(jets, row, orders[order[column]], normalization)
         own = [features for some, features in table.items() if some[:2] == pair]
         values[row, column] = torch.from_numpy(np.mean(own, axis=0))
-    assert batch.set_mask.sum() > 50
-    term = HyperedgeConsistency(normalization, clustered=True)
+    assert batch.mask.sum() > 50
+    term = ClusteredConsistency(normalization)
     own = listed_of(jets, normalization, values)
     assert float(term(own, batch).abs().max()) < 1e-9
-    own.sets = values + 0.5
+    own.hyperedges.features = values + 0.5
     assert (term(own, batch)[jets.multiplicity > 2] > 0.05).all()
 
 
 def test_without_sets_or_orders_there_is_nothing(jets, normalization):
     nothing = torch.zeros(len(jets), 0, len(normalization.hyperedge.names), dtype=torch.float64)
     index = torch.zeros(len(jets), 0, dtype=torch.int64)
-    batch = SimpleNamespace(set_index=index, set_mask=index.bool())
-    term = HyperedgeConsistency(normalization)
+    batch = ListedTargets(torch.empty(0), index, index.bool())
+    term = ListedConsistency(normalization)
     assert not term(listed_of(jets, normalization, nothing), batch).any()
 
 
-def leaves_of(decoded):
-    return {
+def trained_by(term, decoded, *targets):
+    """Names of what gets a gradient from a term."""
+    hyperedges = {} if decoded.hyperedges is None else vars(decoded.hyperedges)
+    leaves = {
         name: value.requires_grad_()
-        for name, value in vars(decoded).items()
-        if value is not None and value.is_floating_point() and value.numel()
+        for name, value in {**vars(decoded), **hyperedges}.items()
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel()
     }
-
-
-def trained_by(term, decoded, *batch):
-    leaves = leaves_of(decoded)
-    value = term(decoded, *batch).sum()
+    value = term(decoded, *targets).sum()
     found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
     return {name for name, g in zip(leaves, found, strict=True) if g is not None and g.any()}
 
 
 def test_which_side_gives_way(jets, normalization, own_sets):
-    batch, values = own_sets
-    edge, hyperedge = EdgeConsistency(normalization), HyperedgeConsistency(normalization)
+    targets, values = own_sets
     binned = decoded_of(jets, normalization)
-    heads = {"set_fraction_logits", "set_log_weight"}
-    assert trained_by(edge, binned) == {"edges"}
-    assert trained_by(hyperedge, binned, None) == {*heads, "coordinates"}
+    heads = {"fraction_logits", "log_weight"}
+    term = BinnedConsistency(normalization)
+    assert trained_by(term, binned) == {*heads, "coordinates"}
     # the estimate of a flow stays what it is
     flow = decoded_of(jets, normalization, matching=torch.zeros(len(jets)))
-    assert trained_by(hyperedge, flow, None) == heads
+    assert trained_by(term, flow) == heads
     listed = listed_of(jets, normalization, values + 0.5)
-    assert trained_by(hyperedge, listed, batch) == {"sets"}
+    assert trained_by(ListedConsistency(normalization), listed, targets) == {"features"}
 
 
 def test_particles_move_to_the_decoded_histogram(jets, normalization):
     """A jet that is too narrow gets wider if its hyperedges are decoded as wide ones."""
     chosen = jets[jets.multiplicity > 6]
-    term = HyperedgeConsistency(normalization)
+    term = BinnedConsistency(normalization)
     decoded = decoded_of(chosen, normalization)
-    wide = torch.zeros_like(decoded.set_fraction_logits)
+    wide = torch.zeros_like(decoded.hyperedges.fraction_logits)
     wide[..., -4] = 50.0
-    decoded.set_fraction_logits = wide
+    decoded.hyperedges.fraction_logits = wide
     decoded.coordinates.requires_grad_()
     before = term(decoded, None)
     (gradient,) = torch.autograd.grad(before.sum(), decoded.coordinates)

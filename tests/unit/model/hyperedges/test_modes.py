@@ -1,7 +1,6 @@
 import itertools
 import math
 from contextlib import nullcontext
-from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,10 +8,12 @@ import torch
 
 from hypervae.correlators.geometry import pair_bins, pair_indices
 from hypervae.data.jets import Jets
-from hypervae.model import HyperVAE, make_batch
-from hypervae.model.hyperedges.branch import TokenBranch
-from hypervae.model.hyperedges.rules import MODES
-from hypervae.model.tokens import cluster_members, complete_members
+from hypervae.model import HyperVAE, ModelConfig, make_batch
+from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
+from hypervae.model.hyperedges.clustered import cluster_list
+from hypervae.model.hyperedges.listing import complete_list
+from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
+from hypervae.model.hyperedges.sets import BinnedTargets
 from tests.unit.chain import MODEL, SLOTS, small_jets
 
 SAMPLES = 50
@@ -100,19 +101,20 @@ def test_tokens_are_those_of_the_definition(jets, normalization, mode):
         assert not batch.hyperedges[jet][batch.hyperedge_count[jet] == 0].any()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_float32_is_float64_rounded(jets, normalization, mode):
-    for name in ("hyperedges", "hyperedge_count", "sets"):
-        one, other = (
-            getattr(batch_of(jets, normalization, mode, mode, dtype=dtype), name)
-            for dtype in (torch.float32, torch.float64)
-        )
-        assert (one.dtype, other.dtype) == (torch.float32, torch.float64)
-        torch.testing.assert_close(one.double(), other, rtol=2e-5, atol=2e-5)
-        assert mode == "binned" or not torch.equal(one.double(), other) or "count" in name
+    single, double = (
+        batch_of(jets, normalization, mode, mode, dtype=dtype)
+        for dtype in (torch.float32, torch.float64)
+    )
+    assert not torch.equal(single.hyperedges.double(), double.hyperedges)
+    for one, other in zip(single.tensors(), double.tensors(), strict=True):
+        if one.is_floating_point():
+            assert (one.dtype, other.dtype) == (torch.float32, torch.float64)
+            torch.testing.assert_close(one.double(), other, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_the_order_of_particles_padding_and_companions_do_not_matter(jets, normalization, mode):
     assert jets.multiplicity.max() > 10  # the hardest form sets, wherever they stand
     expected = batch_of(jets, normalization, mode)
@@ -130,15 +132,15 @@ def test_the_order_of_particles_padding_and_companions_do_not_matter(jets, norma
         np.testing.assert_array_equal(rows_of(alone, 0), rows_of(expected, jet))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_jets_without_sets(jets, normalization, mode):
     batch = batch_of(jets[np.array([0, 1])], normalization, mode, mode)
     assert not batch.hyperedge_count.any()
-    assert not batch.set_mask.any()
+    targets = batch.hyperedge_targets
+    assert not (targets.fraction if mode == "binned" else targets.mask).any()
     assert batch.hyperedges.shape[2] == len(normalization.hyperedge.names) + 1
-    assert batch.sets.shape[2] == len(normalization.hyperedge.names)
-    for field in fields(batch):
-        assert torch.isfinite(getattr(batch, field.name)).all(), field.name
+    for tensor in batch.tensors():
+        assert torch.isfinite(tensor).all()
 
 
 def test_sparse_tokens_are_sorted_by_order_bin_and_weight(jets, normalization):
@@ -160,9 +162,9 @@ def numbers(index, mask):
 @pytest.mark.parametrize("mode", [*COMPLETE, "sampled"])
 def test_sets_of_the_decoder_are_numbered_in_the_complete_list(jets, normalization, mode):
     jets = jets[np.arange(len(jets) - 1)] if mode == "mlp" else jets
-    batch = batch_of(jets, normalization, "binned", mode)
+    targets = batch_of(jets, normalization, "binned", mode).hyperedge_targets
     orders = tuple(normalization.hyperedge_orders)
-    members, order = complete_members(10, orders)
+    members, order = complete_list(10, orders)
     assert len(members) == sum(math.comb(10, size) for size in orders)
     listed = [tuple(row[row < 10].tolist()) for row in members]
     place_of = dict(zip(zip(order.tolist(), listed, strict=True), range(len(listed)), strict=True))
@@ -170,26 +172,26 @@ def test_sets_of_the_decoder_are_numbered_in_the_complete_list(jets, normalizati
         expected = {
             place_of[row[:2]]: scaled(normalization, row[2], row[3], 0)[:-1] for row in rows
         }
-        found = numbers(batch.set_index[jet], batch.set_mask[jet])
+        found = numbers(targets.index[jet], targets.mask[jet])
         if mode == "sampled":
             assert len(found) == len(set(found)) == min(SAMPLES, len(rows))
         else:
             assert sorted(found) == sorted(expected)
-        for number, values in zip(found, batch.sets[jet][batch.set_mask[jet]], strict=True):
+        for number, values in zip(found, targets.features[jet][targets.mask[jet]], strict=True):
             np.testing.assert_allclose(values, expected[number], atol=1e-6)
 
 
 def test_clusters_of_the_decoder_are_numbered_in_their_list(jets, normalization):
-    batch = batch_of(jets, normalization, "binned", "clustered")
-    members, order = cluster_members(10, tuple(normalization.hyperedge_orders))
+    targets = batch_of(jets, normalization, "binned", "clustered").hyperedge_targets
+    members, order = cluster_list(10, tuple(normalization.hyperedge_orders))
     listed = zip(order.tolist(), map(tuple, members.tolist()), strict=True)
     place_of = dict(zip(listed, range(len(members)), strict=True))
     assert len(place_of) == len(members)
     for jet, rows in enumerate(every_set(jets, normalization)):
         groups = grouped(rows, lambda row: (row[0], row[1][:2]))
-        found = numbers(batch.set_index[jet], batch.set_mask[jet])
+        found = numbers(targets.index[jet], targets.mask[jet])
         assert sorted(found) == sorted(place_of[key] for key in groups)
-        values = dict(zip(found, batch.sets[jet][batch.set_mask[jet]], strict=True))
+        values = dict(zip(found, targets.features[jet][targets.mask[jet]], strict=True))
         for key, group in groups.items():
             mean = np.mean([row[3] for row in group])
             expected = scaled(normalization, [row[2] for row in group], mean, 0.0)[:-1]
@@ -197,26 +199,24 @@ def test_clusters_of_the_decoder_are_numbered_in_their_list(jets, normalization)
 
 
 def test_the_binned_decoder_has_no_sets(jets, normalization):
-    batch = batch_of(jets, normalization, "mlp", "binned")
-    width = len(normalization.hyperedge.names)
-    assert batch.sets.shape == (len(jets), 0, width)
-    assert batch.set_index.shape == batch.set_mask.shape == (len(jets), 0)
-    assert batch.set_fraction.any()
+    targets = batch_of(jets, normalization, "mlp", "binned").hyperedge_targets
+    assert isinstance(targets, BinnedTargets)
+    assert targets.fraction.any()
 
 
-def test_histograms_do_not_depend_on_the_mode(jets, normalization):
-    expected = batch_of(jets, normalization, "binned")
+def test_histograms_do_not_depend_on_the_tokens(jets, normalization):
+    expected = batch_of(jets, normalization, "binned").hyperedge_targets
     for mode in ("mlp", "sampled", "clustered"):
-        found = batch_of(jets, normalization, mode, mode)
-        assert torch.equal(found.set_fraction, expected.set_fraction)
-        assert torch.equal(found.set_log_weight, expected.set_log_weight)
+        found = batch_of(jets, normalization, mode).hyperedge_targets
+        assert torch.equal(found.fraction, expected.fraction)
+        assert torch.equal(found.log_weight, expected.log_weight)
 
 
 def test_samples_stand_for_all_sets_and_their_mean_is_unbiased(jets, normalization):
     jets = jets[jets.multiplicity >= 8]
     torch.manual_seed(1)
     width = 8
-    branch = TokenBranch(6, width, 5, heads=2).double().eval()
+    branch = TokenBranch(BranchConfig(6, width, 5, heads=2)).double().eval()
     particles = torch.randn(len(jets), SLOTS, 5, dtype=torch.float64)
 
     @torch.no_grad()
@@ -256,7 +256,7 @@ def test_keys_are_made_from_the_jets_when_left_out(jets, normalization):
     assert ((one.hyperedges - other.hyperedges).abs().amax(dim=(1, 2))[many] > 0).all()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
 def test_a_model_trains_with_every_mode(normalization, mode):
     torch.manual_seed(1)
     options = {**MODEL, "hyperedge_encoder": mode, "hyperedge_samples": 20}
@@ -291,3 +291,24 @@ def test_one_token_a_bin_equals_one_a_set(normalization):
     for mode in ("binned", "chunked"):
         torch.testing.assert_close(found[mode], found["mlp"], rtol=0, atol=1e-6)
     assert found["mlp"].std(dim=0).min() > 1e-3
+
+
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
+def test_no_jet_has_more_tokens_than_are_said(jets, normalization, mode):
+    config = ModelConfig.of({**MODEL, "hyperedge_samples": SAMPLES})
+    most = HYPEREDGE_MODES[mode].most_tokens(config, normalization)
+    found = int((batch_of(jets, normalization, mode).hyperedge_count > 0).sum(1).max())
+    assert found <= most
+    full = normalization.hyperedge_particles <= jets.multiplicity.max()
+    assert full
+    if mode != "binned":  # not every bin is occupied
+        assert found == most
+
+
+def test_modes_that_save_memory_have_fewer_tokens(normalization):
+    config = ModelConfig.of({**MODEL, "hyperedge_samples": SAMPLES})
+    every = HYPEREDGE_MODES["mlp"].most_tokens(config, normalization)
+    saving = [name for name, mode in HYPEREDGE_MODES.items() if mode.saves_memory]
+    assert saving
+    for name in saving:
+        assert HYPEREDGE_MODES[name].most_tokens(config, normalization) < every
