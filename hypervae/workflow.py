@@ -107,13 +107,13 @@ class Plan:
         return json.dumps(section, sort_keys=True)
 
     def simulation(self, jet_type: str) -> str:
-        """As `section`, with the settings of one jet type alone."""
+        """The section of `simulate` with the settings of one jet type alone, as key-sorted JSON."""
         section = json.loads(self.section("simulate"))
         section["pt_hat"] = {jet_type: section["pt_hat"][jet_type]}
         return json.dumps(section, sort_keys=True)
 
     def generation(self) -> str:
-        """As `section`, without the mix of types: only the file of several depends on it."""
+        """The section of `generate` as key-sorted JSON, but for the mix: it makes its own file."""
         section = json.loads(self.section("generate"))
         section["mix"] = {}
         return json.dumps(section, sort_keys=True)

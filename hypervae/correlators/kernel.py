@@ -13,7 +13,7 @@ Ties within one bin may be taken in any order: such sets share the bin.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -286,6 +286,20 @@ def _kernel(highest: int) -> Any:
     return walk
 
 
+class Groups(NamedTuple):
+    """Groups of jets.
+
+    Attributes
+    ----------
+    group : [n] int64
+        Of each jet, in [0, number).
+    number : int
+    """
+
+    group: NDArray[np.int64]
+    number: int
+
+
 _WALKS = {highest: _kernel(highest) for highest in (2, 3, 4, 5, 6)}
 
 
@@ -295,8 +309,7 @@ def correlate(
     codes: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
-    group: NDArray[np.int64] | None = None,
-    groups: int = 1,
+    groups: Groups | None = None,
     threads: int = 1,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Sum the projected correlators of jets, and products of each jet's, per group.
@@ -313,9 +326,8 @@ def correlate(
         Between 2 and 6.
     size : int
         Bins with underflow and overflow.
-    group : [n] int64, optional
-        In [0, groups); all 0 when left out.
-    groups : int
+    groups : Groups, optional
+        Jets that are summed apart; one group when left out.
     threads : int
         Threads that share the jets.
 
@@ -327,12 +339,11 @@ def correlate(
     """
     walk = _WALKS[max(orders)]
     rows = np.asarray(orders, dtype=np.int64) - 2
-    if group is None:
-        group = np.zeros(len(weight), dtype=np.int64)
+    group, number = groups or Groups(np.zeros(len(weight), dtype=np.int64), 1)
     group, counts = group.astype(np.int64, copy=False), counts.astype(np.int64, copy=False)
 
     def run(part: slice) -> NDArray[np.float64]:
-        sums = np.zeros((3, groups, size, len(orders)))
+        sums = np.zeros((3, number, size, len(orders)))
         walk(weight[part], counts[part], codes[part], rows, group[part], *sums)
         return sums
 

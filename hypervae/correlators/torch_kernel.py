@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hypervae.correlators.kernel import Groups
 from hypervae.correlators.sets import set_members
 
 # Numbers held at once for the sets of a batch: 64 M of 8 bytes are 512 MB.
@@ -26,23 +27,28 @@ def correlate_torch(
     codes: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
-    group: NDArray[np.int64] | None = None,
-    groups: int = 1,
+    groups: Groups | None = None,
     device: str = "cuda",
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Sum correlators and their products; arguments and results as `kernel.correlate`.
+    """Sum correlators and their products on a device.
 
     Parameters
     ----------
+    weight, counts, codes, orders, size, groups
+        See `kernel.correlate`.
     device : str
         A torch device.
+
+    Returns
+    -------
+    total, squares, cross : [groups, len(orders), size] float64
+        See `kernel.correlate`.
     """
-    if group is None:
-        group = np.zeros(len(weight), dtype=np.int64)
+    group, number = groups or Groups(np.zeros(len(weight), dtype=np.int64), 1)
     slots, highest = weight.shape[1], max(orders)
     sets = math.comb(slots, min(highest, max(slots // 2, 1)))
     batch = max(1, _NUMBERS_AT_ONCE // max(sets * (highest + 4), 1))
-    sums = np.zeros((3, groups, len(orders), size))
+    sums = np.zeros((3, number, len(orders), size))
     for start in range(0, len(weight), batch):
         part = slice(start, start + batch)
         histograms = _batch(
@@ -52,7 +58,7 @@ def correlate_torch(
             size,
         )
         found = histograms.cpu().numpy()
-        for place in range(groups):
+        for place in range(number):
             chosen = found[group[part] == place]
             pairs, chosen = chosen[:, :1], chosen[:, 1:]
             sums[0, place] += chosen.sum(axis=0)

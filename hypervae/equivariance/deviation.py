@@ -70,15 +70,30 @@ class Equivariance:
         return found
 
 
+@dataclass(frozen=True)
+class Transformations:
+    """What vectors are transformed by.
+
+    Attributes
+    ----------
+    group : str
+        See `random_transformations`.
+    number : int
+    seed : int
+    """
+
+    group: str
+    number: int = 100
+    seed: int = 1
+
+
 def measure(
     function: Callable[..., Outputs],
     vectors: Sequence[NDArray],
-    group: str,
+    transformations: Transformations,
     *,
     what: str = "outputs",
     dtype: torch.dtype = torch.float64,
-    transformations: int = 100,
-    seed: int = 1,
     covariant: bool = False,
 ) -> Equivariance:
     """Measure how far the outputs of a function move under transformations of its input.
@@ -89,13 +104,11 @@ def measure(
         Takes the vectors as tensors; gives `Outputs`.
     vectors : sequence of [..., 4] float64
         What is transformed: momenta, and whatever transforms along.
-    group : str
-        See `random_transformations`.
+    transformations : Transformations
     what : str
         What the outputs are, for messages.
     dtype : torch.dtype
         The type to which the transformed vectors are cast.
-    transformations, seed : int
     covariant : bool
         Whether the outputs are vectors [n, ..., 4] that should transform along; else they should
         stay.
@@ -123,7 +136,8 @@ def measure(
     size = np.sqrt(np.mean(start[there] ** 2))
     tiny = np.finfo(np.float64).tiny
     largest = 0.0
-    for matrix in random_transformations(group, transformations, seed):
+    group, number = transformations.group, transformations.number
+    for matrix in random_transformations(group, number, transformations.seed):
         expected = start @ matrix.T if covariant else start
         moved = outputs(matrix)[0] - expected
         deviation = np.sqrt(np.mean(moved[there] ** 2))
@@ -132,7 +146,7 @@ def measure(
         what=what,
         group=group,
         dtype=dtype,
-        transformations=transformations,
+        transformations=number,
         deviation=float(min(largest, 1 / tiny)),
         spread=float(_spread(start, there) / max(size, tiny)),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from hypervae.config import ModelConfig
 from hypervae.data.jets import Jets, sort_particles
-from hypervae.equivariance.deviation import Equivariance, Outputs, measure
+from hypervae.equivariance.deviation import Equivariance, Outputs, Transformations, measure
 from hypervae.equivariance.transformations import BEAM_ROTATIONS_AND_BOOSTS, BOOSTS
 from hypervae.kinematics import four_momenta
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
@@ -115,13 +114,16 @@ class ModelEquivariance:
         self.model, self.jets, self.seed = model, jets, seed
         self.jet_type = torch.from_numpy(np.asarray(jet_type, dtype=np.int64))
         self.momenta = four_momenta(jets.particle_features, jets.jet_features)
-        self.options: dict[str, Any] = {"transformations": transformations, "seed": seed}
+        self.number = transformations
         normalization = model.normalization
         settings = normalization.settings
         self.residual_group = residual_group(model.config, settings["weight"])
         mode = HYPEREDGE_MODES[model.config.hyperedge_encoder]
         tokens = mode.most_tokens(model.config, normalization)
         self.at_once = min(max(TOKENS_AT_ONCE // max(tokens, 1), 1), JETS_AT_ONCE)
+
+    def _drawn(self, group: str) -> Transformations:
+        return Transformations(group, self.number, self.seed)
 
     def _model(self, dtype: torch.dtype) -> HyperVAE:
         return copy.deepcopy(self.model).to("cpu", dtype).eval()
@@ -139,7 +141,7 @@ class ModelEquivariance:
         vectors = [self.momenta / self.model.normalization.momentum_scale]
         if transform_references:
             vectors.append(encoder_references(branch.references, torch.zeros(0).double()).numpy())
-        return measure(encode, vectors, group, what="particle branch", dtype=dtype, **self.options)
+        return measure(encode, vectors, self._drawn(group), what="particle branch", dtype=dtype)
 
     def encoder(self, dtype: torch.dtype, group: str | None = None) -> Equivariance:
         """The whole encoder, with every feature recomputed from the transformed particles.
@@ -169,10 +171,9 @@ class ModelEquivariance:
         return measure(
             encode,
             [self.momenta, jet_momenta(self.jets)],
-            group or self.residual_group,
+            self._drawn(group or self.residual_group),
             what="encoder",
             dtype=dtype,
-            **self.options,
         )
 
     def decoder(self, dtype: torch.dtype = torch.float64) -> Equivariance:
@@ -201,11 +202,10 @@ class ModelEquivariance:
         return measure(
             decode,
             [jet_tetrad(latent).double().numpy()],
-            WHOLE_GROUP,
+            self._drawn(WHOLE_GROUP),
             what="decoded momenta",
             dtype=dtype,
             covariant=True,
-            **self.options,
         )
 
     def general_boosts(self, dtype: torch.dtype = torch.float32) -> Equivariance:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.geometry import pair_bins, weights
-from hypervae.correlators.kernel import correlate
+from hypervae.correlators.kernel import Groups, correlate
 from hypervae.data.jets import Jets
 from hypervae.evaluation.distance import REPLICAS, Measured, resample
 
@@ -85,8 +85,7 @@ def correlator_sums(jets: Jets) -> CorrelatorSums:
             pair_bins(part, BINNING),
             list(ORDERS),
             BINNING.size,
-            group=block[start : start + _CHUNK],
-            groups=blocks,
+            Groups(block[start : start + _CHUNK], blocks),
         )
     return CorrelatorSums(np.bincount(block).astype(np.float64), *sums)
 

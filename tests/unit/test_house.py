@@ -15,29 +15,26 @@ FOLDERS = ("hypervae", "workflow", "tests", "benchmarks")
 LINES, FUNCTION_LINES, ARGUMENTS = 400, 60, 7
 
 #: Place -> why it may stay.
-EXEMPT: dict[str, str] = {}
+EXEMPT: dict[str, str] = {
+    # Numba finds closures over functions that were made anew in no cache, and inlines all of it.
+    "hypervae/correlators/kernel.py:_kernel lines": "holds the walk, which is compiled per order",
+    "hypervae/correlators/kernel.py:_kernel.walk lines": "one compiled loop over the pairs",
+    "hypervae/evaluation/efp.py:_connected lines": "one formula of 20 polynomials, a line each",
+}
 #: Places that break a rule now.
 PRESENT: frozenset[str] = frozenset(
     {
-        "hypervae/correlators/histograms.py:_cliques lines",
-        "hypervae/correlators/kernel.py:_kernel lines",
-        "hypervae/correlators/kernel.py:_kernel.walk lines",
-        "hypervae/correlators/kernel.py:correlate arguments",
         "hypervae/correlators/set_features.py:set_features arguments",
-        "hypervae/correlators/torch_kernel.py:correlate_torch arguments",
-        "hypervae/correlators/torch_kernel.py:correlate_torch docstring",
-        "hypervae/data/simulate.py:leading_jets lines",
-        "hypervae/equivariance/deviation.py:measure arguments",
-        "hypervae/evaluation/efp.py:_connected lines",
         "hypervae/model/decoder/decoder.py:Decoder.forward arguments",
+        "hypervae/model/hyperedges/branch.py:TokenBranch.__init__ arguments",
+        "hypervae/model/hyperedges/branch.py:TokenNetwork.__init__ arguments",
         "hypervae/model/hyperedges/chunked.py:_Chunked.forward arguments",
         "hypervae/model/hyperedges/chunked.py:chunked_summary arguments",
         "hypervae/model/inputs.py:make_batch arguments",
-        "hypervae/model/layers.py:LorentzNetwork.recompute docstring",
+        "hypervae/model/inputs.py:make_batch lines",
         "hypervae/model/losses/chamfer.py:chamfer arguments",
-        "hypervae/normalization/merge.py:_write lines",
-        "hypervae/workflow.py:Plan.generation docstring",
-        "hypervae/workflow.py:Plan.simulation docstring",
+        "hypervae/model/tokens.py:cluster_members docstring",
+        "hypervae/model/tokens.py:complete_members docstring",
         "tests/unit/training/test_loader.py",
         "tests/unit/training/test_trainer.py",
     }
@@ -88,12 +85,10 @@ def is_compiled(node):
 
 
 def length(node):
-    """Lines of a function without its docstring."""
-    lines = node.end_lineno - node.lineno + 1
+    """Lines of a function's body, without its docstring."""
     first = node.body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        lines -= first.end_lineno - first.lineno + 1
-    return lines
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return node.end_lineno - (first.end_lineno if documented else first.lineno - 1)
 
 
 def size_offences():
@@ -137,7 +132,13 @@ def docstring_offences():
         for name, node, parent in functions(ast.parse(path.read_text())):
             hidden = any(part.startswith("_") for part in name.split("."))
             inner = not isinstance(parent, ast.Module | ast.ClassDef | ast.If)
-            if hidden or inner or isinstance(node, ast.ClassDef) or is_command(node):
+            if (
+                hidden
+                or inner
+                or is_setter(node)
+                or isinstance(node, ast.ClassDef)
+                or is_command(node)
+            ):
                 continue
             text = ast.get_docstring(node) or ""
             place = f"{path.relative_to(ROOT)}:{name} docstring"
@@ -158,6 +159,11 @@ def docstring_offences():
                 ]
                 if "Parameters" in sections and missing:
                     yield place, f"does not say what {', '.join(missing)} is"
+
+
+def is_setter(node):
+    """Whether the getter of the same name has the docstring."""
+    return any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list)
 
 
 def inherits(parent):

@@ -231,7 +231,7 @@ def test_groups_are_summed_apart_and_jets_do_not_touch_each_other():
     weight, codes = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
     group = np.arange(24) % 3
     arguments = (jets.multiplicity, codes, [2, 3, 4], BINNING.size)
-    total, squares, _ = kernel.correlate(weight, *arguments, group, 3)
+    total, squares, _ = kernel.correlate(weight, *arguments, kernel.Groups(group, 3))
     for index in range(3):
         alone = jets[group == index]
         found = correlators(alone, [2, 3, 4])

@@ -27,8 +27,7 @@ def test_both_kernels_agree(device, orders, monkeypatch):
         geometry.pair_bins(jets, BINNING),
         orders,
         BINNING.size,
-        group,
-        2,
+        kernel.Groups(group, 2),
     )
     wanted = kernel.correlate(*arguments)
     for name, one, other in zip(

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from hypervae.cli import cli
 from hypervae.data.jets import Jets, concatenate
-from hypervae.equivariance.deviation import BOUNDS, measure
+from hypervae.equivariance.deviation import BOUNDS, Transformations, measure
 from hypervae.equivariance.measure import held_out_jets
 from hypervae.equivariance.model import (
     ModelEquivariance,
@@ -83,18 +83,20 @@ def test_transformations_are_proper_and_never_the_identity(group):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_an_invariant_function_does_not_move(momenta, dtype):
-    found = measure(equivariant, [momenta], WHOLE_GROUP, dtype=dtype)
+    found = measure(equivariant, [momenta], Transformations(WHOLE_GROUP), dtype=dtype)
     assert found.deviation < BOUNDS[dtype]
     assert found.complaints() == []
-    assert found == measure(equivariant, [momenta], WHOLE_GROUP, dtype=dtype)
-    assert found != measure(equivariant, [momenta], WHOLE_GROUP, dtype=dtype, seed=2)
+    assert found == measure(equivariant, [momenta], Transformations(WHOLE_GROUP), dtype=dtype)
+    assert found != measure(
+        equivariant, [momenta], Transformations(WHOLE_GROUP, seed=2), dtype=dtype
+    )
 
 
 def test_the_deviation_by_hand():
     """Two jets and the energy alone: nothing else of the momentum would be invariant."""
     vectors = np.array([[3.0, 0.0, 0.0, 1.0], [5.0, 0.0, 0.0, 2.0]])
     found = measure(
-        lambda v: (v[:, :1], None), [vectors], BOOSTS, transformations=7, what="energies"
+        lambda v: (v[:, :1], None), [vectors], Transformations(BOOSTS, 7), what="energies"
     )
     matrices = random_transformations(BOOSTS, 7, seed=1)
     moved = (vectors @ matrices.transpose(0, 2, 1))[..., 0] - [3.0, 5.0]
@@ -109,7 +111,7 @@ def test_a_z_score_of_each_component_is_caught(momenta):
     def scored(values):
         return equivariant((values - torch.from_numpy(mean)) / torch.from_numpy(width))
 
-    found = measure(scored, [momenta], WHOLE_GROUP)
+    found = measure(scored, [momenta], Transformations(WHOLE_GROUP))
     assert found.deviation > 0.1
     assert found.complaints()
 
@@ -119,11 +121,13 @@ def test_a_network_that_ignores_its_input_is_caught(momenta):
         found = measure(
             lambda values, c=constant: (1e-4 * equivariant(values)[0] + c, None),
             [momenta],
-            WHOLE_GROUP,
+            Transformations(WHOLE_GROUP),
         )
         assert found.deviation < 1e-6
         assert bool(found.complaints()) == (constant == 3.0)
-    found = measure(lambda values: (torch.ones(len(values), 2), None), [momenta], WHOLE_GROUP)
+    found = measure(
+        lambda values: (torch.ones(len(values), 2), None), [momenta], Transformations(WHOLE_GROUP)
+    )
     assert found.deviation == found.spread == 0
     assert "the network ignores its input" in found.complaints()[0]
 
@@ -132,9 +136,9 @@ def test_vectors_transform_along(momenta):
     def shifted(values):
         return values + 0.1 * torch.tensor([1.0, 0, 0, 0], dtype=values.dtype), None
 
-    options = {"covariant": True, "transformations": 10}
-    assert measure(lambda v: (2 * v, None), [momenta], WHOLE_GROUP, **options).deviation < 1e-12
-    assert measure(shifted, [momenta], WHOLE_GROUP, **options).deviation > 1e-3
+    ten = Transformations(WHOLE_GROUP, 10)
+    assert measure(lambda v: (2 * v, None), [momenta], ten, covariant=True).deviation < 1e-12
+    assert measure(shifted, [momenta], ten, covariant=True).deviation > 1e-3
 
 
 def test_absent_outputs_do_not_count(momenta, jets):
@@ -145,12 +149,12 @@ def test_absent_outputs_do_not_count(momenta, jets):
         return torch.where(mask.unsqueeze(-1), products, filling), mask.unsqueeze(-1)
 
     one, other = (
-        measure(lambda v, f=filling: function(v, f), [momenta], WHOLE_GROUP, transformations=5)
+        measure(lambda v, f=filling: function(v, f), [momenta], Transformations(WHOLE_GROUP, 5))
         for filling in (0.0, torch.nan)
     )
     assert one == other
     with pytest.raises(HyperVAEError, match="not finite"):
-        measure(lambda v: (v[:, 0] * torch.nan, None), [momenta], WHOLE_GROUP)
+        measure(lambda v: (v[:, 0] * torch.nan, None), [momenta], Transformations(WHOLE_GROUP))
 
 
 def test_jets_survive_momenta(jets):
