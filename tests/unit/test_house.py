@@ -26,15 +26,10 @@ PRESENT: frozenset[str] = frozenset(
     {
         "hypervae/correlators/set_features.py:set_features arguments",
         "hypervae/model/decoder/decoder.py:Decoder.forward arguments",
-        "hypervae/model/hyperedges/branch.py:TokenBranch.__init__ arguments",
-        "hypervae/model/hyperedges/branch.py:TokenNetwork.__init__ arguments",
         "hypervae/model/hyperedges/chunked.py:_Chunked.forward arguments",
         "hypervae/model/hyperedges/chunked.py:chunked_summary arguments",
         "hypervae/model/inputs.py:make_batch arguments",
-        "hypervae/model/inputs.py:make_batch lines",
         "hypervae/model/losses/chamfer.py:chamfer arguments",
-        "hypervae/model/tokens.py:cluster_members docstring",
-        "hypervae/model/tokens.py:complete_members docstring",
         "tests/unit/training/test_loader.py",
         "tests/unit/training/test_trainer.py",
     }
