@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.jets import gluon_jets
-from hypervae.config import resolve_section
+from hypervae.config import SplitConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.shard import write_shard
 from hypervae.model import HyperVAE
@@ -71,7 +71,8 @@ def make_optimization(
     torch.manual_seed(1)
     model = HyperVAE(normalization, ["g"], config["model"])
     sources = find_sources(shards, correlators, normalization, path)
-    stream = JetStream(sources, ["g"], "train", normalization.settings["split"], seed=1)
+    split = SplitConfig.of(normalization.settings["split"])
+    stream = JetStream(sources, ["g"], "train", split, seed=1)
     return Optimization(fabric, model, config), JetLoader(stream, normalization, model.config)
 
 

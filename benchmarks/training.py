@@ -151,7 +151,7 @@ class Pass(Observer):
             return
         (trainer,) = self.trainers
         for loader in (trainer.training, trainer.validation):
-            for batch in loader.batches(0, batch_size=trainer.config["batch_size"]):
+            for batch in loader.batches(0, batch_size=trainer.config.batch_size):
                 self.jets += len(batch)
         raise _Stop
 

@@ -39,6 +39,27 @@ def flow_solvers() -> Iterable[str]:
     return SOLVERS
 
 
+def optimizers() -> Iterable[str]:
+    """Optimizers of the training."""
+    from hypervae.training.optimizers.registry import OPTIMIZERS
+
+    return OPTIMIZERS
+
+
+def schedules() -> Iterable[str]:
+    """What the learning rate does after the warm-up."""
+    from hypervae.training.schedules import LEARNING_RATES
+
+    return LEARNING_RATES
+
+
+def monitors() -> Iterable[str]:
+    """What the best epoch is chosen by."""
+    from hypervae.training.monitors import MONITORS
+
+    return MONITORS
+
+
 def metric_names() -> Iterable[str]:
     """Groups of metrics, and single ones."""
     single = ["w1m", "w1p", "w1p_etarel", "w1p_phirel", "w1p_ptrel", "w1efp", "cov", "mmd"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, Strict
@@ -10,13 +11,17 @@ from hypervae.config.base import (
     AsNumber,
     Flag,
     Integer,
+    Mistake,
     NonNegativeNumber,
     Number,
+    OneOf,
     Pair,
     PositiveNumber,
     Section,
+    Text,
     key,
 )
+from hypervae.config.names import monitors, optimizers, schedules
 
 _RERUNS = "train_model onward"
 
@@ -81,10 +86,16 @@ class TrainConfig(Section):
     epochs: Integer = key(10, "passes through the training jets", ge=1)
     batch_size: Integer = key(32, "jets in memory at once, of a process", ge=1)
     accumulate: Integer = key(1, "batches per optimizer step, of all processes together", ge=1)
-    optimizer: Literal["adamw", "adam", "nadam", "radam", "sgd"] = key("adamw", "the optimizer")
-    learning_rate: Number = key(1.0e-3, "peak learning rate", gt=0)
+    optimizer: Annotated[Text, OneOf(optimizers)] = key(
+        "adamw",
+        "the optimizer; muon: orthogonalized momentum for the matrices within, AdamW for the rest",
+    )
+    learning_rate: Number = key(1.0e-3, "peak learning rate (muon: that of the matrices)", gt=0)
+    adamw_ratio: Number = key(
+        0.2, "muon: learning rate of the parameters under AdamW over that of the matrices", gt=0
+    )
     weight_decay: Number = key(
-        1.0e-4, "weight decay: decoupled in adamw, an L2 term in the others", ge=0
+        1.0e-4, "weight decay: decoupled in adamw and muon, an L2 term in the others", ge=0
     )
     betas: Annotated[tuple[Annotated[float, Strict(), Field(ge=0, lt=1), AsNumber], ...], Pair] = (
         key(
@@ -92,9 +103,10 @@ class TrainConfig(Section):
             "decay of the running means of gradient and square (sgd: the first is its momentum)",
         )
     )
-    schedule: Literal["cosine", "constant"] = key(
+    schedule: Annotated[Text, OneOf(schedules)] = key(
         "cosine",
-        "learning rate after the warm-up: half a cosine down to a hundredth, or constant",
+        "learning rate after the warm-up: half a cosine down to a hundredth, linear down to 0, or "
+        "constant",
     )
     warmup: Number = key(0.05, "fraction of all steps with a rising learning rate", ge=0, le=1)
     clip: Number = key(1.0, "largest gradient norm", gt=0)
@@ -111,10 +123,10 @@ class TrainConfig(Section):
         "auto",
         "auto: bf16-mixed from compute capability 8.0, 16-mixed below, 32 on a CPU",
     )
-    monitor: Literal["total", "w1m"] = key(
+    monitor: Annotated[Text, OneOf(monitors)] = key(
         "total",
-        "what the best epoch is the lowest in: the validation loss (total), or W1M of generated "
-        "against validation jets (w1m)",
+        "what the best epoch is the lowest in: the validation loss (total), W1M of generated "
+        "against validation jets (w1m), or the mean of W1M, W1P, tau21 and tau32 in floors",
     )
     monitor_every: Integer = key(
         5, "epochs between two samples of generated jets, with W1M and plots; 0: never", ge=0
@@ -166,3 +178,8 @@ class TrainConfig(Section):
     )
     loss_weights: LossWeights = LossWeights()
     execution: ExecutionConfig = ExecutionConfig()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A monitor of generated jets needs some."""
+        if self.monitor != "total" and not self.monitor_every:
+            yield Mistake("monitor_every", "0", f"at least 1 with monitor: {self.monitor}")

@@ -10,7 +10,7 @@ from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS
 from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import ResidualMLP, one_hot, pool
+from hypervae.model.layers import ReadOut, ResidualMLP, one_hot, pool
 from hypervae.model.particles import ParticleEncoder
 from hypervae.normalization import Normalization
 
@@ -77,7 +77,7 @@ class Encoder(nn.Module):
                 pooled + condition_dim + 1, config.hidden, blocks=2, dropout=config.dropout
             ),
             nn.LayerNorm(config.hidden),
-            nn.Linear(config.hidden, 2 * config.latent_dim),
+            ReadOut(config.hidden, 2 * config.latent_dim),
         )
 
     def tokens(self, batch: JetBatch) -> Tensor:

@@ -13,6 +13,14 @@ from hypervae.config import ModelConfig
 from hypervae.model.dropout import Dropout, use_jet_dropout
 
 
+class ReadOut(nn.Linear):
+    """A linear layer whose outputs are read as they are: logits, means, velocities.
+
+    It computes what `torch.nn.Linear` does; optimizers that treat maps between hidden channels in a
+    way of their own (Muon) leave it out.
+    """
+
+
 class ResidualMLP(nn.Module):
     """Linear, then `blocks` residual blocks of (norm, linear, GELU, linear).
 

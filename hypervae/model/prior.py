@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
 from hypervae.model.flow_matching import TIME_FEATURES, time_features, velocity_of
-from hypervae.model.layers import ResidualMLP, one_hot
+from hypervae.model.layers import ReadOut, ResidualMLP, one_hot
 from hypervae.model.solvers import integrate
 
 # Of the flow over latent vectors; it costs little beside the decoder.
@@ -74,7 +74,7 @@ class FlowPrior(Prior):
             nn.LayerNorm(width),
             nn.GELU(),
         )
-        self.out = nn.Linear(width, latent_dim)
+        self.out = ReadOut(width, latent_dim)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
         # mean and width of the latent vectors of each type: the flow learns what they leave over

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
+from hypervae.config import TrainConfig
 from hypervae.errors import HyperVAEError
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 
@@ -25,34 +23,33 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
 
 
-def advice(jets: int, config: Mapping[str, Any], device: torch.device) -> str:
+def advice(jets: int, config: TrainConfig, device: torch.device) -> str:
     """What to change when a batch of `jets` jets does not fit.
 
     Parameters
     ----------
     jets : int
         Jets in memory at once when it happened.
-    config : mapping
-        The resolved ``train`` section.
+    config : TrainConfig
     device : torch.device
     """
-    execution = config["execution"]
+    execution = config.execution
     keys = []
     if jets > 1:
         keys.append(
             f"a smaller train.batch_size (now {jets}; a larger train.accumulate keeps the jets of "
             "a step)"
         )
-    if execution["on_oom"] != "halve":
+    if execution.on_oom != "halve":
         keys.append("train.execution.on_oom: halve")
-    if not execution["gradient_checkpointing"]:
+    if not execution.gradient_checkpointing:
         keys.append("train.execution.gradient_checkpointing: true")
     modes = " or ".join(name for name, mode in HYPEREDGE_MODES.items() if mode.saves_memory)
     keys.append(f"model.hyperedge_encoder and hyperedge_decoder: {modes}")
     keys.append("smaller model.edge_width, hyperedge_width or scalar_channels")
     if device.type == "cuda":
         keys.append("train.precision: auto")
-        if execution["max_memory_gb"]:
-            keys.append(f"train.execution.max_memory_gb (now {execution['max_memory_gb']:g})")
+        if execution.max_memory_gb:
+            keys.append(f"train.execution.max_memory_gb (now {execution.max_memory_gb:g})")
     where = "GPU" if device.type == "cuda" else "main"
     return f"out of {where} memory with {jets} jets in a batch; what helps: " + "; ".join(keys)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
 from hypervae.model.flow_matching import on_path
 from hypervae.model.prior import FlowPrior
@@ -30,7 +29,7 @@ _AVERAGED = 0.05
 _LOG = logging.getLogger(__name__)
 
 
-def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> float | None:
+def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float | None:
     """Fit the model's learned prior by flow matching; nothing to do for a standard normal.
 
     Each step draws latent vectors afresh from the posteriors of random jets. All randomness comes
@@ -44,8 +43,8 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> 
         Trained; its prior is changed in place, to the moving average of the fitted weights.
     loader : JetLoader
         Of the training split. At most 200,000 jets of it are used.
-    config : mapping
-        The resolved ``train`` section: ``prior_steps``, ``batch_size`` and ``seed``.
+    config : TrainConfig
+        Its ``prior_steps``, ``batch_size`` and ``seed`` count.
 
     Returns
     -------
@@ -55,14 +54,14 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: Mapping[str, Any]) -> 
     """
     if not isinstance(model.prior, FlowPrior):
         return None
-    generator = torch.Generator().manual_seed(derive_seed(config["seed"], "prior"))
-    mean, deviation, jet_type = posteriors(model, loader, config["batch_size"])
+    generator = torch.Generator().manual_seed(derive_seed(config.seed, "prior"))
+    mean, deviation, jet_type = posteriors(model, loader, config.batch_size)
     prior = copy.deepcopy(model.prior).train()
     with torch.no_grad():
         set_moments(prior, mean, deviation, jet_type)
     prior.requires_grad_(True)
     optimizer = torch.optim.AdamW(prior.parameters(), lr=_LEARNING_RATE, weight_decay=0.0)
-    steps = config["prior_steps"]
+    steps = config.prior_steps
     decay = max(0.0, 1 - 1 / (_AVERAGED * steps))
     average = AveragedModel(prior, multi_avg_fn=get_ema_multi_avg_fn(decay))
     errors = []

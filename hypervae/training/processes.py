@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from lightning.fabric.plugins.environments import (
 )
 from lightning.fabric.strategies import DDPStrategy, Strategy
 
+from hypervae.config import TrainConfig
 from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
 
@@ -37,22 +37,22 @@ class Autocast(MixedPrecision):
         return data
 
 
-def make_fabric(config: Mapping[str, Any]) -> Fabric:
+def make_fabric(config: TrainConfig) -> Fabric:
     """Fabric for the ``train`` section, not launched yet.
 
     Parameters
     ----------
-    config : mapping
-        ``precision``, and ``device``, ``devices`` and ``nodes`` of ``execution``.
+    config : TrainConfig
+        Its ``precision``, and ``device``, ``devices`` and ``nodes`` of ``execution``, count.
 
     Raises
     ------
     HyperVAEError
         If there are fewer GPUs than are asked for.
     """
-    execution = config["execution"]
-    device, devices, nodes = (execution[key] for key in ("device", "devices", "nodes"))
-    device = choose_device(device)
+    execution = config.execution
+    devices, nodes = execution.devices, execution.nodes
+    device = choose_device(execution.device)
     if device == "cuda" and devices > torch.cuda.device_count():
         raise HyperVAEError(
             f"train.execution.devices: found {torch.cuda.device_count()} GPUs, expected {devices}"
@@ -68,7 +68,7 @@ def make_fabric(config: Mapping[str, Any]) -> Fabric:
         strategy=strategy,
         plugins=[
             launched_by(devices * nodes),
-            precision_plugin(choose_precision(config["precision"], device), device),
+            precision_plugin(choose_precision(config.precision, device), device),
         ],
     )
 

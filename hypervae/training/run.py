@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from lightning.fabric import Fabric
 
-from hypervae.config import ModelConfig
+from hypervae.config import ModelConfig, TrainStageConfig
 from hypervae.device import choose_precision
-from hypervae.errors import ConfigError, InputError
+from hypervae.errors import InputError
 from hypervae.formats.history import write_history
 from hypervae.io import software_versions, write_json
 from hypervae.io.lock import RunLock
@@ -69,7 +69,7 @@ def train(
     files: TrainingFiles,
     output_dir: str | os.PathLike[str],
     checkpoint_dir: str | os.PathLike[str],
-    config: Mapping[str, Any],
+    config: TrainStageConfig,
     *,
     jet_types: Sequence[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
@@ -86,8 +86,7 @@ def train(
         Gets the weights, config, normalization and ``history.csv`` once training has ended.
     checkpoint_dir : path-like
         Holds a folder for each run; a run of the same config, code and inputs resumes by itself.
-    config : mapping
-        The resolved ``train`` section with ``model`` and ``split``.
+    config : TrainStageConfig
     jet_types : sequence of str, optional
         Order of the model's types; sorted when left out.
     resume : path-like, optional
@@ -102,8 +101,6 @@ def train(
 
     Raises
     ------
-    ConfigError
-        If settings do not fit together.
     InputError
         If files do not fit together, or a result cannot be written.
     HyperVAEError
@@ -114,8 +111,7 @@ def train(
     output_dir = Path(output_dir)
     _check_output(output_dir)
     data = _read(files, config, jet_types)
-    section = {key: value for key, value in config.items() if key not in ("model", "split")}
-    fabric = make_fabric(section)
+    fabric = make_fabric(config)
     decided = _decided(config, data, fabric.device.type)
     checkpoints = Checkpoints(checkpoint_dir, fingerprint(decided, data.merged, data.types))
     folder = checkpoints.directory
@@ -128,9 +124,9 @@ def train(
         loaders = _loaders(data, config, model.config)
         kept = kept_in(folder / LOG) if fabric.is_global_zero else nullcontext()
         with loaders.training, kept:
-            own = _observers(fabric, loaders, section, folder)
+            own = _observers(fabric, loaders, config, folder)
             watching = Observers([*own, *observers])
-            trainer = Trainer(fabric, model, loaders, section, checkpoints, watching)
+            trainer = Trainer(fabric, model, loaders, config, checkpoints, watching)
             _resume(trainer, resume)
             try:
                 trainer.fit()
@@ -141,7 +137,7 @@ def train(
             if not fabric.is_global_zero:
                 return None
             trained = trainer.optimization.model
-            prior_error = fit_prior(trained, loaders.training, section)
+            prior_error = fit_prior(trained, loaders.training, config)
             _write(output_dir, trainer, files.normalization, config, prior_error)
     return trained
 
@@ -155,38 +151,38 @@ class _Data:
     types: list[str]
 
 
-def _decided(config: Mapping[str, Any], data: _Data, device: str) -> dict[str, Any]:
+def _decided(config: TrainStageConfig, data: _Data, device: str) -> dict[str, Any]:
     """The config with what ``auto`` stands for, which depends on the device."""
-    model = resolved_modes(ModelConfig.of(config["model"]), data.merged, device)
+    model = resolved_modes(config.model, data.merged, device)
     return {
-        **config,
+        **config.to_dict(),
         "model": model.to_dict(),
-        "precision": choose_precision(config["precision"], device),
+        "precision": choose_precision(config.precision, device),
     }
 
 
-def _new_model(fabric: Fabric, data: _Data, config: Mapping[str, Any]) -> HyperVAE:
+def _new_model(fabric: Fabric, data: _Data, config: TrainStageConfig) -> HyperVAE:
     """A model with the weights that training starts from."""
-    limit_memory(fabric, config["execution"]["max_memory_gb"])
-    torch.manual_seed(derive_seed(config["seed"], "weights"))
-    model = HyperVAE(data.merged, data.types, config["model"], fabric.device.type)
-    model.gradient_checkpointing(config["execution"]["gradient_checkpointing"])
+    limit_memory(fabric, config.execution.max_memory_gb)
+    torch.manual_seed(derive_seed(config.seed, "weights"))
+    model = HyperVAE(data.merged, data.types, config.model, fabric.device.type)
+    model.gradient_checkpointing(config.execution.gradient_checkpointing)
     return model
 
 
 def _observers(
-    fabric: Fabric, loaders: Loaders, config: Mapping[str, Any], folder: Path
+    fabric: Fabric, loaders: Loaders, config: TrainStageConfig, folder: Path
 ) -> list[Observer]:
     """What watches a run: the monitor in every process, the rest in the first alone."""
     first = fabric.is_global_zero
     observers: list[Observer] = []
-    if config["monitor_every"]:
+    if config.monitor_every:
         check = None
         if first:
-            most = config["monitor_jets"]
+            most = config.monitor_jets
             jets = loaders.validation.jets(most)
-            check = SampleCheck(jets, max(most // len(jets), 1), config["seed"])
-        observers.append(Monitor(fabric, check, config["monitor_every"]))
+            check = SampleCheck(jets, max(most // len(jets), 1), config.seed)
+        observers.append(Monitor(fabric, check, config.monitor_every))
     if first:
         observers += [
             TensorBoard(folder / TENSORBOARD),
@@ -201,13 +197,13 @@ def _write(
     output_dir: Path,
     trainer: Trainer,
     normalization: str | os.PathLike[str],
-    config: Mapping[str, Any],
+    config: TrainStageConfig,
     prior_error: float | None,
 ) -> None:
     """Write the trained model and its history."""
     best, history = trainer.state.best, trainer.state.history
     about = {
-        "config": {key: value for key, value in config.items() if key != "model"},
+        "config": {key: value for key, value in config.to_dict().items() if key != "model"},
         "fingerprint": trainer.checkpoints.fingerprint,
         "best_epoch": best.epoch + 1,
         "validation_loss": best.loss,
@@ -236,17 +232,16 @@ def _check_output(folder: Path) -> None:
         )
 
 
-def _read(
-    files: TrainingFiles, config: Mapping[str, Any], jet_types: Sequence[str] | None
-) -> _Data:
+def _read(files: TrainingFiles, config: TrainStageConfig, jet_types: Sequence[str] | None) -> _Data:
     """Check that the files and settings fit together; the types are in the model's order."""
     merged = Normalization.read(files.normalization)
-    if config["split"] != merged.settings["split"]:
+    split = config.split.to_dict()
+    if split != merged.settings["split"]:
         raise InputError(
             files.normalization,
             "split",
             found=str(merged.settings["split"]),
-            expected=f"{config['split']}, with which jets would be split here",
+            expected=f"{split}, with which jets would be split here",
         )
     sources = find_sources(files.shards, files.correlators, merged, files.normalization)
     present = sorted({source.jet_type for source in sources})
@@ -255,23 +250,19 @@ def _read(
         raise InputError(
             files.normalization, "jet types", found=", ".join(present), expected=", ".join(types)
         )
-    if config["monitor"] == "w1m" and not config["monitor_every"]:
-        raise ConfigError(
-            "train.monitor_every: found 0, expected at least 1 with train.monitor: w1m"
-        )
     return _Data(merged, sources, types)
 
 
-def _loaders(data: _Data, config: Mapping[str, Any], model: ModelConfig) -> Loaders:
+def _loaders(data: _Data, config: TrainStageConfig, model: ModelConfig) -> Loaders:
     """Loaders of the training and the validation split; the short one has no workers."""
     training, validation = (
         JetLoader(
-            JetStream(data.sources, data.types, split, config["split"], config["seed"]),
+            JetStream(data.sources, data.types, split, config.split, config.seed),
             data.merged,
             model,
             workers,
         )
-        for split, workers in (("train", config["execution"]["workers"]), ("validation", 0))
+        for split, workers in (("train", config.execution.workers), ("validation", 0))
     )
     for loader in (training, validation):
         if loader.n_jets == 0:

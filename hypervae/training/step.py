@@ -12,12 +12,13 @@ from lightning.fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE, JetBatch, noise
 from hypervae.model.losses.terms import TERMS, LossTerms, total_loss
 from hypervae.seeds import derive_seed
 from hypervae.training.loader import Step
 from hypervae.training.memory import OutOfMemory, advice, is_out_of_memory
-from hypervae.training.optimizers import make_optimizer
+from hypervae.training.optimizers.registry import make_optimizer
 from hypervae.training.schedules import kl_factor, learning_rate_factor, temperature
 
 
@@ -57,21 +58,23 @@ class Optimization:
     fabric : Fabric
         Launched.
     model : HyperVAE
-    config : mapping
-        The resolved ``train`` section.
+    config : TrainConfig
     """
 
-    def __init__(self, fabric: Fabric, model: HyperVAE, config: Mapping[str, Any]):
+    def __init__(self, fabric: Fabric, model: HyperVAE, config: TrainConfig):
         self.fabric, self.config = fabric, config
         self.scaler = getattr(fabric.strategy.precision, "scaler", None)
-        optimizer = make_optimizer(model.parameters(), config, scales_loss=self.scaler is not None)
+        optimizer = make_optimizer(model, config, scales_loss=self.scaler is not None)
+        #: Peak learning rates of the groups, by this run's config: a checkpoint may have others.
+        self.rates = [group["lr"] for group in optimizer.param_groups]
         self.wrapped, self.optimizer = fabric.setup(model, optimizer)
         self.model: HyperVAE = self.wrapped.module
-        self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config["ema"]))
+        self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
         terms = LossTerms(model.normalization, config, model.config.hyperedge_decoder)
         self.loss_terms = terms.to(fabric.device)
+        self._loss_weights = config.loss_weights.to_dict()
         #: Jets in memory at once; halved when they do not fit.
-        self.batch_size: int = config["batch_size"]
+        self.batch_size: int = config.batch_size
 
     @property
     def learning_rate(self) -> float:
@@ -113,14 +116,14 @@ class Optimization:
             was changed then.
         """
         config = self.config
-        factor = learning_rate_factor(progress, config["warmup"], config["schedule"])
-        for parameters in self.optimizer.param_groups:
-            parameters["lr"] = config["learning_rate"] * factor
+        factor = learning_rate_factor(progress, config.warmup, config.schedule)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
         sums = self._gradient(step, epoch, progress)
         *sums, asked = self._over_processes(torch.cat([sums, sums.new_tensor([float(stop)])]))
         norm = float(
             self.fabric.clip_gradients(
-                self.wrapped, self.optimizer, max_norm=config["clip"], error_if_nonfinite=False
+                self.wrapped, self.optimizer, max_norm=config.clip, error_if_nonfinite=False
             )
         )
         finite = math.isfinite(norm) and math.isfinite(sums[-1])
@@ -151,7 +154,7 @@ class Optimization:
                 torch.cuda.empty_cache()
             jets = min(self.batch_size, max(len(batch) for batch in step.batches))
             # with several processes the others already wait for this one's gradient
-            may_halve = self.config["execution"]["on_oom"] == "halve"
+            may_halve = self.config.execution.on_oom == "halve"
             if jets == 1 or not may_halve or self.fabric.world_size > 1:
                 raise OutOfMemory(
                     f"training: {advice(jets, self.config, self.fabric.device)}"
@@ -160,8 +163,8 @@ class Optimization:
 
     def _accumulate(self, step: Step, epoch: int, progress: float) -> Tensor:
         config = self.config
-        heat = temperature(progress, *config["gumbel_temperature"])
-        kl = kl_factor(progress, config["kl_warmup"], config["kl_schedule"], config["kl_cycles"])
+        heat = temperature(progress, *config.gumbel_temperature)
+        kl = kl_factor(progress, config.kl_warmup, config.kl_schedule, config.kl_cycles)
         sums = torch.zeros(len(TERMS) + 1, dtype=torch.float64, device=self.fabric.device)
         parts = [
             (part, min(weight, len(part)))
@@ -180,11 +183,11 @@ class Optimization:
         """Add the gradient of a batch that is a `share` of the step; returns its mean terms."""
         batch = batch.to(self.fabric.device)
         # the same draws for each batch: the jets' own keys tell them apart
-        torch.manual_seed(derive_seed(self.config["seed"], "noise", epoch))
+        torch.manual_seed(derive_seed(self.config.seed, "noise", epoch))
         with noise.of_jets(batch.key):
             decoded, mean, log_variance = self.wrapped(batch, heat)
             terms = self.loss_terms(decoded, batch, mean, log_variance)
-            loss = total_loss(terms, self.config["loss_weights"], kl)
+            loss = total_loss(terms, self._loss_weights, kl)
             # DistributedDataParallel takes the mean over processes
             self.fabric.backward(loss * (share * self.fabric.world_size))
         return torch.stack([*terms.values(), loss]).detach().double()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import SplitConfig
 from hypervae.data.jets import Jets, concatenate
 from hypervae.data.split import SPLITS, split_of, split_of_rows
 from hypervae.errors import InputError
@@ -69,8 +69,7 @@ class JetStream:
     jet_types : sequence of str
         The model's types.
     split : {"train", "validation", "test"}
-    split_config : mapping
-        The ``split`` section.
+    split_config : SplitConfig
     seed : int
 
     Attributes
@@ -83,11 +82,11 @@ class JetStream:
         sources: Sequence[Source],
         jet_types: Sequence[str],
         split: str,
-        split_config: Mapping[str, Any],
+        split_config: SplitConfig,
         seed: int,
     ):
         self.sources, self.jet_types = list(sources), list(jet_types)
-        self.split, self.split_config, self.seed = split, dict(split_config), seed
+        self.split, self.split_config, self.seed = split, split_config.to_dict(), seed
         self.block_rows, self.mixed = _BLOCK, _MIXED
         counts = [self._count(source) for source in self.sources]
         # [blocks, 3]: source, first row, jets of the split; blocks without any are never read

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import torch
 from lightning.fabric import Fabric
 
+from hypervae.config import TrainConfig
 from hypervae.errors import HyperVAEError
 from hypervae.model import HyperVAE
 from hypervae.model.losses.terms import TERMS
@@ -19,15 +20,13 @@ from hypervae.training.checkpoint import Checkpoints
 from hypervae.training.interrupt import Interrupted, SignalWatch
 from hypervae.training.loader import JetLoader, Step
 from hypervae.training.memory import OutOfMemory, advice, is_out_of_memory
+from hypervae.training.monitors import MONITORS
 from hypervae.training.observers.interface import EpochReport, Observers, Position, StepReport
 from hypervae.training.processes import peak_memory_mb
 from hypervae.training.state import Best, RunState
 from hypervae.training.step import Optimization, Outcome
 from hypervae.training.validation import ValidationResult, validate
 from hypervae.training.workers import WorkerLost
-
-# What the best epoch is the lowest in: a column of the history, and its name for people.
-MONITORS = {"total": ("val_total", "validation loss"), "w1m": ("val_w1m", "W1M")}
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ class Trainer:
         Launched.
     model : HyperVAE
     loaders : Loaders
-    config : mapping
-        The resolved ``train`` section.
+    config : TrainConfig
     checkpoints : Checkpoints
     observers : Observers
 
@@ -64,7 +62,7 @@ class Trainer:
         fabric: Fabric,
         model: HyperVAE,
         loaders: Loaders,
-        config: Mapping[str, Any],
+        config: TrainConfig,
         checkpoints: Checkpoints,
         observers: Observers,
     ):
@@ -74,9 +72,9 @@ class Trainer:
         self.optimization = Optimization(fabric, model, config)
         self.state = RunState()
         self.signals = SignalWatch()
-        self.jets_per_step: int = config["batch_size"] * config["accumulate"]
+        self.jets_per_step: int = config.batch_size * config.accumulate
         self.steps_per_epoch = math.ceil(self.training.n_jets / self.jets_per_step)
-        self.total_steps = self.steps_per_epoch * config["epochs"]
+        self.total_steps = self.steps_per_epoch * config.epochs
 
     @property
     def step(self) -> int:
@@ -95,7 +93,7 @@ class Trainer:
             step=self.step,
             jets=state.epoch * jets + min(state.step_in_epoch * self.jets_per_step, jets),
             written=self.step - pending,
-            epochs=self.config["epochs"],
+            epochs=self.config.epochs,
             jets_per_epoch=jets,
         )
 
@@ -141,7 +139,7 @@ class Trainer:
         """
         with self.signals, self.observers, self._out_of_memory():
             self.observers.on_start(self.position)
-            while self.state.epoch < self.config["epochs"] and not self._out_of_patience():
+            while self.state.epoch < self.config.epochs and not self._out_of_patience():
                 self._train_epoch()
                 self._end_epoch()
                 if self._asked_to_stop():
@@ -155,7 +153,7 @@ class Trainer:
         steps = self.training.steps(
             self.state.epoch,
             jets_per_step=self.jets_per_step,
-            batch_size=self.config["batch_size"],
+            batch_size=self.config.batch_size,
             first_step=self.state.step_in_epoch,
             rank=self.fabric.global_rank,
             world=self.fabric.world_size,
@@ -178,7 +176,7 @@ class Trainer:
             if outcome.stop or (alone and self.signals.received):
                 self._stop()
             minutes = (time.monotonic() - saved) / 60
-            if minutes >= self.config["execution"]["checkpoint_minutes"]:
+            if minutes >= self.config.execution.checkpoint_minutes:
                 self.save()
                 saved = time.monotonic()
 
@@ -209,7 +207,7 @@ class Trainer:
     def _check_divergence(self) -> None:
         """Raise if too many steps in a row were skipped."""
         skipped = self.state.skipped_in_a_row
-        if skipped and skipped >= self.config["max_skipped"]:
+        if skipped and skipped >= self.config.max_skipped:
             raise HyperVAEError(
                 f"training: the loss or its gradient was not finite for {skipped} steps in a row; "
                 "lower train.learning_rate or train.clip"
@@ -232,7 +230,7 @@ class Trainer:
             self._stop()
         report = EpochReport(
             row=self._row(validated, memory),
-            epochs=self.config["epochs"],
+            epochs=self.config.epochs,
             step=self.step,
             model=averaged,
             kl_per_dimension=validated.latent.kl_per_dimension(),
@@ -240,7 +238,7 @@ class Trainer:
         )
         self.observers.on_epoch(report)
         names = []
-        keep_every = self.config["keep_every"]
+        keep_every = self.config.keep_every
         if keep_every and (self.state.epoch + 1) % keep_every == 0:
             names.append(f"epoch-{self.state.epoch + 1:04d}")
         if self._improved(report.row):
@@ -270,8 +268,7 @@ class Trainer:
 
     def _improved(self, row: Mapping[str, Any]) -> bool:
         """Whether this epoch is the best so far; then its weights are kept."""
-        column, _ = MONITORS[self.config["monitor"]]
-        value = row[column]
+        value = row[MONITORS[self.config.monitor].column]
         if value is None or not value < self.state.best.value:
             return False
         weights = {
@@ -285,7 +282,7 @@ class Trainer:
         """Give the model the weights of the best epoch."""
         best = self.state.best
         if not best.weights:
-            _, what = MONITORS[self.config["monitor"]]
+            what = MONITORS[self.config.monitor].summary
             raise HyperVAEError(
                 f"training: the {what} was never finite; lower train.learning_rate or train.clip"
             )
@@ -293,11 +290,11 @@ class Trainer:
 
     def _out_of_patience(self) -> bool:
         """Whether to stop early; asked before an epoch, so that a resumed run stops there too."""
-        patience = self.config["patience"]
+        patience = self.config.patience
         # the epochs without a better one; before the first epoch, best is -1 too
         stop = bool(patience) and self.state.epoch - 1 - self.state.best.epoch >= patience
         if stop:
-            what = f"no better {self.config['monitor']} for {patience} epochs"
+            what = f"no better {self.config.monitor} for {patience} epochs"
             self.observers.on_stop(self.position, what)
         return stop
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from lightning.fabric import Fabric
 
+from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE, noise
 from hypervae.model.losses.terms import TERMS, LossTerms, total_loss
 from hypervae.seeds import derive_seed
@@ -29,7 +29,7 @@ def validate(
     model: HyperVAE,
     loader: JetLoader,
     loss_terms: LossTerms,
-    config: Mapping[str, Any],
+    config: TrainConfig,
     fabric: Fabric,
     *,
     batch_size: int,
@@ -44,8 +44,7 @@ def validate(
     model : HyperVAE
     loader : JetLoader
     loss_terms : LossTerms
-    config : mapping
-        The resolved ``train`` section.
+    config : TrainConfig
     fabric : Fabric
     batch_size : int
         Jets in memory at once.
@@ -58,6 +57,7 @@ def validate(
         None if `stop` said so.
     """
     model.eval()
+    weights = config.loss_weights.to_dict()
     sums = torch.zeros(len(TERMS) + 2, dtype=torch.float64, device=fabric.device)
     latent = LatentStatistics(model.config.latent_dim, fabric.device)
     steps = loader.steps(
@@ -75,11 +75,11 @@ def validate(
             if not weight:
                 continue
             batch = batch.to(fabric.device)
-            torch.manual_seed(derive_seed(config["seed"], "validation"))
+            torch.manual_seed(derive_seed(config.seed, "validation"))
             with noise.of_jets(batch.key):
                 decoded, mean, log_variance = model(batch)
                 terms = loss_terms(decoded, batch, mean, log_variance)
-            total = total_loss(terms, config["loss_weights"], 1.0)
+            total = total_loss(terms, weights, 1.0)
             sums += weight * torch.stack([*terms.values(), total, torch.ones_like(total)]).double()
             latent.add(mean, log_variance)
     if fabric.world_size > 1:

@@ -13,7 +13,7 @@ from hypervae.model.decoder.interface import Decoded, ParticleDecoder, Particles
 from hypervae.model.decoder.one_shot import OneShotParticles
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import ResidualMLP, one_hot
+from hypervae.model.layers import ReadOut, ResidualMLP, one_hot
 from hypervae.model.references import jet_tetrad
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
@@ -53,7 +53,7 @@ class Decoder(nn.Module):
         self.state = ResidualMLP(
             config.latent_dim + types, config.hidden, blocks=2, dropout=config.dropout
         )
-        self.multiplicity = nn.Linear(config.hidden, self.slots)
+        self.multiplicity = ReadOut(config.hidden, self.slots)
         self.particles = particle_decoder(config, normalization)
         self.edges = EdgeHead(self.particles.scalars, config.edge_width, self.slots)
         self.hyperedges = HYPEREDGE_MODES[config.hyperedge_decoder].head(
@@ -62,7 +62,7 @@ class Decoder(nn.Module):
         self.jet = nn.Sequential(
             ResidualMLP(config.hidden, config.hidden, dropout=config.dropout),
             nn.GELU(),
-            nn.Linear(config.hidden, len(JET_TARGETS)),
+            ReadOut(config.hidden, len(JET_TARGETS)),
         )
         self._start_at(normalization)
 

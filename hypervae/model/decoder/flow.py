@@ -9,7 +9,7 @@ from hypervae.config import ModelConfig
 from hypervae.model.decoder.interface import LN_PTREL_RANGE, ParticleDecoder, Particles
 from hypervae.model.flow_matching import TIME_FEATURES, on_path, time_features, velocity_of
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import LorentzNetwork, ResidualMLP, full_precision
+from hypervae.model.layers import LorentzNetwork, ReadOut, ResidualMLP, full_precision
 from hypervae.model.noise import normal, uniform
 from hypervae.model.references import minkowski, momenta_of
 from hypervae.model.sampling_config import SamplingConfig
@@ -71,7 +71,7 @@ class FlowParticles(ParticleDecoder):
             vectors_out=_VECTORS,
             scalars_out=width,
         )
-        self.velocity_out = nn.Linear(4 * _VECTORS + width, 3)
+        self.velocity_out = ReadOut(4 * _VECTORS + width, 3)
         particle = normalization.particle
         self.register_buffer("_offset", torch.tensor(particle.offset, dtype=torch.float32))
         self.register_buffer("_scale", torch.tensor(particle.scale, dtype=torch.float32))

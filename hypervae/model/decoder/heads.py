@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from hypervae.correlators.features import EDGE_FEATURES
 from hypervae.correlators.geometry import pair_indices
+from hypervae.model.layers import ReadOut
 
 
 class EdgeHead(nn.Module):
@@ -20,7 +21,7 @@ class EdgeHead(nn.Module):
     def __init__(self, scalars: int, width: int, slots: int):
         super().__init__()
         self.ends = nn.Linear(scalars, 2 * width)
-        self.head = nn.Sequential(nn.GELU(), nn.Linear(width, len(EDGE_FEATURES)))
+        self.head = nn.Sequential(nn.GELU(), ReadOut(width, len(EDGE_FEATURES)))
         first, second = pair_indices(slots)
         self.register_buffer("_first", torch.from_numpy(first), persistent=False)
         self.register_buffer("_second", torch.from_numpy(second), persistent=False)

@@ -15,7 +15,7 @@ from hypervae.model.hyperedges.consistency import HyperedgeConsistency, stratifi
 from hypervae.model.hyperedges.interface import HyperedgeHead, HyperedgeMode
 from hypervae.model.hyperedges.sets import BinnedSets, BinnedTargets
 from hypervae.model.hyperedges.source import HyperedgeSource, Tokens
-from hypervae.model.layers import ResidualMLP
+from hypervae.model.layers import ReadOut, ResidualMLP
 from hypervae.model.losses.histogram import cramer_distance, soft_histogram
 from hypervae.model.losses.recomputed import colex_members
 from hypervae.normalization import Normalization
@@ -89,7 +89,7 @@ class BinnedHead(HyperedgeHead[BinnedSets, BinnedTargets]):
         self.head = nn.Sequential(
             ResidualMLP(config.hidden, config.hyperedge_width, dropout=config.dropout),
             nn.GELU(),
-            nn.Linear(config.hyperedge_width, self.orders * self.bins * 2),
+            ReadOut(config.hyperedge_width, self.orders * self.bins * 2),
         )
 
     def forward(

@@ -12,7 +12,7 @@ from hypervae.model.hyperedges.branch import SelfAttentionFactory
 from hypervae.model.hyperedges.interface import HyperedgeHead
 from hypervae.model.hyperedges.listing import SetList
 from hypervae.model.hyperedges.sets import ListedSets, ListedTargets
-from hypervae.model.layers import ResidualMLP
+from hypervae.model.layers import ReadOut, ResidualMLP
 from hypervae.normalization import Normalization
 
 
@@ -62,7 +62,7 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
         self.head = nn.Sequential(
             ResidualMLP(width, width, config.token_blocks, config.dropout),
             nn.GELU(),
-            nn.Linear(width, len(normalization.hyperedge.names)),
+            ReadOut(width, len(normalization.hyperedge.names)),
         )
 
     def forward(

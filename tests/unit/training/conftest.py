@@ -7,6 +7,7 @@ import signal
 import pytest
 import torch
 
+from hypervae.config import SplitConfig
 from hypervae.logs import LOGGER, show_on_terminal
 from hypervae.model import HyperVAE
 from hypervae.normalization import Normalization
@@ -68,7 +69,11 @@ def trainer(chain, train_config, tmp_path):
         model = HyperVAE(merged, ["g"], config["model"])
         sources = find_sources(shards, correlators, merged, path)
         loaders = [
-            JetLoader(JetStream(sources, ["g"], split, SPLIT, seed=1), merged, model.config)
+            JetLoader(
+                JetStream(sources, ["g"], split, SplitConfig.of(SPLIT), seed=1),
+                merged,
+                model.config,
+            )
             for split in ("train", "validation")
         ]
         checkpoints = Checkpoints(tmp_path / "checkpoints", "run")

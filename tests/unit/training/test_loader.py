@@ -12,7 +12,7 @@ import psutil
 import pytest
 import torch
 
-from hypervae.config import resolve_section
+from hypervae.config import SplitConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
@@ -33,7 +33,7 @@ def make(chain):
         if sources is None:
             sources = find_sources(chain.shards, chain.correlators, merged, chain.normalization)
         modes = {"hyperedge_encoder": encoder, "hyperedge_decoder": "binned"}
-        stream = JetStream(sources, ["q", "g"], split, SPLIT, seed)
+        stream = JetStream(sources, ["q", "g"], split, SplitConfig.of(SPLIT), seed)
         return JetLoader(stream, merged, ModelConfig.of(modes), workers)
 
     return make

@@ -30,6 +30,8 @@ def test_learning_rate_rises_and_falls():
     assert learning_rate_factor(0.55, 0.1) == pytest.approx(0.01 + 0.99 / 2)
     assert learning_rate_factor(1.0, 0.1) == pytest.approx(0.01)
     assert learning_rate_factor(0.0, 0.0) == pytest.approx(1.0)
+    linear = [learning_rate_factor(x, 0.1, "linear") for x in (0.05, 0.1, 0.55, 1.0)]
+    assert linear == pytest.approx([0.5, 1, 0.5, 0])
     constant = [learning_rate_factor(x, 0.1, "constant") for x in (0.05, 0.1, 0.5, 1.0)]
     assert constant == pytest.approx([0.5, 1, 1, 1])
     assert np.isfinite([learning_rate_factor(x, 1.0) for x in (0.0, 0.5, 1.0)]).all()

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
 from hypervae.model.prior import FlowPrior, StandardNormal
 from hypervae.training import prior as fitting
@@ -12,7 +13,7 @@ from hypervae.training.prior import fit_prior, posteriors
 from tests.unit.chain import MODEL
 from tests.unit.training.test_trainer import assert_equal_runs
 
-CONFIG = {"prior_steps": 400, "seed": 1, "batch_size": 100}
+CONFIG = TrainConfig(prior_steps=400, batch_size=100)
 WIDTH = 0.1  # of the posteriors
 
 
@@ -48,7 +49,7 @@ def fitted(means, types=None, **changes):
     model = Model(kinds, means.shape[1])
     batches = [Batch(m, t) for m, t in zip(means.split(100), types.split(100), strict=True)]
     loader = SimpleNamespace(batches=lambda epoch, batch_size: iter(batches))
-    error = fit_prior(model, loader, {**CONFIG, **changes})
+    error = fit_prior(model, loader, CONFIG.replace(**changes))
     noise = torch.randn(4000, means.shape[1], generator=torch.Generator().manual_seed(9))
     samples = [
         model.prior.sample(noise, torch.full((4000,), kind, dtype=torch.int64))
@@ -122,7 +123,7 @@ def test_the_seed_decides_and_nothing_else_is_touched(monkeypatch):
     )
     model = Model()
     torch.manual_seed(77)
-    fit_prior(model, loader, {**CONFIG, "prior_steps": 20})
+    fit_prior(model, loader, CONFIG.replace(prior_steps=20))
     assert torch.equal(torch.rand(3), expected)
     assert model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())

@@ -7,7 +7,7 @@ import torch
 
 from hypervae.training import memory
 from hypervae.training.memory import OutOfMemory, is_out_of_memory
-from hypervae.training.optimizers import make_optimizer
+from hypervae.training.optimizers.registry import make_optimizer
 from hypervae.training.step import Optimization
 from tests.unit.chain import MODEL
 
@@ -22,7 +22,7 @@ KINDS = {
 
 def steps_of(made):
     """The steps of the first epoch."""
-    batch = made.config["batch_size"]
+    batch = made.config.batch_size
     return list(made.training.steps(0, jets_per_step=made.jets_per_step, batch_size=batch))
 
 
@@ -228,13 +228,15 @@ def test_optimizers_by_name(trainer, name):
 
 
 def test_a_fused_optimizer_cannot_clip_a_scaled_gradient(train_config):
-    parameters = [torch.nn.Parameter(torch.ones(3))]
+    model = torch.nn.Linear(3, 3)
     config = train_config()
-    assert make_optimizer(parameters, config, scales_loss=False).defaults["fused"]
-    assert not make_optimizer(parameters, config, scales_loss=True).defaults["fused"]
+    assert make_optimizer(model, config, scales_loss=False).defaults["fused"]
+    assert not make_optimizer(model, config, scales_loss=True).defaults["fused"]
 
 
-@pytest.mark.parametrize(("schedule", "rate"), [("cosine", 1e-3 * 0.505), ("constant", 1e-3)])
+@pytest.mark.parametrize(
+    ("schedule", "rate"), [("cosine", 1e-3 * 0.505), ("linear", 5e-4), ("constant", 1e-3)]
+)
 def test_the_learning_rate_follows_the_schedule(trainer, schedule, rate):
     made = trainer(schedule=schedule, warmup=0.0, learning_rate=1e-3)
     made.optimization.step(steps_of(made)[0], epoch=0, progress=0.5)

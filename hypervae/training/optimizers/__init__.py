@@ -1,0 +1,1 @@
+"""Optimizers: the registry of their names, and those that torch has not."""
