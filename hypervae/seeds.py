@@ -5,6 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+from numpy.typing import NDArray
+
+#: Constants of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): its step, and those of `splitmix64`.
+SPLITMIX_STEP = 0x9E3779B97F4A7C15
+SPLITMIX_FIRST = 0xBF58476D1CE4E5B9
+SPLITMIX_SECOND = 0x94D049BB133111EB
 
 
 def derive_seed(seed: int, *labels: str | int) -> int:
@@ -29,3 +35,21 @@ def derive_seed(seed: int, *labels: str | int) -> int:
 def rng(seed: int, *labels: str | int) -> np.random.Generator:
     """A NumPy generator seeded by `derive_seed`."""
     return np.random.default_rng(derive_seed(seed, *labels))
+
+
+def splitmix64(word: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finalizer of SplitMix64: a bijection of 64-bit integers without visible structure.
+
+    Source: Steele, Lea, Flood, OOPSLA 2014. Products wrap around.
+
+    Parameters
+    ----------
+    word : [...] uint64
+
+    Returns
+    -------
+    [...] uint64
+    """
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(SPLITMIX_FIRST)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(SPLITMIX_SECOND)
+    return word ^ (word >> np.uint64(31))

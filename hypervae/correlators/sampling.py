@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from hypervae.correlators.bits import trailing_zeros
 from hypervae.correlators.sets import set_counts
+from hypervae.seeds import SPLITMIX_STEP, splitmix64
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
+_STEP = np.uint64(SPLITMIX_STEP)
+_mix = numba.njit(cache=True, nogil=True)(splitmix64)
 
 
 class SampledSets(NamedTuple):
@@ -39,14 +41,6 @@ class SampledSets(NamedTuple):
     number: NDArray[np.int64]
     code: NDArray[np.unsignedinteger]
     log_weight: NDArray[np.float64]
-
-
-@numba.njit(cache=True, nogil=True)
-def _mix(word: np.uint64) -> np.uint64:  # pragma: no cover - compiled
-    """The output function of SplitMix64 (Steele et al., OOPSLA 2014)."""
-    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return word ^ (word >> np.uint64(31))
 
 
 @numba.njit(cache=True, nogil=True)

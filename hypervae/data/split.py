@@ -8,18 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import Jets
-from hypervae.seeds import derive_seed
+from hypervae.seeds import derive_seed, splitmix64
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
-
-
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finalizer of SplitMix64 (Steele, Lea, Flood 2014): a bijection that scatters bits."""
-    with np.errstate(over="ignore"):
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 def split_of(
@@ -66,7 +58,9 @@ def split_of_rows(
     if key is None:
         key = np.arange(first_row, first_row + n, dtype=np.int64)
     with np.errstate(over="ignore"):
-        mixed = _mix(_mix(key.astype(np.uint64)) + np.uint64(derive_seed(seed, "split")))
+        mixed = splitmix64(
+            splitmix64(key.astype(np.uint64)) + np.uint64(derive_seed(seed, "split"))
+        )
     uniform = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
     train, validation, _ = fractions
     return ((uniform >= train).astype(np.uint8) + (uniform >= train + validation)).astype(np.uint8)

@@ -19,10 +19,12 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from hypervae.seeds import SPLITMIX_FIRST, SPLITMIX_SECOND, SPLITMIX_STEP
+
 # SplitMix64's constants as signed 64-bit integers: torch's integers wrap around like unsigned ones.
-_STEP = 0x9E3779B97F4A7C15 - 2**64
-_FIRST = 0xBF58476D1CE4E5B9 - 2**64
-_SECOND = 0x94D049BB133111EB - 2**64
+_STEP, _FIRST, _SECOND = (
+    constant - 2**64 for constant in (SPLITMIX_STEP, SPLITMIX_FIRST, SPLITMIX_SECOND)
+)
 
 _keys: list[Tensor] = []
 
@@ -106,7 +108,7 @@ def _shifted(word: Tensor, bits: int) -> Tensor:
 
 
 def _mixed(word: Tensor) -> Tensor:
-    """SplitMix64's finalizer: a bijection of 64-bit integers without visible structure."""
+    """`hypervae.seeds.splitmix64` of signed integers, which torch has operations for."""
     word = (word ^ _shifted(word, 30)) * _FIRST
     word = (word ^ _shifted(word, 27)) * _SECOND
     return word ^ _shifted(word, 31)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from hypervae.seeds import derive_seed, rng
+from hypervae.seeds import SPLITMIX_STEP, derive_seed, rng, splitmix64
 
 
 def test_seeds_never_change():
@@ -26,3 +26,10 @@ def test_seeds_fit_everywhere():
 SEED_1 = 3_874_038_210_105_081_456
 SEED_SIMULATE = 649_678_683_170_606_276
 DRAWN = [379, 659, 676]
+
+
+def test_splitmix_gives_the_published_numbers():
+    """The first outputs of the generator of seed 0, as of its reference implementation in C."""
+    states = np.arange(1, 4, dtype=np.uint64) * np.uint64(SPLITMIX_STEP)
+    expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+    assert splitmix64(states).tolist() == expected
