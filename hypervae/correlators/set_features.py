@@ -91,7 +91,6 @@ def set_features(
     tables: NDArray[np.floating],
     shift: float = 0.0,
     times: int = 1,
-    dtype: type[np.floating] = np.float32,
 ) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
     """Features of every set of every jet: the table's row at its R_L bin, then its ln w.
 
@@ -102,7 +101,8 @@ def set_features(
     counts : [n] int64
         Sets are formed of the first so many particles.
     log_weight : [n, P]
-        Logarithms of the particles' weights; the sum over its members is the ln w of a set.
+        Logarithms of the particles' weights; the sum over its members is the ln w of a set. Their
+        type is that of the features.
     orders : list of int
         Set sizes between 3 and 6.
     tables : [bins + 2, F]
@@ -111,8 +111,6 @@ def set_features(
         Added to each ln w; with a scaled `log_weight`, ln w comes out normalized.
     times : int
         Columns that ln w takes, 1 or 2.
-    dtype : floating type
-        Of the features.
 
     Returns
     -------
@@ -121,7 +119,7 @@ def set_features(
     sizes : [n, len(orders)] int64
         Sets of each jet and order.
     """
-    most = int(counts.max(initial=0))
+    most, dtype = int(counts.max(initial=0)), log_weight.dtype
     numbers = set_counts(most, max(orders, default=2))
     lengths = numbers[most, orders]
     ends = np.cumsum(lengths)
@@ -129,8 +127,8 @@ def set_features(
     if orders and len(codes):
         _walk(
             codes,
-            log_weight.astype(dtype),
-            dtype(shift),
+            log_weight,
+            dtype.type(shift),
             counts.astype(np.int64, copy=False),
             np.asarray(orders),
             numbers,

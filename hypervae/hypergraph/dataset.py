@@ -136,7 +136,7 @@ class HypergraphDataset(Dataset):
         values, _ = set_features(
             codes[None],
             self._hardest[row : row + 1],
-            self._logs[row : row + 1],
+            self._logs[row : row + 1].astype(np.float32),
             orders,
             merged.ln_ratio.T,
         )

@@ -191,8 +191,7 @@ def chunked_summary(
     features: Tensor,
     count: Tensor,
     query: Tensor,
-    keys: Tensor | None,
-    values: Tensor | None,
+    read: tuple[Tensor | None, Tensor | None],
     mask: Tensor,
     chunk: int,
 ) -> tuple[Tensor, Tensor]:
@@ -206,30 +205,30 @@ def chunked_summary(
     count : [B, T]
     query : [B, Q, width]
         Q may be 0.
-    keys, values : [B, heads, P, C], optional
+    read : (keys, values)
+        Of the particles, [B, heads, P, C]; None without cross-attention.
     mask : [B, P] bool
     chunk : int
 
     Returns
     -------
     summary : [B, 2 width]
-    read : [B, Q, width]
+    answer : [B, Q, width]
     """
     names, parameters = zip(*network.named_parameters(), strict=True)
-    mean, highest, read = _Chunked.apply(  # type: ignore[no-untyped-call]
+    mean, highest, answer = _Chunked.apply(  # type: ignore[no-untyped-call]
         network,
         list(names),
         chunk,
         features,
         count,
         query,
-        keys,
-        values,
+        *read,
         mask,
         *parameters,
     )
     highest = torch.where((count > 0).any(dim=1, keepdim=True), highest, torch.zeros_like(highest))
-    return torch.cat([mean, highest], dim=-1), read
+    return torch.cat([mean, highest], dim=-1), answer
 
 
 class ChunkedBranch(TokenBranch):
@@ -250,13 +249,13 @@ class ChunkedBranch(TokenBranch):
         summary : [B, 2 width]
         update : [B, P, S], optional
         """
-        keys, values = self.particle_keys(particles)
+        keys_and_values = self.particle_keys(particles)
         if self.reader is None:
             query = particles.new_zeros(len(particles), 0, self.width)
         else:
             query = self.reader.project(particles)
         summary, read = chunked_summary(
-            self.network, features, count, query, keys, values, mask, self.chunk
+            self.network, features, count, query, keys_and_values, mask, self.chunk
         )
         return summary, None if self.reader is None else self.reader.finish(read)
 

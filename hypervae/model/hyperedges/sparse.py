@@ -51,7 +51,7 @@ def _near_each_other(
     size = source.normalization.binning.size
     bins = np.arange(size, dtype=np.float64)[:, None]
     arrays = (source.pair_bins, source.counts, source.log_weight, source.orders, bins)
-    values, _ = set_features(*arrays, dtype=np.float64)
+    values, _ = set_features(*arrays)
     bin_number, log_weight = values[..., 0], values[..., 1]
     # one number to sort by: order and bin, then ln w as a fraction
     low = log_weight.min(initial=0.0)

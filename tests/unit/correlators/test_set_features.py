@@ -15,7 +15,9 @@ def test_features_are_looked_up_set_by_set(orders):
     codes = geometry.pair_bins(jets, binning)
     log_weight = np.log(np.where(jets.mask, geometry.weights(jets), 1.0))
     tables = np.random.default_rng(0).normal(size=(binning.size, 2))
-    values, sizes = set_features(codes, jets.multiplicity, log_weight, orders, tables, shift=0.25)
+    values, sizes = set_features(
+        codes, jets.multiplicity, log_weight.astype(np.float32), orders, tables, shift=0.25
+    )
     most = int(jets.multiplicity.max())
     assert values.shape == (6, sum(sets.set_count(most, order) for order in orders), 3)
     assert values.dtype == np.float32
@@ -40,12 +42,13 @@ def test_ln_w_twice_and_in_double_precision():
     codes = geometry.pair_bins(jets, binning)
     log_weight = np.log(np.where(jets.mask, geometry.weights(jets), 1.0))
     tables = np.random.default_rng(0).normal(size=(binning.size, 3))
-    arguments = (codes, jets.multiplicity, log_weight, [3, 4], tables)
+    single = log_weight.astype(np.float32)
+    arguments = (codes, jets.multiplicity, single, [3, 4], tables)
     once, _ = set_features(*arguments, shift=0.5)
     twice, _ = set_features(*arguments, shift=0.5, times=2)
     np.testing.assert_array_equal(twice[..., :-1], once)
     np.testing.assert_array_equal(twice[..., -1], once[..., -1])
-    double, _ = set_features(*arguments, shift=0.5, dtype=np.float64)
+    double, _ = set_features(codes, jets.multiplicity, log_weight, [3, 4], tables, shift=0.5)
     assert double.dtype == np.float64
     np.testing.assert_allclose(double, once, rtol=1e-6)
     members = sets.set_members(int(jets.multiplicity[0]), 3)

@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from hypervae.config import SplitConfig
+from hypervae.formats.shard import ShardReader
 from hypervae.logs import LOGGER, show_on_terminal
-from hypervae.model import HyperVAE
+from hypervae.model import HyperVAE, ModelConfig
 from hypervae.normalization import Normalization
 from hypervae.normalization.sources import find_sources
 from hypervae.training import step as step_module
+from hypervae.training import stream as stream_module
 from hypervae.training.checkpoint import Checkpoints
 from hypervae.training.loader import JetLoader
 from hypervae.training.observers.interface import Observers
@@ -119,3 +121,45 @@ def spoil_loss(monkeypatch):
         monkeypatch.setattr(step_module, "total_loss", spoiled)
 
     return spoil_loss
+
+
+@pytest.fixture
+def make_loader(chain):
+    """Make a loader of the jets of both types."""
+
+    def make_loader(split="train", seed=1, encoder="binned", workers=0, sources=None):
+        merged = chain.merged
+        if sources is None:
+            sources = find_sources(chain.shards, chain.correlators, merged, chain.normalization)
+        modes = {"hyperedge_encoder": encoder, "hyperedge_decoder": "binned"}
+        stream = JetStream(sources, ["q", "g"], split, SplitConfig.of(SPLIT), seed)
+        return JetLoader(stream, merged, ModelConfig.of(modes), workers)
+
+    return make_loader
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Four windows of three blocks each, which no size of a batch divides."""
+    monkeypatch.setattr(stream_module, "_BLOCK", 23)
+    monkeypatch.setattr(stream_module, "_MIXED", 3)
+
+
+@pytest.fixture(params=["one window", "many windows"])
+def blocks(request):
+    if request.param == "many windows":
+        request.getfixturevalue("small_blocks")
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The rows that are read of shards."""
+    found = []
+    read = ShardReader.read
+
+    def counted(self, start=0, stop=None):
+        found.append((self.path, start, stop))
+        return read(self, start, stop)
+
+    monkeypatch.setattr(ShardReader, "read", counted)
+    return found

@@ -12,58 +12,15 @@ import psutil
 import pytest
 import torch
 
-from hypervae.config import SplitConfig, resolve_section
+from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader, write_shard
-from hypervae.model import ModelConfig
 from hypervae.model.inputs import JetBatch
 from hypervae.normalization.sources import Source, find_sources
 from hypervae.training import stream as stream_module
-from hypervae.training.loader import JetLoader
-from hypervae.training.stream import JetStream
 from tests.unit.chain import CORRELATORS, JETS, SPLIT, small_jets
-
-
-@pytest.fixture
-def make(chain):
-    def make(split="train", seed=1, encoder="binned", workers=0, sources=None):
-        merged = chain.merged
-        if sources is None:
-            sources = find_sources(chain.shards, chain.correlators, merged, chain.normalization)
-        modes = {"hyperedge_encoder": encoder, "hyperedge_decoder": "binned"}
-        stream = JetStream(sources, ["q", "g"], split, SplitConfig.of(SPLIT), seed)
-        return JetLoader(stream, merged, ModelConfig.of(modes), workers)
-
-    return make
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Four windows of three blocks each, which no size of a batch divides."""
-    monkeypatch.setattr(stream_module, "_BLOCK", 23)
-    monkeypatch.setattr(stream_module, "_MIXED", 3)
-
-
-@pytest.fixture(params=["one window", "many windows"])
-def blocks(request):
-    if request.param == "many windows":
-        request.getfixturevalue("small_blocks")
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """The rows that are read of shards."""
-    found = []
-    read = ShardReader.read
-
-    def counted(self, start=0, stop=None):
-        found.append((self.path, start, stop))
-        return read(self, start, stop)
-
-    monkeypatch.setattr(ShardReader, "read", counted)
-    return found
 
 
 def keys(batches):
@@ -113,8 +70,8 @@ def expected_jets(chain, split):
 
 @pytest.mark.usefixtures("blocks")
 @pytest.mark.parametrize("split", SPLITS)
-def test_every_jet_of_the_split_once_an_epoch(chain, make, split):
-    loader = make(split)
+def test_every_jet_of_the_split_once_an_epoch(chain, make_loader, split):
+    loader = make_loader(split)
     batches = list(loader.batches(0, batch_size=16))
     assert [len(batch) for batch in batches[:-1]] == [16] * (len(batches) - 1)
     found = keys(batches)
@@ -125,20 +82,20 @@ def test_every_jet_of_the_split_once_an_epoch(chain, make, split):
     wanted = expected[..., :3].reshape(len(expected), -1)
     np.testing.assert_array_equal(np.sort(coordinates, axis=0), np.sort(wanted, axis=0))
     # in all splits together each jet stands once
-    whole = [key for name in SPLITS for key in keys(make(name).batches(0, batch_size=50))]
+    whole = [key for name in SPLITS for key in keys(make_loader(name).batches(0, batch_size=50))]
     assert len(set(whole)) == len(whole) == len(chain.shards) * JETS
 
 
 @pytest.mark.usefixtures("blocks")
-def test_order_depends_on_seed_and_epoch_alone(make):
+def test_order_depends_on_seed_and_epoch_alone(make_loader):
     def order(loader, epoch):
         return joined(list(loader.batches(epoch, batch_size=16)), "momenta")[:, 0].tolist()
 
-    first = order(make(), 0)
-    loader = make()
+    first = order(make_loader(), 0)
+    loader = make_loader()
     order(loader, 1)
     assert order(loader, 0) == first
-    for other in (order(make(), 1), order(make(seed=2), 0)):
+    for other in (order(make_loader(), 1), order(make_loader(seed=2), 0)):
         assert other != first
         assert sorted(other) == sorted(first)
 
@@ -148,12 +105,14 @@ def test_order_depends_on_seed_and_epoch_alone(make):
     ("jets_per_step", "batch_size", "world"),
     [(16, 16, 1), (16, 8, 1), (16, 8, 2), (16, 3, 1), (16, 3, 3), (7, 100, 2), (500, 32, 1)],
 )
-def test_steps_have_the_same_jets_however_they_are_cut(make, jets_per_step, batch_size, world):
-    whole = list(make().batches(3, batch_size=1000))
+def test_steps_have_the_same_jets_however_they_are_cut(
+    make_loader, jets_per_step, batch_size, world
+):
+    whole = list(make_loader().batches(3, batch_size=1000))
     order = keys(whole)
     ranks = [
         list(
-            make().steps(
+            make_loader().steps(
                 3, jets_per_step=jets_per_step, batch_size=batch_size, rank=rank, world=world
             )
         )
@@ -177,11 +136,11 @@ def test_steps_have_the_same_jets_however_they_are_cut(make, jets_per_step, batc
         assert torch.equal(joined(parts, field.name), joined(whole, field.name)), field.name
 
 
-def test_a_process_without_jets_gets_a_stand_in(make):
-    size = make().n_jets - 3  # leaves 3 jets to the last step
-    order = keys(make().batches(0, batch_size=1000))
+def test_a_process_without_jets_gets_a_stand_in(make_loader):
+    size = make_loader().n_jets - 3  # leaves 3 jets to the last step
+    order = keys(make_loader().batches(0, batch_size=1000))
     last = [
-        list(make().steps(0, jets_per_step=size, batch_size=1000, rank=rank, world=5))[-1]
+        list(make_loader().steps(0, jets_per_step=size, batch_size=1000, rank=rank, world=5))[-1]
         for rank in range(5)
     ]
     assert sorted(sum(step.weights) for step in last) == [0, 0, 1, 1, 1]
@@ -194,14 +153,14 @@ def test_a_process_without_jets_gets_a_stand_in(make):
 
 
 @pytest.mark.usefixtures("blocks")
-def test_jets_of_all_shards_and_types_mix(make):
-    loader = make()
+def test_jets_of_all_shards_and_types_mix(make_loader):
+    loader = make_loader()
     kinds = [set(batch.jet_type.tolist()) for batch in loader.batches(0, batch_size=16)]
     assert {0, 1} in kinds
 
 
-def test_without_shuffling_the_order_is_that_of_the_files(chain, make):
-    (batch,) = make("validation").batches(0, batch_size=1000, shuffle=False)
+def test_without_shuffling_the_order_is_that_of_the_files(chain, make_loader):
+    (batch,) = make_loader("validation").batches(0, batch_size=1000, shuffle=False)
     expected = np.concatenate(
         [jets.particle_features for jets in expected_jets(chain, "validation")]
     )
@@ -210,17 +169,17 @@ def test_without_shuffling_the_order_is_that_of_the_files(chain, make):
 
 @pytest.mark.usefixtures("blocks")
 @pytest.mark.parametrize("first", [0, 1, 4, 100])
-def test_an_epoch_is_taken_up_where_it_was_left(make, first):
+def test_an_epoch_is_taken_up_where_it_was_left(make_loader, first):
     sizes = {"jets_per_step": 16, "batch_size": 6}
-    whole = list(make().steps(3, **sizes))
-    rest = list(make().steps(3, first_step=first, **sizes))
+    whole = list(make_loader().steps(3, **sizes))
+    rest = list(make_loader().steps(3, first_step=first, **sizes))
     assert [step.weights for step in rest] == [step.weights for step in whole[first:]]
     assert_same(batches_of(rest), batches_of(whole[first:]))
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_what_lies_before_the_first_step_is_not_read(make, reads):
-    loader = make()
+def test_what_lies_before_the_first_step_is_not_read(make_loader, reads):
+    loader = make_loader()
     windows = [len(keys) for keys in loader._stream.epoch(0)._windows]
     assert windows == [3, 3, 3, 3]
     sizes = {"jets_per_step": 16, "batch_size": 16}
@@ -235,8 +194,8 @@ def test_what_lies_before_the_first_step_is_not_read(make, reads):
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_at_most_a_window_is_read_ahead(make, reads):
-    batches = make().batches(0, batch_size=5)
+def test_at_most_a_window_is_read_ahead(make_loader, reads):
+    batches = make_loader().batches(0, batch_size=5)
     reads.clear()
     next(batches)
     assert len(reads) == 3
@@ -245,7 +204,7 @@ def test_at_most_a_window_is_read_ahead(make, reads):
     assert len(set(reads)) == len(reads) == 12
 
 
-def test_memory_does_not_grow_with_the_jets(chain, make, tmp_path, monkeypatch):
+def test_memory_does_not_grow_with_the_jets(chain, make_loader, tmp_path, monkeypatch):
     monkeypatch.setattr(stream_module, "_BLOCK", 250)
     monkeypatch.setattr(stream_module, "_MIXED", 4)
     write_shard(tmp_path / "s.h5", small_jets(2000), source="toy")
@@ -255,7 +214,7 @@ def test_memory_does_not_grow_with_the_jets(chain, make, tmp_path, monkeypatch):
 
     def peak(copies):
         tracemalloc.start()
-        loader = make(sources=[source] * copies)
+        loader = make_loader(sources=[source] * copies)
         jets = sum(map(len, loader.batches(0, batch_size=250)))
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -267,56 +226,56 @@ def test_memory_does_not_grow_with_the_jets(chain, make, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("blocks")
-def test_types_keep_their_index(chain, make):
+def test_types_keep_their_index(chain, make_loader):
     heavy = {}
     for path, jet_type in zip(chain.shards, "ggqq", strict=True):
         with ShardReader(path) as reader:
             jets = reader.read()
         for row in jets.particle_features[:, :2, :3]:
             heavy[tuple(np.round(row.flatten().astype(float), 6))] = jet_type
-    for batch in make(encoder="mlp").batches(0, batch_size=16):
+    for batch in make_loader(encoder="mlp").batches(0, batch_size=16):
         for row, kind in zip(batch.coordinates, batch.jet_type.tolist(), strict=True):
             key = tuple(np.round(row[:2].flatten().tolist(), 6))
             assert "qg"[kind] == heavy[key]
 
 
 @pytest.mark.usefixtures("blocks")
-def test_the_first_jets_of_each_type(chain, make):
+def test_the_first_jets_of_each_type(chain, make_loader):
     expected = dict(zip("gGqQ", expected_jets(chain, "validation"), strict=True))
-    found = make("validation").jets(21)
+    found = make_loader("validation").jets(21)
     assert list(found) == ["q", "g"]
     for jet_type, n in (("q", 11), ("g", 10)):
         jets = [expected[jet_type], expected[jet_type.upper()]]
         wanted = np.concatenate([part.particle_features for part in jets])[:n]
         np.testing.assert_array_equal(found[jet_type].particle_features, wanted)
         assert found[jet_type].jet_type == jet_type
-    assert list(make("validation").jets(1)) == ["q"]
-    everything = make("validation").jets(10_000)
-    assert sum(map(len, everything.values())) == make("validation").n_jets
+    assert list(make_loader("validation").jets(1)) == ["q"]
+    everything = make_loader("validation").jets(10_000)
+    assert sum(map(len, everything.values())) == make_loader("validation").n_jets
 
 
-def test_jets_are_counted_without_reading_them(chain, make, monkeypatch):
+def test_jets_are_counted_without_reading_them(chain, make_loader, monkeypatch):
     expected = {split: sum(map(len, expected_jets(chain, split))) for split in SPLITS}
     sources = find_sources(chain.shards, chain.correlators, chain.merged, chain.normalization)
     monkeypatch.setattr(ShardReader, "read", None)
-    assert {split: make(split, sources=sources).n_jets for split in SPLITS} == expected
+    assert {split: make_loader(split, sources=sources).n_jets for split in SPLITS} == expected
 
 
-def test_the_files_own_splits_are_counted(chain, make, tmp_path):
+def test_the_files_own_splits_are_counted(chain, make_loader, tmp_path):
     jets = small_jets(50)
     jets.split = np.array([0] * 30 + [1] * 15 + [2] * 5, dtype=np.uint8)
     write_shard(tmp_path / "s.h5", jets, source="toy")
     source = Source(tmp_path / "s.h5", chain.correlators[0], "g", 50)
     for split, n in (("train", 30), ("validation", 15), ("test", 5)):
-        loader = make(split, sources=[source])
+        loader = make_loader(split, sources=[source])
         assert loader.n_jets == sum(map(len, loader.jets(100).values())) == n
 
 
-def test_a_split_without_jets_has_no_batches(chain, make, tmp_path):
+def test_a_split_without_jets_has_no_batches(chain, make_loader, tmp_path):
     jets = small_jets(50)
     jets.split = np.zeros(50, dtype=np.uint8)
     write_shard(tmp_path / "s.h5", jets, source="toy")
-    loader = make("test", sources=[Source(tmp_path / "s.h5", chain.correlators[0], "g", 50)])
+    loader = make_loader("test", sources=[Source(tmp_path / "s.h5", chain.correlators[0], "g", 50)])
     assert loader.n_jets == 0
     assert list(loader.batches(0, batch_size=4)) == []
     assert loader.jets(10) == {}
@@ -358,9 +317,11 @@ def shorten_correlators(tmp_path):
         (shorten_correlators, "c.h5: n_jets: found 59, expected 60", 0),
     ],
 )
-def test_files_that_change_under_way_are_refused(chain, make, tmp_path, change, match, workers):
+def test_files_that_change_under_way_are_refused(
+    chain, make_loader, tmp_path, change, match, workers
+):
     # closed: the traceback would keep the loader, and its worker, into the tests that count workers
-    with make(sources=copies(chain, tmp_path), workers=workers) as loader:
+    with make_loader(sources=copies(chain, tmp_path), workers=workers) as loader:
         change(tmp_path)
         with pytest.raises(InputError, match=match) as caught:
             list(loader.batches(0, batch_size=16))
@@ -370,7 +331,7 @@ def test_files_that_change_under_way_are_refused(chain, make, tmp_path, change, 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # of more workers than cores
 @pytest.mark.parametrize("workers", [1, 3])
-def test_workers_change_nothing(make, workers):
+def test_workers_change_nothing(make_loader, workers):
     before = torch.get_rng_state()
     sizes = {"jets_per_step": 40, "batch_size": 13}
     calls = [
@@ -381,9 +342,9 @@ def test_workers_change_nothing(make, workers):
         {"epoch": 1, "jets_per_step": 60, "batch_size": 32},
         {"epoch": 0, **sizes, "shuffle": False, "rank": 1, "world": 2},
     ]
-    with make(workers=workers) as loader:
+    with make_loader(workers=workers) as loader:
         for left, call in enumerate(calls):
-            alone, helped = list(make().steps(**call)), list(loader.steps(**call))
+            alone, helped = list(make_loader().steps(**call)), list(loader.steps(**call))
             assert len(alone) > 1
             assert [(step.jets, step.weights) for step in helped] == [
                 (step.jets, step.weights) for step in alone
@@ -400,9 +361,9 @@ def worker_processes(others=()):
     return [process for process in children if process not in others]
 
 
-def test_workers_are_kept_until_the_loader_is_closed(make):
+def test_workers_are_kept_until_the_loader_is_closed(make_loader):
     others = worker_processes()
-    with make(workers=2) as loader:
+    with make_loader(workers=2) as loader:
         loader.close()
         list(loader.batches(0, batch_size=16))
         workers = worker_processes(others)
@@ -411,14 +372,14 @@ def test_workers_are_kept_until_the_loader_is_closed(make):
         assert worker_processes(others) == workers
     assert psutil.wait_procs(workers, timeout=20)[1] == []
     loader.close()
-    with make() as alone:
+    with make_loader() as alone:
         list(alone.batches(0, batch_size=16))
     alone.close()
 
 
-def test_workers_end_with_the_loader(make):
+def test_workers_end_with_the_loader(make_loader):
     others = worker_processes()
-    loader = make(workers=1)
+    loader = make_loader(workers=1)
     next(loader.batches(0, batch_size=16))
     workers = worker_processes(others)
     assert len(workers) == 1

@@ -1,0 +1,115 @@
+"""How a run ends: by errors in what it is given, or in what it computes."""
+
+import csv
+import math
+import os
+
+import numpy as np
+import pytest
+
+from hypervae.data.split import SPLITS
+from hypervae.errors import HyperVAEError, InputError
+from hypervae.io.lock import RunLock
+from hypervae.training import trainer as trainer_module
+from tests.unit.chain import SPLIT
+
+STEPS = 5  # of an epoch: 70 training jets in batches of 16
+
+
+def history(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def validation_gives(monkeypatch, total):
+    validate = trainer_module.validate
+
+    def changed(*arguments, **options):
+        validated = validate(*arguments, **options)
+        validated.terms["total"] = total()
+        return validated
+
+    monkeypatch.setattr(trainer_module, "validate", changed)
+
+
+def test_skipped_steps_are_counted_and_do_not_enter_the_means(run, spoil_loss, tmp_path):
+    spoil_loss({2, 4})
+    run(epochs=1)
+    (row,) = history(tmp_path / "model")
+    assert row["skipped"] == 2
+    assert math.isfinite(row["train_total"])
+
+
+def test_an_epoch_of_skipped_steps_alone_has_a_row_of_its_own(run, spoil_loss, tmp_path):
+    spoil_loss(set(range(1, STEPS + 1)))
+    run(epochs=2)
+    first, second = history(tmp_path / "model")
+    assert (first["skipped"], second["skipped"]) == (STEPS, 0)
+    for name in ("train_total", "gradient_norm"):
+        assert math.isnan(first[name])
+        assert math.isfinite(second[name])
+
+
+def test_a_run_that_diverged_ends_with_advice(run, spoil_loss, caplog):
+    spoil_loss(set(range(1000)))
+    with pytest.raises(HyperVAEError, match=r"7 steps.*learning_rate"):
+        run(epochs=10, max_skipped=7)
+    assert "step skipped" in caplog.text
+
+
+def test_a_validation_loss_that_is_never_finite_is_an_error(run, monkeypatch):
+    validation_gives(monkeypatch, lambda: math.nan)
+    with pytest.raises(HyperVAEError, match="validation loss"):
+        run(epochs=1)
+
+
+def test_another_split_than_the_normalization_has_is_refused(run):
+    with pytest.raises(InputError, match="split: found"):
+        run(split={**SPLIT, "fractions": [0.5, 0.0, 0.5]})
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_split_without_jets_is_refused(run, split, monkeypatch):
+    monkeypatch.setitem(SPLITS, split, 7)
+    with pytest.raises(InputError, match=f"no {split} jets"):
+        run()
+
+
+def test_types_that_are_not_those_of_the_shards_are_refused(run):
+    with pytest.raises(InputError, match="jet types"):
+        run(jet_types=["g", "t"])
+
+
+def test_an_output_that_cannot_be_written_is_found_before_the_training(run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file/model: output directory"):
+        run("file/model")
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and access(path, mode))
+    with pytest.raises(InputError, match="output directory"):
+        run("new/model")
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_the_peak_of_the_gpu_memory_is_noted(run, tmp_path, monkeypatch):
+    peaks = iter([None, 111.0, None, 222.0])
+    monkeypatch.setattr(trainer_module, "peak_memory_mb", lambda device: next(peaks))
+    run()
+    assert [row["peak_gpu_memory_mb"] for row in history(tmp_path / "model")] == [111.0, 222.0]
+
+
+def test_nothing_is_written_to_standard_output(run, capfd, shown):
+    run(epochs=1)
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert "epoch 1/1" in captured.err
+    assert np.isfinite(float(captured.err.split("validation ")[1].split()[0]))
+
+
+def test_one_process_trains_a_run(run, tmp_path):
+    run("first")
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    assert not (folder / "lock.json").exists()
+    with RunLock(folder), pytest.raises(HyperVAEError, match="being trained by process"):
+        run("second")
+    assert not (tmp_path / "second").exists()
