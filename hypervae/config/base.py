@@ -49,7 +49,8 @@ class Mistake:
 class Section(BaseModel):
     """A section of the config; the doc line of a subclass is its meaning."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Built when first used: a subcommand needs its own sections alone.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     #: What a change of a key makes stale, where the key does not say otherwise.
     reruns: ClassVar[str] = ""

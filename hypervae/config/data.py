@@ -85,7 +85,7 @@ class SimulationConfig(Section):
         False,
         "whether quarks, tops and W bosons radiate photons (JetNet has no jet that is one photon)",
     )
-    pt_hat: PtHatConfig = PtHatConfig()
+    pt_hat: PtHatConfig = Field(default_factory=PtHatConfig)
 
 
 class JetNetConfig(Section):
@@ -136,9 +136,9 @@ class DataConfig(Section):
     jet_types: Annotated[dict[JetType, SourceConfig], Field(min_length=1)] = key(
         ..., "one entry per jet type (g, q, t, w, z)", reruns="nothing of the other types"
     )
-    simulation: SimulationConfig = SimulationConfig()
-    jetnet: JetNetConfig = JetNetConfig()
-    split: SplitConfig = SplitConfig()
+    simulation: SimulationConfig = Field(default_factory=SimulationConfig)
+    jetnet: JetNetConfig = Field(default_factory=JetNetConfig)
+    split: SplitConfig = Field(default_factory=SplitConfig)
 
     def mistakes(self) -> Iterator[Mistake]:
         """Each source has what it needs."""

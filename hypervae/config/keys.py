@@ -60,7 +60,8 @@ class Key:
 
 def keys_of(section: type[Section]) -> Iterator[Key]:
     """The keys at and below a section, in order."""
-    return _walk(section, (), section.model_json_schema().get("$defs", {}))
+    schema = section.model_json_schema()
+    return _walk(section, (), schema, schema.get("$defs", {}))
 
 
 def subsections(section: type[Section]) -> Iterator[tuple[str, type[Section], bool]]:
@@ -92,15 +93,16 @@ def _is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
-def _walk(section: type[Section], above: tuple[str, ...], models: Any) -> Iterator[Key]:
-    schema = section.model_json_schema()
-    models = {**models, **schema.get("$defs", {})}
+def _walk(
+    section: type[Section], above: tuple[str, ...], schema: Any, models: Any
+) -> Iterator[Key]:
     below = {name: (model, many) for name, model, many in subsections(section)}
     for name, shown in schema["properties"].items():
         path = (*above, name)
         if name in below:
             model, many = below[name]
-            yield from _walk(model, (*path, "*") if many else path, models)
+            inside = models[model.__name__]
+            yield from _walk(model, (*path, "*") if many else path, inside, models)
             continue
         shown = {**models.get(shown.get("$ref", "").rpartition("/")[2], {}), **shown}
         inside = shown.get("items") or shown.get("propertyNames") or {}

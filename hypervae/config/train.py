@@ -176,8 +176,8 @@ class TrainConfig(Section):
         (1.0, 0.3),
         "temperature of the multiplicity's Gumbel-softmax at the first and at the last step",
     )
-    loss_weights: LossWeights = LossWeights()
-    execution: ExecutionConfig = ExecutionConfig()
+    loss_weights: LossWeights = Field(default_factory=LossWeights)
+    execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
 
     def mistakes(self) -> Iterator[Mistake]:
         """A monitor of generated jets needs some."""

@@ -11,6 +11,7 @@ from pydantic import Field
 from hypervae.config.base import Mistake, Section, Text, Unique, key
 from hypervae.config.data import DataConfig, JetNetConfig, JetType, SimulationConfig, SplitConfig
 from hypervae.config.features import CorrelatorsConfig, HyperedgesConfig, NormalizationConfig
+from hypervae.config.messages import text_keys
 from hypervae.config.model import ModelConfig
 from hypervae.config.results import (
     EquivarianceConfig,
@@ -49,19 +50,19 @@ class WorkflowConfig(Section):
     """The config of the workflow."""
 
     data: DataConfig = key(..., "which jets, from where")
-    correlators: CorrelatorsConfig = CorrelatorsConfig()
-    hyperedges: HyperedgesConfig = HyperedgesConfig()
-    normalization: NormalizationConfig = NormalizationConfig()
+    correlators: CorrelatorsConfig = Field(default_factory=CorrelatorsConfig)
+    hyperedges: HyperedgesConfig = Field(default_factory=HyperedgesConfig)
+    normalization: NormalizationConfig = Field(default_factory=NormalizationConfig)
     models: Annotated[dict[ModelName, ModelEntry], Field(min_length=1)] = key(
         ..., "one training job per entry", reruns="nothing of the other models"
     )
-    model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig()
-    generate: GenerateConfig = GenerateConfig()
-    evaluate: EvaluateConfig = EvaluateConfig()
-    equivariance: EquivarianceConfig = EquivarianceConfig()
-    reconstruction: ReconstructionConfig = ReconstructionConfig()
-    plot: PlotConfig = PlotConfig()
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    generate: GenerateConfig = Field(default_factory=GenerateConfig)
+    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+    equivariance: EquivarianceConfig = Field(default_factory=EquivarianceConfig)
+    reconstruction: ReconstructionConfig = Field(default_factory=ReconstructionConfig)
+    plot: PlotConfig = Field(default_factory=PlotConfig)
 
     def mistakes(self) -> Iterator[Mistake]:
         """Hyperedges are of orders that are computed, models of jet types that there are."""
@@ -80,8 +81,8 @@ class WorkflowConfig(Section):
 class CorrelatorsStageConfig(CorrelatorsConfig):
     """What ``hypervae correlators`` takes: its section, the sets to look at, and the split."""
 
-    hyperedges: HyperedgesConfig = HyperedgesConfig()
-    split: SplitConfig = SplitConfig()
+    hyperedges: HyperedgesConfig = Field(default_factory=HyperedgesConfig)
+    split: SplitConfig = Field(default_factory=SplitConfig)
 
     def mistakes(self) -> Iterator[Mistake]:
         """Hyperedges are of orders that are computed."""
@@ -91,14 +92,14 @@ class CorrelatorsStageConfig(CorrelatorsConfig):
 class TrainStageConfig(TrainConfig):
     """What ``hypervae train`` takes: the recipe, the architecture, and the split."""
 
-    model: ModelConfig = ModelConfig()
-    split: SplitConfig = SplitConfig()
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    split: SplitConfig = Field(default_factory=SplitConfig)
 
 
 class EvaluateStageConfig(EvaluateConfig):
     """What ``hypervae evaluate`` takes: its section, and the split of real jets."""
 
-    split: SplitConfig = SplitConfig()
+    split: SplitConfig = Field(default_factory=SplitConfig)
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,8 @@ def resolve_config(config: Mapping[str, Any] | None) -> WorkflowConfig:
     ConfigError
         Naming the key, what was found and what was expected, one line for each mistake.
     """
-    if config is None:
-        config = {}  # an empty file
+    if not isinstance(config, Section):
+        config = text_keys(config)  # refuses an empty file
     return WorkflowConfig.of(config)
 
 
