@@ -30,7 +30,7 @@ def trained(folder: Path, jet_type: str, jets: int, epochs: int) -> tuple[Path, 
     """Simulate shards and train the default model; its folder, and the list of shards."""
     from hypervae.correlators.compute import compute_correlators
     from hypervae.data.simulate import silence_fastjet, simulate_shard
-    from hypervae.normalization import merge_normalization
+    from hypervae.normalization.merge import merge_normalization
     from hypervae.training.run import TrainingFiles, train
 
     silence_fastjet()

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from hypervae.config import resolve_section
+from hypervae.formats.normalization import read_normalization
 
 # Jets of a process, so that each figure takes about ten seconds.
 SHARES = {"one_shot": 16_384, "flow_4": 4_096, "flow_10": 2_048, "flow_50": 512, "pythia": 1_500}
@@ -39,7 +40,7 @@ def prepare(folder: Path) -> None:
     from hypervae.correlators.compute import compute_correlators
     from hypervae.formats.shard import write_shard
     from hypervae.model import HyperVAE
-    from hypervae.normalization import Normalization, merge_normalization
+    from hypervae.normalization.merge import merge_normalization
 
     write_shard(folder / "shard.h5", gluon_jets(), source="benchmark")
     compute_correlators(
@@ -49,7 +50,7 @@ def prepare(folder: Path) -> None:
     merge_normalization([folder / "correlators.h5"], path, resolve_section("normalize", {}))
     for decoder in ("one_shot", "flow"):
         torch.manual_seed(1)
-        model = HyperVAE(Normalization.read(path), ["g"], {"decoder": decoder})
+        model = HyperVAE(read_normalization(path), ["g"], {"decoder": decoder})
         model.save(folder / decoder, path)
 
 

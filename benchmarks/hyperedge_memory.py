@@ -33,14 +33,16 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.jets import gluon_jets
 from benchmarks.tensor_memory import TensorMemory
-from hypervae.config import ModelConfig, resolve_section
+from hypervae.config import ModelConfig, NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
 from hypervae.model import make_batch
 from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
-from hypervae.normalization import Normalization, merge_normalization
+from hypervae.normalization import Normalization
+from hypervae.normalization.merge import merge_normalization
 
 PARTICLES, ORDERS, SETS = 26, [3, 4], 17_550
 WIDTH, BLOCKS, CHANNELS = 64, 2, 32
@@ -57,8 +59,8 @@ def prepare(folder: Path) -> Normalization:
     }
     config = resolve_section("correlators", changes)
     compute_correlators(folder / "shard.h5", folder / "correlators.h5", config)
-    merge_normalization([folder / "correlators.h5"], folder / "n.h5", {"method": "zscore"})
-    return Normalization.read(folder / "n.h5")
+    merge_normalization([folder / "correlators.h5"], folder / "n.h5", NormalizationConfig())
+    return read_normalization(folder / "n.h5")
 
 
 def branch(mode: str, features: int, heads: int) -> TokenBranch:

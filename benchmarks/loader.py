@@ -16,10 +16,11 @@ import time
 from pathlib import Path
 
 from benchmarks.jets import gluon_jets
-from hypervae.config import SplitConfig, resolve_section
+from hypervae.config import NormalizationConfig, SplitConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
-from hypervae.normalization import Normalization, merge_normalization
+from hypervae.normalization.merge import merge_normalization
 
 
 def prepare(folder: Path) -> None:
@@ -27,7 +28,7 @@ def prepare(folder: Path) -> None:
     write_shard(folder / "shard.h5", gluon_jets(), source="benchmark")
     config = resolve_section("correlators", {"split": {"fractions": [1.0, 0.0, 0.0]}})
     compute_correlators(folder / "shard.h5", folder / "correlators.h5", config)
-    merge_normalization([folder / "correlators.h5"], folder / "n.h5", {"method": "zscore"})
+    merge_normalization([folder / "correlators.h5"], folder / "n.h5", NormalizationConfig())
 
 
 def measure(kind: str, folder: Path, jets: int, batch_size: int) -> float:
@@ -51,7 +52,7 @@ def measure(kind: str, folder: Path, jets: int, batch_size: int) -> float:
     from hypervae.training.stream import JetStream
 
     def batches():
-        merged = Normalization.read(folder / "n.h5")
+        merged = read_normalization(folder / "n.h5")
         sources = find_sources(*files, merged, folder / "n.h5")
         split = SplitConfig.of(merged.settings["split"])
         stream = JetStream(sources, ["g"], "train", split, seed=1)

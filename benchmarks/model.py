@@ -21,11 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.jets import gluon_jets
-from hypervae.config import SplitConfig, resolve_section
+from hypervae.config import NormalizationConfig, SplitConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
 from hypervae.model import HyperVAE
-from hypervae.normalization import Normalization, merge_normalization
+from hypervae.normalization.merge import merge_normalization
 from hypervae.normalization.sources import find_sources
 from hypervae.training.loader import JetLoader, Step
 from hypervae.training.processes import make_fabric
@@ -54,7 +55,7 @@ def prepare(folder: Path) -> tuple[list[Path], list[Path], Path]:
     write_shard(shard, jets, source="benchmark")
     config = resolve_section("correlators", {"split": {"fractions": [0.9, 0.1, 0.0]}})
     compute_correlators(shard, correlators, config)
-    merge_normalization([correlators], normalization, {"method": "zscore"})
+    merge_normalization([correlators], normalization, NormalizationConfig())
     return [shard], [correlators], normalization
 
 
@@ -63,7 +64,7 @@ def make_optimization(
 ) -> tuple[Optimization, JetLoader]:
     """The default recipe for the default model, with slim or full L-GATr, and training jets."""
     shards, correlators, path = files
-    normalization = Normalization.read(path)
+    normalization = read_normalization(path)
     config = resolve_section("train", {"batch_size": BATCH, "model": {"lgatr": lgatr}})
     config = config.replace(execution={"device": "cpu"})
     fabric = make_fabric(config)

@@ -33,11 +33,11 @@ from benchmarks.model import prepare
 from benchmarks.tensor_memory import TensorMemory
 from hypervae.config import resolve_section
 from hypervae.errors import ConfigError
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import ShardReader
 from hypervae.model import HyperVAE, JetBatch
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.losses.terms import LossTerms, total_loss
-from hypervae.normalization import Normalization
 
 CONFIG = Path(__file__).resolve().parents[1] / "config/jetnet.yaml"
 BUDGET = 3.5e9
@@ -96,7 +96,7 @@ def largest_batch(peak: Callable[[int], int]) -> int:
 
 def measure(mode_name: str, checkpointing: bool, folder: Path, lgatr: str) -> dict[str, float]:
     """The figures of one mode."""
-    normalization = Normalization.read(folder / "normalization.h5")
+    normalization = read_normalization(folder / "normalization.h5")
     content = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     modes = {"hyperedge_encoder": mode_name, "hyperedge_decoder": mode_name}
     section = resolve_section(

@@ -27,12 +27,12 @@ import psutil
 import torch
 
 from benchmarks.jets import gluon_jets
-from hypervae.config import resolve_section
+from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.shard import write_shard
 from hypervae.io import read_list, write_list
 from hypervae.logs import show_on_terminal
-from hypervae.normalization import merge_normalization
+from hypervae.normalization.merge import merge_normalization
 from hypervae.training import run
 from hypervae.training.loader import JetLoader, Step
 from hypervae.training.observers.interface import EpochReport, Observer, Position, StepReport
@@ -54,7 +54,7 @@ def prepare(folder: Path, jets: int, many: int) -> None:
         compute_correlators(shard, correlators, settings)
         files[0].append(shard)
         files[1].append(correlators)
-    merge_normalization(files[1], folder / "n.h5", {"method": "zscore"})
+    merge_normalization(files[1], folder / "n.h5", NormalizationConfig())
     for kind, paths in zip(("shards", "correlators"), files, strict=True):
         write_list(folder / f"few.{kind}.txt", paths)
         links = []

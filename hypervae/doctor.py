@@ -78,7 +78,7 @@ def run_self_test() -> Iterator[str]:
     from hypervae.data.simulate import simulate_shard
     from hypervae.evaluation.evaluate import evaluate
     from hypervae.generation.generate import generate_jets
-    from hypervae.normalization import merge_normalization
+    from hypervae.normalization.merge import merge_normalization
     from hypervae.training.run import TrainingFiles, train
     from hypervae.validation.validate import validate_file
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import CorrelatorsConfig, CorrelatorsStageConfig
 from hypervae.correlators import features, geometry, kernel, sets
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.histograms import set_histograms
@@ -42,15 +41,15 @@ _LN_WEIGHT_SHIFT = -4.5  # for each member of a set
 _PAIRS_AT_ONCE = 2_000_000  # bounds the memory: 64 MB of features
 
 
-def binning_of(config: Mapping[str, Any]) -> Binning:
+def binning_of(config: CorrelatorsConfig) -> Binning:
     """The R_L bins of a correlators section."""
-    return Binning(config["bins"], *config["range"])
+    return Binning(config.bins, *config.range)
 
 
 def jet_sums(
     jets: Jets,
     codes: NDArray[np.unsignedinteger],
-    config: Mapping[str, Any],
+    config: CorrelatorsStageConfig,
     *,
     threads: int = 1,
     device: str = "cpu",
@@ -62,8 +61,7 @@ def jet_sums(
     jets : Jets
     codes : [n, pairs]
         As `geometry.pair_bins`.
-    config : mapping
-        The correlators section with ``hyperedges``.
+    config : CorrelatorsStageConfig
     threads : int
         Threads that share the jets' correlators.
     device : str
@@ -71,8 +69,8 @@ def jet_sums(
     """
     binning = binning_of(config)
     counts = jets.multiplicity
-    weight = geometry.weights(jets, config["weight"], config["exponent"])
-    arguments = (weight, counts, codes, config["orders"], binning.size)
+    weight = geometry.weights(jets, config.weight, config.exponent)
+    arguments = (weight, counts, codes, list(config.orders), binning.size)
     if device == "cpu":
         enc, squares, cross = kernel.correlate(*arguments, threads=threads)
     else:
@@ -89,8 +87,8 @@ def jet_sums(
         for column, name in enumerate(features.PAIR_FEATURES)
     }
 
-    orders = config["hyperedges"]["orders"]
-    hardest = np.minimum(counts, config["hyperedges"]["max_particles"])
+    orders = list(config.hyperedges.orders)
+    hardest = np.minimum(counts, config.hyperedges.max_particles)
     log_weight = np.log(np.where(jets.mask, weight, 1.0))
     set_counts, _ = set_histograms(log_weight, hardest, codes, orders, binning.size)
     for order in orders:
@@ -124,7 +122,7 @@ def jet_sums(
 def compute_correlators(
     shard: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    config: Mapping[str, Any],
+    config: CorrelatorsStageConfig,
     *,
     jet_type: str | None = None,
     threads: int = 1,
@@ -135,8 +133,7 @@ def compute_correlators(
     Parameters
     ----------
     shard, output : path-like
-    config : mapping
-        The resolved ``correlators`` section with ``hyperedges`` and ``split``.
+    config : CorrelatorsStageConfig
     jet_type : str, optional
         For shards that do not name theirs.
     threads, device
@@ -160,18 +157,18 @@ def compute_correlators(
             max_particles=reader.max_particles,
             jet_type=reader.jet_type,
             binning=binning,
-            settings=config,
+            settings=config.to_dict(),
         ) as writer,
     ):
         pairs = geometry.pair_count(reader.max_particles)
         batch = int(np.clip(_PAIRS_AT_ONCE // max(pairs, 1), 1, 10_000))
-        row = 0
+        row, seed, fractions = 0, config.split.seed, config.split.fractions
         for jets in reader.chunks(batch):
             particle_digest.update(jets.particle_features.tobytes())
             jet_digest.update(jets.jet_features.tobytes())
             codes = geometry.pair_bins(jets, binning, threads)
             writer.append(codes)
-            train = split_of(jets, **config["split"], first_row=row) == TRAIN
+            train = split_of(jets, seed=seed, fractions=fractions, first_row=row) == TRAIN
             for name, chosen in (("train", train), ("rest", ~train)):
                 if chosen.any():
                     sums = jet_sums(

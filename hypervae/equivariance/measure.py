@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hypervae.config import EquivarianceConfig
 from hypervae.data.held_out import read_held_out
 from hypervae.data.jets import Jets, concatenate
 from hypervae.equivariance.deviation import BOUNDS, SMALLEST_SPREAD
@@ -107,7 +108,7 @@ def table(results: Mapping[str, Any]) -> str:
 def measure_equivariance(
     model_dir: str | os.PathLike[str],
     shards: Sequence[str | os.PathLike[str]],
-    config: Mapping[str, Any],
+    config: EquivarianceConfig,
     output: str | os.PathLike[str],
     output_table: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
@@ -118,8 +119,7 @@ def measure_equivariance(
     model_dir : path-like
     shards : sequence of path-like
         All splits; the jets that the model's own split calls test are taken.
-    config : mapping
-        The section ``equivariance``: jets, transformations, seed.
+    config : EquivarianceConfig
     output : path-like
         Figures, broken bounds and settings (JSON).
     output_table : path-like, optional
@@ -136,9 +136,9 @@ def measure_equivariance(
         As `HyperVAE.load` and `held_out_jets`.
     """
     model = HyperVAE.load(model_dir)
-    jets, jet_type = held_out_jets(model, shards, config["jets"])
+    jets, jet_type = held_out_jets(model, shards, config.jets)
     figures, complaints = measure_model(
-        model, jets, jet_type, transformations=config["transformations"], seed=config["seed"]
+        model, jets, jet_type, transformations=config.transformations, seed=config.seed
     )
     results = {
         "model": Path(model_dir).resolve().name,
@@ -146,8 +146,8 @@ def measure_equivariance(
         "bounds": {key: bound_of(key) for key in _ROWS if bound_of(key) is not None},
         "complaints": complaints,
         "jets": len(jets),
-        "transformations": config["transformations"],
-        "seed": config["seed"],
+        "transformations": config.transformations,
+        "seed": config.seed,
     }
     write_json(output, results)
     if output_table is not None:

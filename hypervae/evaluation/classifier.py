@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from hypervae.data.jets import Jets
-from hypervae.evaluation.distance import Measured
+from hypervae.evaluation.distance import MetricValue
 from hypervae.seeds import derive_seed, rng
 
 #: Jets below which a third tells nothing.
@@ -27,7 +27,7 @@ _RATE = 2e-3
 _LOWEST = 1e-6  # of what stands in a logarithm
 
 
-def classifier_auc(jets: Jets, reference: Jets, *, seed: int) -> Measured:
+def classifier_auc(jets: Jets, reference: Jets, *, seed: int) -> MetricValue:
     """Area under the ROC curve of a classifier of sample against reference.
 
     Parameters
@@ -39,7 +39,7 @@ def classifier_auc(jets: Jets, reference: Jets, *, seed: int) -> Measured:
 
     Returns
     -------
-    Measured
+    MetricValue
         0.5 where the network sees no difference, 1 where it sees it in every jet; the error is
         DeLong's.
     """
@@ -88,7 +88,7 @@ def features(jets: Jets) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     return particles, mask.astype(np.float64), np.column_stack([*columns, jets.multiplicity])
 
 
-def auc(positive: NDArray[Any], negative: NDArray[Any]) -> Measured:
+def auc(positive: NDArray[Any], negative: NDArray[Any]) -> MetricValue:
     """Area under the ROC curve of two samples of scores, with DeLong's error.
 
     (DeLong, DeLong, Clarke-Pearson 1988; by ranks as Sun, Xu 2014.)
@@ -99,7 +99,7 @@ def auc(positive: NDArray[Any], negative: NDArray[Any]) -> Measured:
     above = (together[:m] - rankdata(positive)) / n
     below = 1 - (together[m:] - rankdata(negative)) / m
     variance = np.var(above, ddof=1) / m + np.var(below, ddof=1) / n
-    return Measured(float(above.mean()), float(np.sqrt(variance)))
+    return MetricValue(float(above.mean()), float(np.sqrt(variance)))
 
 
 def _scaled(inputs: list[NDArray[Any]], rows: NDArray[Any]) -> list[NDArray[Any]]:

@@ -2,58 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import EvaluateConfig
 from hypervae.data.jets import Jets
-from hypervae.evaluation import efp
 from hypervae.evaluation.correlators import CorrelatorSums, correlator_sums
-from hypervae.evaluation.observables import ObservableSample
+from hypervae.observables import OBSERVABLES, JetSample, ObservableValues, compute_observables
 from hypervae.seeds import derive_seed, rng
 
 
-class Side:
-    """One sample of a comparison.
+class ComparedSample(JetSample):
+    """A sample of a comparison.
 
     Parameters
     ----------
     jets : Jets
-    observables : ObservableSample
-        Of the same jets.
-    efps : [n, 36], optional
-        Of the same jets, where they are at hand.
+    names : iterable of str
+        The observables that are compared.
     """
 
-    def __init__(
-        self, jets: Jets, observables: ObservableSample, efps: NDArray[np.float64] | None = None
-    ):
-        self.jets, self.observables = jets, observables
-        if efps is not None:
-            self.efps = efps
-
-    def __len__(self) -> int:
-        return len(self.jets)
-
-    def first(self, n: int) -> Side:
-        """The first `n` jets."""
-        known = self.__dict__.get("efps")
-        cut = None if known is None else known[:n]
-        return Side(self.jets[:n], self.observables.first(n), cut)
+    def __init__(self, jets: Jets, names: Iterable[str] = OBSERVABLES):
+        super().__init__(jets)
+        self.names = tuple(names)
 
     @cached_property
-    def efps(self) -> NDArray[np.float64]:
-        """[n, 36] Energy Flow Polynomials."""
-        return efp.efps(self.jets)
+    def observables(self) -> ObservableValues:
+        """The observables `names`."""
+        return compute_observables(self, self.names)
 
     @cached_property
     def correlators(self) -> CorrelatorSums:
         """Energy correlators."""
         return correlator_sums(self.jets)
+
+    def first(self, n: int) -> ComparedSample:
+        """The first `n` jets, with what is known of them."""
+        part = ComparedSample(self.jets[:n], self.names)
+        part.__dict__["observables"] = self.observables.first(n)
+        if "efps" in self.__dict__:
+            part.__dict__["efps"] = self.efps[:n]
+        return part
 
 
 @dataclass(frozen=True)
@@ -62,20 +55,19 @@ class Comparison:
 
     Parameters
     ----------
-    sample, reference : Side
+    sample, reference : ComparedSample
     label : str
         ``generated`` or, for the truth floor, ``train``: each has its own random numbers.
     edges : dict of str to [bins + 1]
         Bins of the observables' histograms.
-    config : mapping
-        The section ``evaluate``.
+    config : EvaluateConfig
     """
 
-    sample: Side
-    reference: Side
+    sample: ComparedSample
+    reference: ComparedSample
     label: str
     edges: Mapping[str, NDArray[np.float64]]
-    config: Mapping[str, Any]
+    config: EvaluateConfig
 
     @property
     def jets(self) -> int:
@@ -84,8 +76,8 @@ class Comparison:
 
     def seed(self, purpose: str) -> int:
         """A seed for one purpose."""
-        return derive_seed(self.config["seed"], purpose, self.label)
+        return derive_seed(self.config.seed, purpose, self.label)
 
     def rng(self, *purpose: str) -> np.random.Generator:
         """A generator for one purpose."""
-        return rng(self.config["seed"], purpose[0], self.label, *purpose[1:])
+        return rng(self.config.seed, purpose[0], self.label, *purpose[1:])

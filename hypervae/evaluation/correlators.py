@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.geometry import pair_bins, weights
 from hypervae.correlators.kernel import Groups, correlate
+from hypervae.correlators.means import CorrelatorMeans
 from hypervae.data.jets import Jets
-from hypervae.evaluation.distance import REPLICAS, Measured, resample
+from hypervae.evaluation.distance import REPLICAS, MetricValue, resample
 
 ORDERS = (2, 3, 4)
 # Jets have a radius of 0.4; particles nearer than 1e-3 are below the resolution of any detector.
@@ -43,29 +44,14 @@ class CorrelatorSums:
     squares: NDArray[np.float64]
     cross: NDArray[np.float64]
 
-    def mean(self) -> NDArray[np.float64]:
-        """[orders, bins + 2] ENC per jet."""
-        mean: NDArray[np.float64] = self.total.sum(axis=0) / self.jets.sum()
-        return mean
+    def means(self) -> CorrelatorMeans:
+        """Means over all jets, with errors."""
+        total, squares, cross = (
+            array.sum(axis=0) for array in (self.total, self.squares, self.cross)
+        )
+        return CorrelatorMeans.of_sums(ORDERS, total, squares, cross, float(self.jets.sum()))
 
-    def covariance(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Variances of the means, and their covariances with the mean E2C, [orders, bins + 2]."""
-        n, mean = self.jets.sum(), self.mean()
-        variance = self.squares.sum(axis=0) / n - mean**2
-        with_e2c = self.cross.sum(axis=0) / n - mean * mean[0]
-        return np.maximum(variance, 0.0) / (n - 1), with_e2c / (n - 1)
-
-    def ratios(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """ENC over E2C and its error, [orders, bins + 2]; NaN in empty bins."""
-        mean, (variance, with_e2c) = self.mean(), self.covariance()
-        filled = mean > 0
-        mean = np.where(filled, mean, np.nan)
-        relative = variance / mean**2 + variance[0] / mean[0] ** 2
-        relative -= 2 * with_e2c / (mean * mean[0])
-        ratio = mean / mean[0]
-        return ratio, ratio * np.sqrt(np.maximum(relative, 0.0))
-
-    def drawn(self, replicas: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    def bootstrap(self, replicas: int, generator: np.random.Generator) -> NDArray[np.float64]:
         """[replicas, orders, bins + 2] ENC per jet of bootstrap samples of the blocks."""
         often = np.array([resample(len(self.jets), generator) for _ in range(replicas)])
         totals = np.tensordot(often, self.total, axes=1)
@@ -96,7 +82,7 @@ def compare_correlators(
     *,
     generator: np.random.Generator,
     replicas: int = REPLICAS,
-) -> dict[str, Measured]:
+) -> dict[str, MetricValue]:
     """Distances between the correlators of two samples, with bootstrap errors.
 
     Parameters
@@ -107,16 +93,18 @@ def compare_correlators(
 
     Returns
     -------
-    dict of str to Measured
+    dict of str to MetricValue
         For each order N ``w1_e{N}c``, the 1-Wasserstein distance in ln R_L of ENC as a distribution
         (normalized within the range), and ``deviation_e{N}c``, the mean of |ratio - 1| weighted
         with the reference, sum |ENC - reference| / sum reference; and ``deviation_e3c_e2c``, the
         mean of |ratio of ratios - 1| of E3C/E2C, weighted with the reference's E2C.
     """
-    values = _distances(sums.mean()[None], reference.mean()[None])
-    drawn = _distances(sums.drawn(replicas, generator), reference.drawn(replicas, generator))
+    values = _distances(sums.means().mean[None], reference.means().mean[None])
+    drawn = _distances(
+        sums.bootstrap(replicas, generator), reference.bootstrap(replicas, generator)
+    )
     return {
-        name: Measured(float(value[0]), float(np.std(drawn[name], ddof=1)))
+        name: MetricValue(float(value[0]), float(np.std(drawn[name], ddof=1)))
         for name, value in values.items()
     }
 
@@ -126,11 +114,10 @@ def _distances(
 ) -> dict[str, NDArray[np.float64]]:
     """As `compare_correlators`, without errors, along the first axis."""
     a, b = enc[..., 1:-1], reference[..., 1:-1]
-    step = np.log(BINNING.high / BINNING.low) / BINNING.bins
     found = {}
     for row, order in enumerate(ORDERS):
         shares = [_normalized(side[:, row]) for side in (a, b)]
-        area = np.abs(np.cumsum(shares[0] - shares[1], axis=1)).sum(axis=1) * step
+        area = np.abs(np.cumsum(shares[0] - shares[1], axis=1)).sum(axis=1) * BINNING.ln_width
         found[f"w1_e{order}c"] = area
         moved = np.abs(a[:, row] - b[:, row]).sum(axis=1)
         found[f"deviation_e{order}c"] = _over(moved, b[:, row].sum(axis=1))

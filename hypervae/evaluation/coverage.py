@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from hypervae.data.jets import Jets
-from hypervae.evaluation.distance import Measured
+from hypervae.evaluation.distance import MetricValue
 from hypervae.evaluation.jetnet import coordinates, seeded_jetnet
 
 #: Jets drawn from each side in each batch, and batches.
@@ -24,7 +24,7 @@ JETS, BATCHES = 100, 10
 
 def coverage(
     jets: Jets, reference: Jets, *, seed: int, samples: int = JETS, batches: int = BATCHES
-) -> dict[str, Measured]:
+) -> dict[str, MetricValue]:
     """Coverage and minimum matching distance of a sample.
 
     Parameters
@@ -36,7 +36,7 @@ def coverage(
 
     Returns
     -------
-    dict of str to Measured
+    dict of str to MetricValue
         ``cov``, the fraction of reference jets that are the nearest to some jet of the sample;
         ``mmd``, the mean EMD of reference jets to the nearest jet of the sample, in units of the
         full jet's pT. The value is the mean over the batches, the error their standard deviation.
@@ -52,7 +52,7 @@ def coverage(
         finally:
             gen_metrics.emds = theirs
     pairs = zip(np.mean(found, axis=0), np.std(found, axis=0), strict=True)
-    cov, mmd = (Measured(float(value), float(error)) for value, error in pairs)
+    cov, mmd = (MetricValue(float(value), float(error)) for value, error in pairs)
     return {"cov": cov, "mmd": mmd}
 
 

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.evaluation.observables import OBSERVABLES, ObservableSample
+from hypervae.observables import OBSERVABLES, ObservableValues
 
 #: The standard deviation of 100 replicas is itself known to 7 %.
 REPLICAS = 100
@@ -22,7 +22,7 @@ BINS = 50
 TAIL = 1e-3
 
 
-class Measured(NamedTuple):
+class MetricValue(NamedTuple):
     """A value and its statistical error."""
 
     value: float
@@ -32,11 +32,11 @@ class Measured(NamedTuple):
 class Difference(NamedTuple):
     """How far apart two distributions are."""
 
-    w1: Measured
-    overlap: Measured
+    w1: MetricValue
+    overlap: MetricValue
 
 
-def bin_edges(name: str, real: Sequence[ObservableSample]) -> NDArray[np.float64]:
+def bin_edges(name: str, real: Sequence[ObservableValues]) -> NDArray[np.float64]:
     """The bins of an observable's histograms: 50 over the real values but 0.1 % at each end.
 
     They are equally wide in the value or, where `OBSERVABLES` says so, in its logarithm; numbers of
@@ -45,7 +45,7 @@ def bin_edges(name: str, real: Sequence[ObservableSample]) -> NDArray[np.float64
     Parameters
     ----------
     name : str
-    real : sequence of ObservableSample
+    real : sequence of ObservableValues
         The samples of real jets.
 
     Returns
@@ -58,7 +58,7 @@ def bin_edges(name: str, real: Sequence[ObservableSample]) -> NDArray[np.float64
     low, high = np.quantile(values, [TAIL, 1 - TAIL])
     if high <= low:
         return np.linspace(low - 0.5, low + 0.5, BINS + 1)
-    return (np.geomspace if OBSERVABLES[name].log else np.linspace)(low, high, BINS + 1)
+    return (np.geomspace if OBSERVABLES[name].log_x else np.linspace)(low, high, BINS + 1)
 
 
 def counts(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,8 +68,8 @@ def counts(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[n
 
 
 def difference(
-    sample: ObservableSample,
-    reference: ObservableSample,
+    sample: ObservableValues,
+    reference: ObservableValues,
     name: str,
     edges: NDArray[np.float64],
     *,
@@ -80,7 +80,7 @@ def difference(
 
     Parameters
     ----------
-    sample, reference : ObservableSample
+    sample, reference : ObservableValues
     name : str
         The observable.
     edges : [bins + 1]
@@ -110,7 +110,9 @@ def difference(
         ]
     )
     errors = drawn.std(axis=0, ddof=1)
-    return Difference(*(Measured(float(v), float(e)) for v, e in zip(value, errors, strict=True)))
+    return Difference(
+        *(MetricValue(float(v), float(e)) for v, e in zip(value, errors, strict=True))
+    )
 
 
 def resample(n: int, generator: np.random.Generator) -> NDArray[np.float64]:

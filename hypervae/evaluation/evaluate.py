@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.jets import Jets
-from hypervae.evaluation import correlators, distance, efp, fpnd, frechet
-from hypervae.evaluation.comparison import Comparison, Side
-from hypervae.evaluation.distance import Measured, bin_edges
+from hypervae.config import EvaluateStageConfig
+from hypervae.evaluation import correlators, distance, fpnd, frechet
+from hypervae.evaluation.comparison import ComparedSample, Comparison
+from hypervae.evaluation.distance import MetricValue, bin_edges, counts
 from hypervae.evaluation.inputs import (
     Generated,
     check_particles,
@@ -22,11 +22,15 @@ from hypervae.evaluation.inputs import (
     same_slots,
 )
 from hypervae.evaluation.metrics import GROUPS, Metric, Unavailable, chosen
-from hypervae.evaluation.observables import observables
+from hypervae.formats.evaluation import (
+    SCHEMA_VERSION,
+    Histograms,
+    write_arrays,
+    write_results,
+)
 from hypervae.io import software_versions
+from hypervae.observables import OBSERVABLES
 from hypervae.progress import Progress
-
-SCHEMA_VERSION = 2
 
 
 @dataclass
@@ -37,24 +41,41 @@ class Evaluation:
     ----------
     results : dict
         Ready for JSON; see `evaluate`.
-    samples : dict of str to Side
+    samples : dict of str to ComparedSample
         ``generated``, ``test`` and ``train``: all jets that were read.
-    compared : dict of str to Side
+    compared : dict of str to ComparedSample
         The same, as many jets of each as the metrics compared.
     edges : dict of str to [bins + 1]
         Bins of the observables' histograms.
     """
 
     results: dict[str, Any]
-    samples: dict[str, Side]
-    compared: dict[str, Side]
+    samples: dict[str, ComparedSample]
+    compared: dict[str, ComparedSample]
     edges: dict[str, NDArray[np.float64]]
+
+    def write(self, results: str | os.PathLike[str], arrays: str | os.PathLike[str]) -> None:
+        """Write the results (JSON) and the arrays behind the figures (HDF5), atomically."""
+        observables = {name: sample.observables for name, sample in self.samples.items()}
+        histograms = {
+            name: Histograms(
+                edges, {key: counts(some.values[name], edges) for key, some in observables.items()}
+            )
+            for name, edges in self.edges.items()
+        }
+        means = {}
+        if "correlators" in self.results["protocol"]["metrics"]:
+            means = {name: sample.correlators.means() for name, sample in self.compared.items()}
+        write_arrays(
+            arrays, self.results, observables, histograms, means, correlators.BINNING.edges
+        )
+        write_results(results, self.results)
 
 
 def evaluate(
     generated: str | os.PathLike[str],
     real: Sequence[str | os.PathLike[str]],
-    config: Mapping[str, Any],
+    config: EvaluateStageConfig,
     *,
     jet_type: str | None = None,
     model: str | None = None,
@@ -71,8 +92,7 @@ def evaluate(
         Generated jets in the shard layout.
     real : sequence of path-like
         Real shards of the same jet type, all splits.
-    config : mapping
-        The section ``evaluate`` with ``split``.
+    config : EvaluateStageConfig
     jet_type : str, optional
         Where the generated file names none.
     model : str, optional
@@ -93,20 +113,19 @@ def evaluate(
     InputError
         As `read_generated`, `read_real` and `check_particles`.
     """
-    groups = chosen(config["metrics"])
-    made = read_generated(generated, jet_type, config["max_jets"])
-    truth = read_real(real, str(made.jets.jet_type), config["split"], config["max_jets"])
+    groups = chosen(config.metrics)
+    made = read_generated(generated, jet_type, config.max_jets)
+    truth = read_real(real, str(made.jets.jet_type), config.split, config.max_jets)
     check_particles(made.jets, truth)
     jets = same_slots([made.jets, truth.test, truth.train])
-    substructure = "substructure" in groups
+    names = [name for name in OBSERVABLES if OBSERVABLES[name].group in {"observables", *groups}]
     samples = {
-        name: _side(sample, substructure)
+        name: ComparedSample(sample, names)
         for name, sample in zip(("generated", "test", "train"), jets, strict=True)
     }
-    known = samples["test"].observables.values
     edges = {
         name: bin_edges(name, [samples[real].observables for real in ("test", "train")])
-        for name in known
+        for name in names
     }
 
     # A distance between finite samples grows as they shrink: the floor needs the same size.
@@ -131,9 +150,9 @@ def evaluate(
 
 def _measure(
     groups: Mapping[str, Sequence[str]],
-    samples: Mapping[str, Side],
+    samples: Mapping[str, ComparedSample],
     edges: Mapping[str, NDArray[np.float64]],
-    config: Mapping[str, Any],
+    config: EvaluateStageConfig,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The metrics that are asked for, and why others could not be computed."""
     metrics: dict[str, dict[str, Any]] = {}
@@ -159,12 +178,7 @@ def _measure(
     return metrics, unavailable
 
 
-def _side(jets: Jets, substructure: bool) -> Side:
-    efps = efp.efps(jets) if substructure else None
-    return Side(jets, observables(jets, efps), efps)
-
-
-def _entry(group: str, about: Metric, value: Measured, floor: Measured) -> dict[str, Any]:
+def _entry(group: str, about: Metric, value: MetricValue, floor: MetricValue) -> dict[str, Any]:
     return {
         "value": value.value,
         "error": value.error,
@@ -178,7 +192,7 @@ def _entry(group: str, about: Metric, value: Measured, floor: Measured) -> dict[
 
 
 def _protocol(
-    config: Mapping[str, Any],
+    config: EvaluateStageConfig,
     groups: Sequence[str],
     compared: int,
     made: Generated,
@@ -198,11 +212,11 @@ def _protocol(
     if made.read < made.stored:
         notes.append(f"{made.read} of {made.stored} generated jets were read (max_jets)")
     return {
-        "seed": config["seed"],
+        "seed": config.seed,
         "metrics": list(groups),
         "jets_asked": asked,
         "jets_used": used,
-        "w1_batches": config["w1_batches"],
+        "w1_batches": config.w1_batches,
         "bootstrap_replicas": distance.REPLICAS,
         "fpnd_replicas": fpnd.REPLICAS,
         "fpd_batches": list(frechet.fpd_sizes(compared)),

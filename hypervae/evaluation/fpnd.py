@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import Jets
-from hypervae.evaluation.distance import Measured
+from hypervae.evaluation.distance import MetricValue
 from hypervae.evaluation.jetnet import coordinates, seeded_jetnet
 from hypervae.seeds import rng
 
@@ -29,7 +29,7 @@ REPLICAS = 20
 _BATCH = 16
 
 
-def fpnd(jets: Jets, jet_type: str, *, seed: int) -> Measured:
+def fpnd(jets: Jets, jet_type: str, *, seed: int) -> MetricValue:
     """FPND of a sample against the real jets of JetNet.
 
     The value is jetnet's, of the first 50,000 jets; the error a bootstrap's over jets. ptrel must
@@ -57,7 +57,7 @@ def fpnd(jets: Jets, jet_type: str, *, seed: int) -> Measured:
         value = distance(np.arange(len(found)))
         generator = rng(seed, "fpnd")
         drawn = [distance(generator.integers(len(found), size=len(found))) for _ in range(REPLICAS)]
-    return Measured(float(value), float(np.std(drawn, ddof=1)))
+    return MetricValue(float(value), float(np.std(drawn, ddof=1)))
 
 
 def activations(jets: Jets, network: Any) -> NDArray[np.float32]:

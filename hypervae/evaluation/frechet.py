@@ -1,7 +1,7 @@
 """FPD and KPD: Fréchet and kernel physics distance (Kansal et al., arXiv:2211.10295).
 
-Both compare 36 EFPs (`hypervae.evaluation.efp`), each divided by its largest value in the reference
-sample.
+Both compare 36 EFPs (`hypervae.observables.efp`), each divided by its largest value in the
+reference sample.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import iqr
 
-from hypervae.evaluation.distance import Measured
+from hypervae.evaluation.distance import MetricValue
 from hypervae.evaluation.jetnet import seeded_jetnet
 
 #: Jets that the protocol asks for, and its sizes for so many.
@@ -41,7 +41,7 @@ def fpd(
     *,
     seed: int,
     sizes: tuple[int, int] | None = None,
-) -> Measured:
+) -> MetricValue:
     """Fréchet distance of two Gaussians fitted to the features, extrapolated to infinite samples.
 
     Computed by the jetnet package: the mean over 20 batches of each of 10 sizes against 1 / size;
@@ -64,7 +64,7 @@ def fpd(
             num_batches=FPD_BATCHES,
             seed=seed,
         )
-    return Measured(float(value), float(error))
+    return MetricValue(float(value), float(error))
 
 
 def kpd(
@@ -73,7 +73,7 @@ def kpd(
     *,
     seed: int,
     size: int | None = None,
-) -> Measured:
+) -> MetricValue:
     """Kernel distance: unbiased squared MMD with the kernel (x.y / F + 1)^4.
 
     The median over 10 batches, and half of the width of their central 67 % as the error. The same
@@ -97,7 +97,7 @@ def kpd(
         rows_x = generator.choice(len(x), size=size)
         rows_y = generator.choice(len(y), size=size)
         values.append(_mmd(x[rows_x], y[rows_y]))
-    return Measured(float(np.median(values)), float(iqr(values, rng=(16.275, 83.725)) / 2))
+    return MetricValue(float(np.median(values)), float(iqr(values, rng=(16.275, 83.725)) / 2))
 
 
 def _mmd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

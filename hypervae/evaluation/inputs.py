@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import SplitConfig
 from hypervae.data.jets import LOWEST_MASS, Jets, check_jets, concatenate, sort_particles
 from hypervae.data.split import TEST, TRAIN, split_of
 from hypervae.errors import InputError
@@ -142,7 +143,7 @@ def read_generated(path: str | os.PathLike[str], jet_type: str | None, max_jets:
 def read_real(
     files: Sequence[str | os.PathLike[str]],
     jet_type: str,
-    split: Mapping[str, Any],
+    split: SplitConfig,
     max_jets: int,
 ) -> Real:
     """Read the held-out and the training jets of real shards.
@@ -152,8 +153,7 @@ def read_real(
     files : sequence of path-like
     jet_type : str
         Files that name another one are refused.
-    split : mapping
-        The section ``split`` of the config (seed, fractions).
+    split : SplitConfig
     max_jets : int
         Jets of each of the two samples at most, from the first files on.
 
@@ -177,7 +177,9 @@ def read_real(
             slots.append(reader.max_particles)
             first_row = 0
             for jets in reader.chunks():
-                parts = split_of(jets, **split, first_row=first_row)
+                parts = split_of(
+                    jets, seed=split.seed, fractions=split.fractions, first_row=first_row
+                )
                 first_row += len(jets)
                 for name, part in wanted.items():
                     chosen = jets[np.flatnonzero(parts == part)[: missing[name]]]

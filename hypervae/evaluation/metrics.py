@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from hypervae.config import EvaluateConfig
 from hypervae.errors import ConfigError
 from hypervae.evaluation import classifier, correlators, coverage, fpnd, frechet, w1
 from hypervae.evaluation.comparison import Comparison
-from hypervae.evaluation.distance import Measured, difference
-from hypervae.evaluation.observables import KINEMATIC, SUBSTRUCTURE, Observable
+from hypervae.evaluation.distance import MetricValue, difference
+from hypervae.observables.table import in_group
 
 
 class Unavailable(Exception):
@@ -51,17 +51,17 @@ class Group:
     """
 
     metrics: Mapping[str, Metric]
-    measure: Callable[[Comparison], dict[str, Measured]]
-    jets: Callable[[Mapping[str, Any]], int] | None = None
+    measure: Callable[[Comparison], dict[str, MetricValue]]
+    jets: Callable[[EvaluateConfig], int] | None = None
 
 
-def _w1(pair: Comparison) -> dict[str, Measured]:
+def _w1(pair: Comparison) -> dict[str, MetricValue]:
     return w1.w1m_w1p(
         pair.sample.jets, pair.reference.jets, **_w1_protocol(pair), seed=pair.seed("jetnet")
     )
 
 
-def _efp(pair: Comparison) -> dict[str, Measured]:
+def _efp(pair: Comparison) -> dict[str, MetricValue]:
     return {
         "w1efp": w1.w1efp(
             pair.sample.efps, pair.reference.efps, **_w1_protocol(pair), seed=pair.seed("w1efp")
@@ -71,22 +71,22 @@ def _efp(pair: Comparison) -> dict[str, Measured]:
 
 def _w1_protocol(pair: Comparison) -> dict[str, int]:
     return {
-        "samples": min(pair.config["w1_samples"], pair.jets),
-        "batches": pair.config["w1_batches"],
+        "samples": min(pair.config.w1_samples, pair.jets),
+        "batches": pair.config.w1_batches,
     }
 
 
-def _fpd(pair: Comparison) -> dict[str, Measured]:
+def _fpd(pair: Comparison) -> dict[str, MetricValue]:
     _require(pair, frechet.FEWEST)
     return {"fpd": frechet.fpd(pair.sample.efps, pair.reference.efps, seed=pair.seed("fpd"))}
 
 
-def _kpd(pair: Comparison) -> dict[str, Measured]:
+def _kpd(pair: Comparison) -> dict[str, MetricValue]:
     _require(pair, frechet.FEWEST)
     return {"kpd": frechet.kpd(pair.sample.efps, pair.reference.efps, seed=pair.seed("kpd"))}
 
 
-def _fpnd(pair: Comparison) -> dict[str, Measured]:
+def _fpnd(pair: Comparison) -> dict[str, MetricValue]:
     jets = pair.sample.jets
     if jets.jet_type not in fpnd.JET_TYPES:
         raise Unavailable(f"jetnet has statistics of {', '.join(fpnd.JET_TYPES)} alone")
@@ -95,7 +95,7 @@ def _fpnd(pair: Comparison) -> dict[str, Measured]:
     return {"fpnd": fpnd.fpnd(jets, jets.jet_type, seed=pair.seed("fpnd"))}
 
 
-def _coverage(pair: Comparison) -> dict[str, Measured]:
+def _coverage(pair: Comparison) -> dict[str, MetricValue]:
     return coverage.coverage(
         pair.sample.jets,
         pair.reference.jets,
@@ -104,7 +104,7 @@ def _coverage(pair: Comparison) -> dict[str, Measured]:
     )
 
 
-def _classifier(pair: Comparison) -> dict[str, Measured]:
+def _classifier(pair: Comparison) -> dict[str, MetricValue]:
     _require(pair, classifier.FEWEST)
     return {
         "auc": classifier.classifier_auc(
@@ -113,7 +113,7 @@ def _classifier(pair: Comparison) -> dict[str, Measured]:
     }
 
 
-def _correlators(pair: Comparison) -> dict[str, Measured]:
+def _correlators(pair: Comparison) -> dict[str, MetricValue]:
     return correlators.compare_correlators(
         pair.sample.correlators, pair.reference.correlators, generator=pair.rng("correlators")
     )
@@ -124,10 +124,11 @@ def _require(pair: Comparison, fewest: int) -> None:
         raise Unavailable(f"{pair.jets} jets a side, at least {fewest} are needed")
 
 
-def _observables(table: Mapping[str, Observable]) -> Group:
-    """W1 and overlap of each observable of a table."""
+def _observables(group: str) -> Group:
+    """W1 and overlap of each observable of a group."""
+    table = in_group(group)
 
-    def measure(pair: Comparison) -> dict[str, Measured]:
+    def measure(pair: Comparison) -> dict[str, MetricValue]:
         found = {}
         for name in table:
             found[f"w1_{name}"], found[f"overlap_{name}"] = difference(
@@ -169,12 +170,12 @@ GROUPS: Mapping[str, Group] = {
             "w1p_ptrel": Metric("W1P of the particles' ptrel"),
         },
         _w1,
-        lambda config: config["w1_samples"],
+        lambda config: config.w1_samples,
     ),
     "efp": Group(
         {"w1efp": Metric("W1EFP: mean over five Energy Flow Polynomials (n = d = 4, connected)")},
         _efp,
-        lambda config: config["w1_samples"],
+        lambda config: config.w1_samples,
     ),
     "fpd": Group(
         {"fpd": Metric("Fréchet physics distance: 36 EFPs (d <= 4), to infinite samples")},
@@ -199,8 +200,8 @@ GROUPS: Mapping[str, Group] = {
         _coverage,
         lambda config: coverage.JETS,
     ),
-    "observables": _observables(KINEMATIC),
-    "substructure": _observables(SUBSTRUCTURE),
+    "observables": _observables("observables"),
+    "substructure": _observables("substructure"),
     "correlators": Group(_enc_metrics(), _correlators),
     "classifier": Group(
         {"auc": Metric("classifier two-sample test: area under the ROC curve (0.5: alike)")},

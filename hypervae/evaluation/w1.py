@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
 from hypervae.data.jets import Jets
-from hypervae.evaluation.distance import Measured
-from hypervae.evaluation.efp import W1EFP_COLUMNS
+from hypervae.evaluation.distance import MetricValue
 from hypervae.evaluation.jetnet import coordinates, seeded_jetnet
+from hypervae.observables.efp import W1EFP_COLUMNS
 
 #: Particle features in the order of jetnet's columns.
 FEATURES = ("etarel", "phirel", "ptrel")
@@ -21,7 +21,7 @@ FEATURES = ("etarel", "phirel", "ptrel")
 
 def w1m_w1p(
     jets: Jets, reference: Jets, *, samples: int, batches: int, seed: int
-) -> dict[str, Measured]:
+) -> dict[str, MetricValue]:
     """W1M and W1P, by the jetnet package.
 
     Parameters
@@ -34,7 +34,7 @@ def w1m_w1p(
 
     Returns
     -------
-    dict of str to Measured
+    dict of str to MetricValue
         ``w1m`` (of the kept particles' mass over the full jet's pT), ``w1p_etarel``, ``w1p_phirel``
         [rad], ``w1p_ptrel`` and their mean ``w1p``, which papers quote.
     """
@@ -48,7 +48,7 @@ def w1m_w1p(
         features = [
             gen_metrics.w1p(*arrays, *masks, num_batches=1, **protocol)[0] for _ in range(batches)
         ]
-    found = {"w1m": Measured(float(mass[0]), float(mass[1]))}
+    found = {"w1m": MetricValue(float(mass[0]), float(mass[1]))}
     for column, name in enumerate(FEATURES):
         found[f"w1p_{name}"] = _over_batches(np.array(features)[:, column])
     return found | {"w1p": _over_batches(np.mean(features, axis=1))}
@@ -61,7 +61,7 @@ def w1efp(
     samples: int,
     batches: int,
     seed: int,
-) -> Measured:
+) -> MetricValue:
     """W1EFP: the mean of the 1-Wasserstein distances of five EFPs.
 
     The same draws and the same numbers as jetnet's ``w1efp`` with its generator seeded alike, from
@@ -70,8 +70,8 @@ def w1efp(
     Parameters
     ----------
     efps, reference : [n, 36]
-        As `hypervae.evaluation.efp.efps`; the five are connected, with four vertices and four edges
-        (jetnet's docstring says five edges, its code four).
+        As `hypervae.observables.efp.efps`; the five are connected, with four vertices and four
+        edges (jetnet's docstring says five edges, its code four).
     samples, batches, seed : int
         As `w1m_w1p`.
     """
@@ -87,5 +87,5 @@ def w1efp(
     return _over_batches(distances)
 
 
-def _over_batches(values: NDArray[np.float64] | list[float]) -> Measured:
-    return Measured(float(np.mean(values)), float(np.std(values)))
+def _over_batches(values: NDArray[np.float64] | list[float]) -> MetricValue:
+    return MetricValue(float(np.mean(values)), float(np.std(values)))

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.binning import Binning
+from hypervae.correlators.means import CorrelatorMeans
 from hypervae.correlators.moments import Moments
 from hypervae.correlators.sums import SUMMED_ARRAYS, Sums
 from hypervae.errors import InputError
@@ -196,3 +197,80 @@ def read_sums(group: h5py.Group) -> Sums:
     moments = dict(zip(names, map(Moments.from_array, group["moments"][()]), strict=True))
     arrays = {name: group[name][()] for name in SUMMED_ARRAYS}
     return Sums(int(group.attrs["n_jets"]), **arrays, moments=moments)
+
+
+def summed_correlators(
+    path: str | os.PathLike[str], file: h5py.File
+) -> tuple[NDArray[np.float64], CorrelatorMeans, int]:
+    """Mean correlators of all jets of an open correlator file.
+
+    Parameters
+    ----------
+    path : path-like
+        For error messages.
+    file : h5py.File
+
+    Returns
+    -------
+    edges : [bins + 1]
+    means : CorrelatorMeans
+        Within the range.
+    n_jets : int
+
+    Raises
+    ------
+    InputError
+        If an entry is missing or of the wrong size.
+    """
+    orders = tuple(json.loads(file.attrs["settings"])["orders"])
+    names = {
+        order: [("enc", row), ("enc_squares", row), ("enc_cross", row)]
+        for row, order in enumerate(orders)
+    }
+    return means_of(path, file, file.get("all", file), names)
+
+
+def means_of(
+    path: str | os.PathLike[str],
+    file: h5py.File,
+    group: h5py.Group,
+    names: Mapping[int, list[tuple[str, Any]]],
+) -> tuple[NDArray[np.float64], CorrelatorMeans, int]:
+    """Mean correlators from the sums in a group; as `summed_correlators`.
+
+    Parameters
+    ----------
+    path : path-like
+        For error messages.
+    file : h5py.File
+        With ``edges``.
+    group : h5py.Group
+        With the sums and the attribute ``n_jets``.
+    names : mapping of int to list of (str, index)
+        Of each order: datasets of ENC, ENC^2 and ENC E2C, and where in them.
+
+    Returns
+    -------
+    edges : [bins + 1]
+    means : CorrelatorMeans
+    n_jets : int
+    """
+    if "edges" not in file:
+        raise InputError(
+            path, "edges", found="no such dataset", expected="a normalization or correlator file"
+        )
+    n_jets = int(group.attrs.get("n_jets", 0))
+    if n_jets < 1:
+        raise InputError(path, "attribute n_jets", found=str(n_jets), expected="at least 1")
+    edges = file["edges"][()].astype(np.float64)
+    sums = np.empty((3, len(names), len(edges) - 1))
+    for place, columns in enumerate(names.values()):
+        for kind, (name, row) in enumerate(columns):
+            values = group[name][row] if name in group else None
+            if values is None or values.shape != (len(edges) + 1,):
+                found = "no such dataset" if values is None else str(values.shape)
+                raise InputError(path, name, found=found, expected=f"shape ({len(edges) + 1},)")
+            sums[kind, place] = values[1:-1]  # without underflow (contact terms) and overflow
+    total, squares, cross = sums
+    means = CorrelatorMeans.of_sums(tuple(names), total, squares, cross, n_jets)
+    return edges, means, n_jets

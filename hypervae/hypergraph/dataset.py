@@ -19,6 +19,7 @@ from hypervae.correlators.set_features import set_features
 from hypervae.data.jets import JET_TYPES, Jets
 from hypervae.data.split import SPLITS, split_of
 from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import ShardReader
 from hypervae.hypergraph.incidence import edge_index, hyperedge_index
 from hypervae.kinematics import four_momenta
@@ -67,7 +68,7 @@ class HypergraphDataset(Dataset):
         normalization: str | os.PathLike[str],
         split: str | None = None,
     ):
-        self.normalization = Normalization.read(normalization)
+        self.normalization = read_normalization(normalization)
         self.sources = find_sources(shards, correlators, self.normalization, normalization)
         self.stats = norm_stats(self.normalization)
         self._rows = [self._rows_of(place, split) for place in range(len(self.sources))]

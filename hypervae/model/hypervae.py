@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from hypervae.config import ModelConfig
 from hypervae.data.jets import Jets, check_jet_type, concatenate
 from hypervae.errors import ConfigError, HyperVAEError, InputError
+from hypervae.formats.normalization import read_normalization
 from hypervae.io import atomic_path, write_json
 from hypervae.model.decoder import Decoded, Decoder
 from hypervae.model.encoder import Encoder
@@ -263,7 +264,7 @@ class HyperVAE(nn.Module):
                 found=f"unusable content ({error})",
                 expected="a config",
             ) from error
-        normalization = Normalization.read(directory / NORMALIZATION)
+        normalization = read_normalization(directory / NORMALIZATION)
         if normalization.digest != digest:
             raise InputError(
                 directory / NORMALIZATION,

@@ -1,7 +1,6 @@
 """Merged correlator tables and feature scales of a model."""
 
-from hypervae.normalization.merge import merge_normalization
 from hypervae.normalization.normalization import Normalization
 from hypervae.normalization.scaler import Scaler
 
-__all__ = ["Normalization", "Scaler", "merge_normalization"]
+__all__ = ["Normalization", "Scaler"]

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import NormalizationConfig
 from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS, hyperedge_features
 from hypervae.correlators.sums import Sums
 from hypervae.errors import InputError
-from hypervae.formats.correlators import SCHEMA_VERSION, CorrelatorReader
-from hypervae.io import atomic_h5
+from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.normalization import MergedShards, write_normalization
 from hypervae.normalization.tables import correlator_tables
 
 PARTICLE_COORDINATES = ("etarel", "phirel", "ln_ptrel")
@@ -48,7 +47,7 @@ def _of_moments(moments: Iterable[Any]) -> list[float]:
 def merge_normalization(
     inputs: Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str],
-    config: Mapping[str, Any],
+    config: NormalizationConfig,
 ) -> None:
     """Merge correlator files; one shard or a thousand give the same numbers to rounding.
 
@@ -58,8 +57,7 @@ def merge_normalization(
         Correlator files; merged in the order of the digests of their jets, so that neither names
         nor the order of the list matter.
     output : path-like
-    config : mapping
-        The ``normalization`` section.
+    config : NormalizationConfig
 
     Raises
     ------
@@ -100,7 +98,7 @@ def merge_normalization(
 
 def _write(
     output: str | os.PathLike[str],
-    config: Mapping[str, Any],
+    config: NormalizationConfig,
     reference: CorrelatorReader,
     edges: NDArray[np.float64],
     sources: list[Any],
@@ -112,7 +110,7 @@ def _write(
     ln_e2c, ln_ratio = correlator_tables(enc, total.n_jets, orders)
 
     all_sets = total.sets.sum(axis=0)
-    groups = {
+    statistics = {
         "edge": (
             EDGE_FEATURES,
             [_tabled(total.pairs, ln_e2c)]
@@ -129,35 +127,16 @@ def _write(
             [_of_moments([total.moments[name]]) for name in PARTICLE_COORDINATES],
         ),
     }
-    pt = total.moments["pt"]
-    digest = hashlib.sha256("\n".join(source[0] for source in sources).encode()).hexdigest()
-    with atomic_h5(output) as file:
-        file["edges"] = edges
-        file["multiplicity"] = total.multiplicity
-        file["tables/ln_e2c"] = ln_e2c
-        file["tables/ln_ratio"] = ln_ratio
-        file["pairs"] = total.pairs
-        file["sets"] = total.sets
-        for row, order in enumerate(settings["orders"]):
-            file[f"enc/{order}/sum"] = total.enc[row]
-            file[f"enc/{order}/sum2"] = total.enc_squares[row]
-            file[f"enc/{order}/cross"] = total.enc_cross[row]
-        for name, (names, stats) in groups.items():
-            file[f"stats/{name}"] = np.array(stats)
-            file[f"stats/{name}"].attrs["features"] = json.dumps(names)
-            file[f"stats/{name}"].attrs["columns"] = json.dumps(["mean", "width", "low", "high"])
-        file["contents"] = [source[0] for source in sources]
-        file.attrs.update(
-            {
-                "kind": "normalization",
-                "schema_version": SCHEMA_VERSION,
-                "method": config["method"],
-                "n_jets": total.n_jets,
-                "max_particles": reference.max_particles,
-                "jet_types": json.dumps(sorted({source[1] for source in sources})),
-                # the one scale of all four-momenta: the root mean square pT of a particle
-                "momentum_scale": float(np.sqrt(pt.squares / pt.count)),
-                "settings": json.dumps(settings, sort_keys=True),
-                "digest": digest,
-            }
-        )
+    merged = MergedShards(
+        sums=total,
+        edges=edges,
+        ln_e2c=ln_e2c,
+        ln_ratio=ln_ratio,
+        statistics=statistics,
+        method=config.method,
+        max_particles=reference.max_particles,
+        jet_types=sorted({source[1] for source in sources}),
+        contents=[source[0] for source in sources],
+        settings=settings,
+    )
+    write_normalization(output, merged)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.binning import Binning
-from hypervae.errors import InputError
-from hypervae.io.hdf5 import reading_h5
 from hypervae.normalization.scaler import Scaler
 
 
@@ -71,48 +66,3 @@ class Normalization:
     def hyperedge_particles(self) -> int:
         """How many of the hardest particles of a jet form hyperedges, at most."""
         return min(self.max_particles, int(self.settings["hyperedges"]["max_particles"]))
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Normalization:
-        """Read a normalization file.
-
-        Raises
-        ------
-        InputError
-            If it is unreadable, is no normalization file or lacks an entry.
-        """
-        path = Path(path)
-        with reading_h5(path) as file:
-            kind = file.attrs.get("kind")
-            if kind != "normalization":
-                raise InputError(
-                    path, "attribute kind", found=repr(kind), expected="'normalization'"
-                )
-            try:
-                method = str(file.attrs["method"])
-                scalers = {
-                    name: Scaler.of(
-                        tuple(json.loads(file[f"stats/{name}"].attrs["features"])),
-                        file[f"stats/{name}"][()],
-                        method,
-                    )
-                    for name in ("edge", "hyperedge", "jet", "particle")
-                }
-                return cls(
-                    **scalers,
-                    momentum_scale=float(file.attrs["momentum_scale"]),
-                    ln_e2c=file["tables/ln_e2c"][()],
-                    ln_ratio=file["tables/ln_ratio"][()],
-                    multiplicity=file["multiplicity"][()],
-                    max_particles=int(file.attrs["max_particles"]),
-                    jet_types=tuple(json.loads(file.attrs["jet_types"])),
-                    n_jets=int(file.attrs["n_jets"]),
-                    method=method,
-                    settings=json.loads(file.attrs["settings"]),
-                    digest=str(file.attrs["digest"]),
-                    contents=frozenset(text.decode() for text in file["contents"][()]),
-                )
-            except KeyError as error:
-                raise InputError(
-                    path, str(error), found="no such entry", expected="a whole normalization file"
-                ) from error

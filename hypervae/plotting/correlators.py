@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hypervae.errors import InputError
+from hypervae.correlators.means import CorrelatorMeans
+from hypervae.formats.correlators import KIND as CORRELATOR_FILE
+from hypervae.formats.correlators import summed_correlators
+from hypervae.formats.normalization import merged_correlators
 from hypervae.io.hdf5 import reading_h5
-from hypervae.plotting.style import COLOURS, figure_style, save
+from hypervae.plotting.style import COLOURS
 
 # Decades below the maximum that the axis shows: the bins of smallest R_L hold next to nothing.
 _DECADES = 3.5
-_SUMS = ("", "_squares", "_cross")  # of a correlator file
 _LINES: tuple[str | tuple[Any, ...], ...] = ("-", "--", "-.", ":", (0, (5, 1)))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Correlators:
     """Correlators per jet.
 
@@ -32,46 +32,42 @@ class Correlators:
     ----------
     edges : [bins + 1]
         Of R_L.
-    mean, error, covariance : dict of int to [bins]
-        By order N: the mean over jets of the weight in each bin, its statistical error, and the
-        covariance of this mean with that of E2C.
+    means : CorrelatorMeans
+        Within the range.
     n_jets : int
+    jets : str
+        What the jets are, for the legend.
     """
 
     edges: NDArray[np.float64]
-    mean: dict[int, NDArray[np.float64]]
-    error: dict[int, NDArray[np.float64]]
-    covariance: dict[int, NDArray[np.float64]]
+    means: CorrelatorMeans
     n_jets: int
     jets: str = "training jets"
 
-    def density(self, order: int) -> tuple[NDArray, NDArray]:
-        """ENC per unit of ln R_L, and its error."""
+    def mean(self, order: int) -> NDArray[np.float64]:
+        """[bins] ENC per jet."""
+        return self.means.mean[self.means.orders.index(order)]
+
+    def error(self, order: int) -> NDArray[np.float64]:
+        """[bins] statistical error of ENC per jet."""
+        return self.means.error[self.means.orders.index(order)]
+
+    def density(self, order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """ENC per unit of ln R_L, and its error, [bins]."""
         width = np.diff(np.log(self.edges))
-        return self.mean[order] / width, self.error[order] / width
+        return self.mean(order) / width, self.error(order) / width
 
-    def ratio(self, order: int) -> tuple[NDArray, NDArray]:
-        """ENC over E2C, and its error; NaN where E2C is 0.
-
-        Both are of the same jets and fluctuate together: to first order the relative variance is
-        V_N / N^2 + V_2 / 2^2 - 2 C_N2 / (N 2), with the variances and covariance of the means.
-        """
-        filled = (self.mean[2] > 0) & (self.mean[order] > 0)
-        below = np.where(filled, self.mean[2], np.nan)
-        above = np.where(filled, self.mean[order], np.nan)
-        relative = (
-            (self.error[order] / above) ** 2
-            + (self.error[2] / below) ** 2
-            - 2 * self.covariance[order] / (above * below)
-        )
-        return above / below, above / below * np.sqrt(np.maximum(relative, 0.0))
+    def ratio(self, order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """ENC over E2C, and its error, [bins]; NaN where one of the two is 0."""
+        row = self.means.orders.index(order)
+        ratio, error = self.means.ratios()
+        return ratio[row], error[row]
 
     def table(self) -> str:
         """All numbers as CSV: a row a bin, means per jet with errors, and ratios to E2C."""
         columns = {"R_L_low": self.edges[:-1], "R_L_high": self.edges[1:]}
-        for order in self.mean:
-            columns[f"E{order}C"] = self.mean[order]
-            columns[f"E{order}C_error"] = self.error[order]
+        for order in self.means.orders:
+            columns[f"E{order}C"], columns[f"E{order}C_error"] = self.mean(order), self.error(order)
             if order != 2:
                 ratio, error = self.ratio(order)
                 columns[f"E{order}C/E2C"], columns[f"E{order}C/E2C_error"] = ratio, error
@@ -83,54 +79,23 @@ class Correlators:
 def read_correlators(path: str | os.PathLike[str]) -> Correlators:
     """Read the correlators of a normalization (training jets) or of a correlator file (all jets).
 
-    A normalization holds ``enc/{N}/sum``, ``sum2`` and ``cross`` [bins + 2], sums over jets of the
-    jet's weight h_N in a bin, of h_N^2 and of h_N h_2, with underflow (contact terms) first and
-    overflow last; ``edges`` [bins + 1]; and the attribute ``n_jets``. A correlator file holds the
-    same as ``all/enc``, ``enc_squares``, ``enc_cross`` [orders, bins + 2].
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Correlators
 
     Raises
     ------
     InputError
-        If one of them is missing or of the wrong size.
+        If an entry is missing or of the wrong size.
     """
     with reading_h5(path) as file:
-        single = file.attrs.get("kind") == "correlators"
-        group = file["all"] if single else file
-        if "edges" not in file or ("enc" if single else "enc/2/sum") not in group:
-            name = "edges" if "edges" not in file else "enc/2/sum"
-            raise InputError(
-                path, name, found="no such dataset", expected="a normalization or correlator file"
-            )
-        n_jets = int(group.attrs.get("n_jets", 0))
-        if n_jets < 1:
-            raise InputError(path, "attribute n_jets", found=str(n_jets), expected="at least 1")
-        edges = file["edges"][()].astype(np.float64)
-        if single:
-            orders = json.loads(file.attrs["settings"])["orders"]
-            names: dict[int, list[tuple[str, Any]]]
-            names = {n: [(f"enc{s}", row) for s in _SUMS] for row, n in enumerate(orders)}
-        else:
-            orders = sorted(int(name) for name in file["enc"])
-            names = {n: [(f"enc/{n}/{s}", ()) for s in ("sum", "sum2", "cross")] for n in orders}
-        means: dict[int, list[NDArray[np.float64]]] = {}
-        for order, columns in names.items():
-            means[order] = []
-            for name, row in columns:
-                values = group[name][row] if name in group else None
-                if values is None or values.shape != (len(edges) + 1,):
-                    found = "no such dataset" if values is None else str(values.shape)
-                    raise InputError(path, name, found=found, expected=f"shape ({len(edges) + 1},)")
-                means[order].append(values[1:-1] / n_jets)
-    # variances and covariances of means; one jet tells none
-    free = max(n_jets - 1, 1)
-    return Correlators(
-        edges,
-        mean={n: columns[0] for n, columns in means.items()},
-        error={n: np.sqrt(np.maximum(c[1] - c[0] ** 2, 0.0) / free) for n, c in means.items()},
-        covariance={n: (c[2] - c[0] * means[2][0]) / free for n, c in means.items()},
-        n_jets=n_jets,
-        jets="jets" if single else "training jets",
-    )
+        single = file.attrs.get("kind") == CORRELATOR_FILE
+        edges, means, n_jets = (summed_correlators if single else merged_correlators)(path, file)
+    return Correlators(edges, means, n_jets, "jets" if single else "training jets")
 
 
 def draw_correlators(correlators: Correlators, title: str = "") -> Figure:
@@ -140,7 +105,7 @@ def draw_correlators(correlators: Correlators, title: str = "") -> Figure:
     )
     edges = correlators.edges
     peak = 0.0
-    for order, colour, line in zip(correlators.mean, COLOURS, _LINES, strict=False):
+    for order, colour, line in zip(correlators.means.orders, COLOURS, _LINES, strict=False):
         values, errors = correlators.density(order)
         peak = max(peak, values.max())
         _draw(main, edges, values, errors, colour, line, f"E{order}C")
@@ -188,33 +153,11 @@ def _draw(
 
 def _fit_ratio(axis: Axes, correlators: Correlators, drawn: NDArray) -> None:
     """An axis for the ratios that single jets in the outer bins do not stretch."""
-    ratios = [correlators.ratio(order)[0][drawn] for order in correlators.mean if order != 2]
+    ratios = [
+        correlators.ratio(order)[0][drawn] for order in correlators.means.orders if order != 2
+    ]
     finite = np.concatenate([values[np.isfinite(values)] for values in ratios] or [np.ones(1)])
     if len(finite) == 0:
         return
     top = max(float(np.quantile(finite, 0.99)), 1.0)
     axis.set_ylim(0, 1.15 * top)
-
-
-def plot_correlators(
-    normalization: str | os.PathLike[str],
-    output: str | os.PathLike[str],
-    output_pdf: str | os.PathLike[str] | None,
-    config: Mapping[str, Any],
-    title: str = "",
-) -> None:
-    """Draw the correlators of one model's training jets.
-
-    Parameters
-    ----------
-    normalization : path-like
-        What ``hypervae normalize`` wrote; see `read_correlators`.
-    output, output_pdf : path-like
-        The figure as PNG and PDF.
-    config : mapping
-        The section ``plot``.
-    title : str
-    """
-    correlators = read_correlators(normalization)
-    with figure_style(config):
-        save(draw_correlators(correlators, title), config["dpi"], output, output_pdf)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hypervae.plotting.arrays import EvaluatedCorrelators
+from hypervae.formats.evaluation import EvaluatedCorrelators
 from hypervae.plotting.overlay import (
     Curve,
     distance_text,
@@ -20,6 +20,7 @@ from hypervae.plotting.overlay import (
     fit_height,
     head_figure,
     log_axis,
+    panel_page,
     panel_pair,
     say_missing,
     set_metric,
@@ -48,10 +49,7 @@ def draw_evaluated_correlators(
         say_missing(axis, None, "energy correlators: not in the evaluation")
         figure.suptitle(figure_title(results), x=0.125, ha="left")
         return figure
-    figure = plt.figure(figsize=(13.0, 8.8))
-    grid = figure.add_gridspec(
-        2, 3, left=0.07, right=0.99, top=0.895, bottom=0.065, hspace=0.32, wspace=0.27
-    )
+    figure, grid = panel_page(6)
     metrics, compared = results["metrics"], results["sizes"]["compared"]
     steps = np.diff(np.log(correlators.edges))
     first, last = _shown(correlators)

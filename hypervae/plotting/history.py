@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from hypervae.formats.history import read_history
-from hypervae.plotting.style import COLOURS, figure_style, panel_grid, save
+from hypervae.plotting.style import COLOURS, panel_grid
 
 # Columns that say when, not how well.
 _CLOCKS = ("epoch", "step")
@@ -121,28 +119,3 @@ def _title(quantity: str, loss: bool) -> str:
         return _TITLES[quantity]
     label = "KL" if quantity == "kl" else quantity.replace("_", " ")
     return f"{label} loss" if loss else label
-
-
-def plot_history(
-    history: str | os.PathLike[str],
-    output: str | os.PathLike[str],
-    output_pdf: str | os.PathLike[str] | None,
-    config: Mapping[str, Any],
-    title: str = "",
-) -> None:
-    """Draw the training curves of one model.
-
-    Parameters
-    ----------
-    history : path-like
-        ``history.csv``: ``epoch``, ``step``, ``train_<term>``, ``val_<term>`` and, of
-        generated jets, ``val_w1m``; every other column of numbers has a panel of its own.
-    output, output_pdf : path-like
-        The figure as PNG and PDF.
-    config : mapping
-        The section ``plot``.
-    title : str
-    """
-    columns = read_history(history)
-    with figure_style(config):
-        save(draw_history(columns, title), config["dpi"], output, output_pdf)

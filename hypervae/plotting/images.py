@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm, SymLogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hypervae.plotting.arrays import Sample
+from hypervae.observables import ObservableValues
 from hypervae.plotting.overlay import figure_title, say_missing
 
 # Jets have a radius of 0.4; a few particles lie beyond 0.5.
@@ -21,12 +21,12 @@ _DECADES, _DIFFERENCE_DECADES = 5, 3
 _COLUMNS = ("etarel", "phirel", "ptrel")
 
 
-def mean_image(sample: Sample, pixels: int) -> NDArray[np.float64] | None:
+def mean_image(sample: ObservableValues, pixels: int) -> NDArray[np.float64] | None:
     """The pT-weighted mean image of a sample.
 
     Parameters
     ----------
-    sample : Sample
+    sample : ObservableValues
     pixels : int
         In each direction.
 
@@ -47,7 +47,9 @@ def mean_image(sample: Sample, pixels: int) -> NDArray[np.float64] | None:
     return image / len(sample)
 
 
-def draw_images(samples: Mapping[str, Sample], results: Mapping[str, Any], pixels: int) -> Figure:
+def draw_images(
+    samples: Mapping[str, ObservableValues], results: Mapping[str, Any], pixels: int
+) -> Figure:
     """Draw the mean image of test and of generated jets, and generated minus test."""
     figure, axes = plt.subplots(1, 3, figsize=(13.0, 4.1))
     figure.subplots_adjust(left=0.05, right=0.925, bottom=0.13, top=0.82, wspace=0.6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,11 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from hypervae.formats.reconstruction import rows_by_type
 from hypervae.plotting.reconstruction import (
     colour_of,
-    read_reconstruction,
     scatter_types,
-    types_in,
 )
 from hypervae.plotting.style import (
     COLOURS,
@@ -27,12 +25,11 @@ from hypervae.plotting.style import (
     JET_NAMES,
     TRUTH,
     TRUTH_FILL,
-    figure_style,
-    save,
 )
 
 _VECTORS = ("mean", "posterior", "prior")
-_DATASETS = [f"latent/{name}" for name in (*_VECTORS, "kl", "active")]
+#: What the figure reads.
+DATASETS = [f"latent/{name}" for name in (*_VECTORS, "kl", "active")]
 _INACTIVE = "#BBBBBB"
 _BINS = 30
 # Points that a contour is made from at most, the fewest that are worth one, and its grid's size.
@@ -74,7 +71,7 @@ def principal_axes(points: NDArray[np.floating]) -> tuple[NDArray, NDArray, NDAr
     return centre, axes, share
 
 
-def draw_latent(arrays: Mapping[str, NDArray], about: Mapping[str, Any]) -> Figure:
+def draw_latent(arrays: Mapping[str, NDArray], about: Mapping[str, Any], title: str = "") -> Figure:
     """Draw posterior means by type, posterior beside prior, and the KL of each dimension."""
     good = np.logical_and.reduce(
         [np.isfinite(arrays[f"latent/{name}"]).all(axis=1) for name in _VECTORS]
@@ -95,15 +92,14 @@ def draw_latent(arrays: Mapping[str, NDArray], about: Mapping[str, Any]) -> Figu
     limits += 0.06 * span * [[-1], [1]]
     limits[1, 1] += _LEGEND_ROOM * span[0, 1]
     labels = [f"principal component {k + 1} ({part:.0%})" for k, part in enumerate(share)]
-    types = types_in(arrays["jet_type"][good])
+    types = rows_by_type(arrays["jet_type"][good])
     _draw_means(_with_margins(grid[0], limits, labels), projected["mean"], types, limits)
     _draw_prior(_with_margins(grid[1], limits, labels), projected, limits)
     _draw_kl(figure.add_subplot(grid[2]), arrays["latent/kl"], arrays["latent/active"])
     names = ", ".join(f"{len(rows):,} {JET_NAMES[kind]}" for kind, rows in types.items())
     lost = f" ({(~good).sum():,} more are not finite)" if not good.all() else ""
-    figure.suptitle(
-        f"model {about['model']}: {names or 'no'} jets{lost}", x=0.055, y=0.975, ha="left"
-    )
+    name = title or f"model {about['model']}"
+    figure.suptitle(f"{name}: {names or 'no'} jets{lost}", x=0.055, y=0.975, ha="left")
     return figure
 
 
@@ -241,30 +237,3 @@ def _draw_kl(axis: Axes, kl: NDArray[np.float64], active: NDArray[np.bool_]) -> 
         Patch(color="none", label=f"total {np.nansum(kl):.3g} nats"),
     ]
     axis.legend(handles=handles, loc="upper right")
-
-
-def plot_latent(
-    reconstruction: str | os.PathLike[str],
-    output: str | os.PathLike[str],
-    output_pdf: str | os.PathLike[str] | None,
-    config: Mapping[str, Any],
-) -> None:
-    """Draw the latent space of a model.
-
-    Parameters
-    ----------
-    reconstruction : path-like
-        What ``hypervae reconstruct`` wrote.
-    output, output_pdf : path-like
-        The figure as PNG and PDF.
-    config : mapping
-        The section ``plot``.
-
-    Raises
-    ------
-    InputError
-        As `read_reconstruction`.
-    """
-    arrays, about = read_reconstruction(reconstruction, _DATASETS)
-    with figure_style(config):
-        save(draw_latent(arrays, about), config["dpi"], output, output_pdf)

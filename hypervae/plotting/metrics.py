@@ -6,27 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-#: What observables are called; metrics of them are ``w1_{name}`` and ``overlap_{name}``.
-OBSERVABLES = {
-    "multiplicity": "multiplicity",
-    "mass": r"$m^{\mathrm{kept}}/p_T^{\mathrm{jet}}$",
-    "mass_kept": r"$m^{\mathrm{kept}}$",
-    "jet_pt": r"$p_T^{\mathrm{jet}}$",
-    "jet_eta": r"$\eta^{\mathrm{jet}}$",
-    "jet_mass": r"$m^{\mathrm{jet}}$",
-    "ptrel": r"$p_T^{\mathrm{rel}}$",
-    "etarel": r"$\eta^{\mathrm{rel}}$",
-    "phirel": r"$\phi^{\mathrm{rel}}$",
-    "pt": "particle $p_T$",
-    "eta": r"particle $\eta$",
-    "width": "girth",
-    "tau1": r"$\tau_1$",
-    "tau2": r"$\tau_2$",
-    "tau3": r"$\tau_3$",
-    "tau21": r"$\tau_{21}$",
-    "tau32": r"$\tau_{32}$",
-    "c2": "$C_2$",
-}
+from hypervae.observables import OBSERVABLES
+
 _OTHERS = {
     "w1m": "W1M",
     "w1p": "W1P",
@@ -94,7 +75,7 @@ def label(name: str) -> str:
         return _OTHERS[name]
     kind, _, observable = name.partition("_")
     if observable in OBSERVABLES and kind in ("w1", "overlap"):
-        return OBSERVABLES[observable]
+        return OBSERVABLES[observable].label
     return name
 
 

@@ -1,19 +1,17 @@
-"""Overlays of generated, test and training jets: a panel an observable, three pages of them."""
+"""Overlays of generated, test and training jets: a panel an observable, as many as a page has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from hypervae.plotting.arrays import Sample
+from hypervae.observables import OBSERVABLES, ObservableValues, drawn_in
 from hypervae.plotting.overlay import (
     Curve,
     distance_text,
@@ -21,6 +19,7 @@ from hypervae.plotting.overlay import (
     fit_height,
     head_figure,
     log_axis,
+    panel_page,
     panel_pair,
     say_missing,
     set_metric,
@@ -31,56 +30,6 @@ from hypervae.plotting.style import GENERATED
 _TAIL = 5e-4
 # Bins with fewer real entries than this have no ratio worth looking at.
 _FEWEST = 5
-
-
-@dataclass(frozen=True)
-class Panel:
-    """How an observable is drawn.
-
-    Parameters
-    ----------
-    label, unit : str
-    log : bool
-        A logarithmic vertical axis, where the tail matters.
-    log_x : bool
-        Bins and axis in the logarithm of the observable.
-    positive : bool
-        Never below 0.
-    """
-
-    label: str
-    unit: str = ""
-    log: bool = False
-    log_x: bool = False
-    positive: bool = True
-
-
-PANELS = {
-    "multiplicity": Panel("particles in the jet", log=True),
-    "mass": Panel(r"$m^{\mathrm{kept}} / p_T^{\mathrm{jet}}$"),
-    "mass_kept": Panel(r"$m^{\mathrm{kept}}$", "GeV"),
-    "jet_pt": Panel(r"$p_T^{\mathrm{jet}}$", "GeV", log=True),
-    "jet_eta": Panel(r"$\eta^{\mathrm{jet}}$", positive=False),
-    "jet_mass": Panel(r"$m^{\mathrm{jet}}$", "GeV"),
-    "ptrel": Panel(r"$p_T^{\mathrm{rel}}$", log=True, log_x=True),
-    "etarel": Panel(r"$\eta^{\mathrm{rel}}$", log=True, positive=False),
-    "phirel": Panel(r"$\phi^{\mathrm{rel}}$", "rad", log=True, positive=False),
-    "pt": Panel(r"particle $p_T$", "GeV", log=True, log_x=True),
-    "eta": Panel(r"particle $\eta$", positive=False),
-    "width": Panel(r"girth $\sum z\,\Delta R$"),
-    "tau1": Panel(r"$\tau_1$"),
-    "tau2": Panel(r"$\tau_2$"),
-    "tau3": Panel(r"$\tau_3$"),
-    "tau21": Panel(r"$\tau_{21}$"),
-    "tau32": Panel(r"$\tau_{32}$"),
-    "c2": Panel(r"$C_2$"),
-}
-#: The pages and what they show.
-PAGES = {
-    "jets": ("multiplicity", "mass", "mass_kept", "jet_pt", "jet_eta", "jet_mass"),
-    "particles": ("ptrel", "etarel", "phirel", "pt", "eta", "width"),
-    "substructure": ("tau1", "tau2", "tau3", "tau21", "tau32", "c2"),
-}
 
 
 def bin_edges(truth: NDArray, made: NDArray, name: str, bins: int) -> NDArray[np.float64]:
@@ -101,18 +50,18 @@ def bin_edges(truth: NDArray, made: NDArray, name: str, bins: int) -> NDArray[np
     -------
     [bins + 1] float64
     """
-    panel = PANELS[name]
+    about = OBSERVABLES[name]
     low, high = np.quantile(truth, [_TAIL, 1 - _TAIL])
-    if name == "multiplicity":
+    if about.integer:
         low, high = min(low, np.quantile(made, _TAIL)), max(high, np.quantile(made, 1 - _TAIL))
         step = max(1, round((high - low) / bins))
         return np.arange(np.floor(low) - 0.5, np.ceil(high) + 0.5 + step, step)
-    if panel.log_x and low > 0:
+    if about.log_x and low > 0:
         return np.geomspace(low, high if high > low else 2 * low, bins + 1)
     margin = 0.05 * (high - low)
     low, high = low - margin, high + margin
-    if panel.positive:
-        low = max(low, 0.0)
+    if about.low is not None:
+        low = max(low, about.low)
     return np.linspace(low, high if high > low else low + 1.0, bins + 1)
 
 
@@ -158,23 +107,21 @@ def density(
 
 
 def draw_page(
-    page: str, samples: Mapping[str, Sample], results: Mapping[str, Any], bins: int
+    page: str, samples: Mapping[str, ObservableValues], results: Mapping[str, Any], bins: int
 ) -> Figure:
-    """Draw the overlays of one page of `PAGES`.
+    """Draw the overlays of one page of `hypervae.observables.table.PAGES`.
 
     Parameters
     ----------
     page : str
-    samples : mapping of str to Sample
+    samples : mapping of str to ObservableValues
     results : mapping
         Of the evaluation.
     bins : int
     """
-    figure = plt.figure(figsize=(13.0, 8.8))
-    grid = figure.add_gridspec(
-        2, 3, left=0.07, right=0.99, top=0.895, bottom=0.065, hspace=0.32, wspace=0.27
-    )
-    for place, name in enumerate(PAGES[page]):
+    shown = drawn_in(page)
+    figure, grid = panel_page(len(shown))
+    for place, name in enumerate(shown):
         main, ratio = panel_pair(figure, grid[place])
         _draw_panel(main, ratio, name, samples, bins)
         text = distance_text(results["metrics"].get(f"w1_{name}"), results["sizes"]["compared"])
@@ -184,10 +131,10 @@ def draw_page(
 
 
 def _draw_panel(
-    main: Axes, ratio: Axes, name: str, samples: Mapping[str, Sample], bins: int
+    main: Axes, ratio: Axes, name: str, samples: Mapping[str, ObservableValues], bins: int
 ) -> None:
-    panel = PANELS[name]
-    ratio.set_xlabel(panel.label + (f" [{panel.unit}]" if panel.unit else ""))
+    about = OBSERVABLES[name]
+    ratio.set_xlabel(about.axis_label)
     finite, jet_of, missing = {}, {}, {}
     for key, sample in samples.items():
         if name in sample.values:
@@ -200,7 +147,7 @@ def _draw_panel(
         say_missing(main, ratio, "not in the evaluation" if not missing else "no finite value")
         return
     edges = bin_edges(finite["test"], finite["generated"], name, bins)
-    log_x = panel.log_x and edges[0] > 0
+    log_x = about.log_x and edges[0] > 0
     widths = np.diff(edges) / np.diff(np.log(edges)) if log_x else 1.0
     curves, entries = {}, {}
     for key, values in finite.items():
@@ -208,14 +155,14 @@ def _draw_panel(
         # per unit of the logarithm on a logarithmic axis, where areas are what is seen
         curves[key] = Curve(shape * widths, error * widths)
     draw_overlay(main, ratio, edges, curves, entries["test"] >= _FEWEST)
-    fit_height(main, curves, panel.log)
-    unit = f" [1/{panel.unit}]" if panel.unit and not log_x else ""
+    fit_height(main, curves, about.log_y)
+    unit = f" [1/{about.unit}]" if about.unit != "1" and not log_x else ""
     main.set_ylabel(("density in ln x" if log_x else "density") + unit)
     if log_x:
         log_axis(ratio.xaxis)
         ratio.xaxis.set_major_locator(LogLocator())
     else:
-        ratio.xaxis.set_major_locator(MaxNLocator(6, integer=name == "multiplicity"))
+        ratio.xaxis.set_major_locator(MaxNLocator(6, integer=about.integer))
     notes = [f"{count:,} {key} missing" for key, count in missing.items() if count]
     _note(main, finite["generated"], edges, notes)
 

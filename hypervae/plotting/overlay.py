@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
+from matplotlib.gridspec import GridSpec, SubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 from hypervae.plotting.style import GENERATED, JET_NAMES, TRAINING, TRUTH, TRUTH_FILL
 
+# Panels in a row; the page from top to bottom [inches]: title, each row, labels.
+_COLUMNS = 3
+_HEAD, _ROW, _FOOT = 0.924, 3.652, 0.572
 _RATIO_RANGE = (0.0, 2.0)
 _COLOURS = {"train": TRAINING, "generated": GENERATED}
 
@@ -26,6 +30,35 @@ class Curve(NamedTuple):
 
     values: NDArray[np.float64]
     error: NDArray[np.float64]
+
+
+def panel_page(panels: int) -> tuple[Figure, GridSpec]:
+    """A page with room for panels, three in a row, as high as it takes.
+
+    Parameters
+    ----------
+    panels : int
+
+    Returns
+    -------
+    figure : Figure
+    grid : GridSpec
+        [rows, 3]
+    """
+    rows = max(-(-panels // _COLUMNS), 1)
+    height = _HEAD + rows * _ROW + _FOOT
+    figure = plt.figure(figsize=(13.0, height))
+    grid = figure.add_gridspec(
+        rows,
+        _COLUMNS,
+        left=0.07,
+        right=0.99,
+        top=1 - _HEAD / height,
+        bottom=_FOOT / height,
+        hspace=0.32,
+        wspace=0.27,
+    )
+    return figure, grid
 
 
 def panel_pair(figure: Figure, place: SubplotSpec) -> tuple[Axes, Axes]:

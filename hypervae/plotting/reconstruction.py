@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,16 +14,14 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hypervae.data.jets import JET_TYPES
-from hypervae.errors import InputError
-from hypervae.io.hdf5 import reading_h5
+from hypervae.formats.reconstruction import QUANTITIES, SIDES, rows_by_type
+from hypervae.observables import OBSERVABLES
 from hypervae.plotting.style import (
     COLOURS,
     GENERATED,
     JET_NAMES,
     TRUTH,
     TRUTH_FILL,
-    figure_style,
-    save,
 )
 
 # Single jets shown of each type, by the number of types.
@@ -40,68 +36,8 @@ _LEGEND_LINE = 0.075
 _PT_WITHIN, _VALUES_WITHIN = 0.99, 0.998
 # Where no colour of a jet type is that of the reconstructions.
 _TYPE_COLOURS = [colour for colour in COLOURS if colour != GENERATED]
-_QUANTITIES = {
-    "mass": r"$m^{\mathrm{kept}} / p_T^{\mathrm{jet}}$",
-    "pt": r"$p_T^{\mathrm{jet}}$ [GeV]",
-    "multiplicity": "particles in the jet",
-}
-_SIDES = ("true", "reconstructed")
-_DATASETS = [f"{side}/{name}" for side in _SIDES for name in ("particle_features", *_QUANTITIES)]
-# The datasets without a row a jet.
-_PER_DIMENSION = ("latent/kl", "latent/active")
-
-
-def read_reconstruction(
-    path: str | os.PathLike[str], names: Sequence[str]
-) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Read what ``hypervae reconstruct`` wrote.
-
-    Parameters
-    ----------
-    path : path-like
-    names : sequence of str
-        The datasets to read beside ``jet_type``.
-
-    Returns
-    -------
-    arrays : dict of str to array
-    about : dict
-        The attributes ``model`` and ``figures``.
-
-    Raises
-    ------
-    InputError
-        If a dataset or an attribute is missing, datasets with a row a jet differ in length, or a
-        jet type has no figures.
-    """
-    expected = "the file that hypervae reconstruct writes"
-    with reading_h5(path) as file:
-        for name in ("jet_type", *names):
-            if name not in file:
-                raise InputError(path, name, found="no such dataset", expected=expected)
-        arrays = {name: file[name][()] for name in ("jet_type", *names)}
-        try:
-            about = {
-                "model": str(file.attrs["model"]),
-                "figures": json.loads(file.attrs["figures"]),
-            }
-            for kind in types_in(arrays["jet_type"]):
-                about["figures"]["types"][kind]
-        except (KeyError, ValueError, TypeError) as error:
-            raise InputError(path, "attributes", found=str(error), expected=expected) from error
-    rows = len(arrays["jet_type"])
-    for name, values in arrays.items():
-        if name not in _PER_DIMENSION and len(values) != rows:
-            raise InputError(
-                path, name, found=f"{len(values)} rows", expected=f"{rows}, as jet_type has"
-            )
-    return arrays, about
-
-
-def types_in(jet_type: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
-    """The rows of each jet type that is there."""
-    rows = {kind: np.flatnonzero(jet_type == number) for kind, number in JET_TYPES.items()}
-    return {kind: found for kind, found in rows.items() if len(found)}
+#: What the figure reads.
+DATASETS = [f"{side}/{name}" for side in SIDES for name in ("particle_features", *QUANTITIES)]
 
 
 def colour_of(kind: str) -> str:
@@ -109,9 +45,11 @@ def colour_of(kind: str) -> str:
     return _TYPE_COLOURS[JET_TYPES[kind]]
 
 
-def draw_reconstruction(arrays: Mapping[str, NDArray], about: Mapping[str, Any]) -> Figure:
+def draw_reconstruction(
+    arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], title: str = ""
+) -> Figure:
     """Draw some pairs of jets above scatter plots of all."""
-    types = types_in(arrays["jet_type"])
+    types = rows_by_type(arrays["jet_type"])
     each = _PAIRS.get(len(types), 1)
     shown = [(kind, row) for kind, rows in types.items() for row in rows[:each]]
     side = 0.92 * _WIDTH / max(len(shown), 4)
@@ -128,9 +66,9 @@ def draw_reconstruction(arrays: Mapping[str, NDArray], about: Mapping[str, Any])
             axis.set_ylabel(r"$\phi^{\mathrm{rel}}$ [rad]")
     low, high = _BELOW / height, (_BELOW + _SCATTER) / height
     grid = figure.add_gridspec(1, 3, left=0.065, right=0.98, bottom=low, top=high, wspace=0.25)
-    for place, name in enumerate(_QUANTITIES):
+    for place, name in enumerate(QUANTITIES):
         _draw_quantity(figure.add_subplot(grid[place]), name, arrays, about["figures"]["types"])
-    figure.suptitle(f"model {about['model']}", x=0.065, y=1 - 0.2 / height, ha="left")
+    figure.suptitle(title or f"model {about['model']}", x=0.065, y=1 - 0.2 / height, ha="left")
     marker: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 9}
     handles = [
         Line2D([], [], markerfacecolor=TRUTH_FILL, color=TRUTH, label="held-out jet", **marker),
@@ -142,7 +80,7 @@ def draw_reconstruction(arrays: Mapping[str, NDArray], about: Mapping[str, Any])
 
 def _radius_of(arrays: Mapping[str, NDArray], rows: Sequence[int]) -> float:
     """Half of the width that shows the particles of some jets."""
-    particles = np.concatenate([arrays[f"{side}/particle_features"][rows] for side in _SIDES])
+    particles = np.concatenate([arrays[f"{side}/particle_features"][rows] for side in SIDES])
     particles = particles[particles[..., 3] > 0.5]
     distance, ptrel = np.abs(particles[:, :2]).max(axis=1), particles[:, 2]
     order = np.argsort(distance)
@@ -155,7 +93,7 @@ def _draw_pair(axis: Axes, arrays: Mapping[str, NDArray], row: int, radius: floa
         {"facecolor": TRUTH_FILL, "edgecolor": TRUTH, "linewidth": 0.8},
         {"facecolor": "none", "edgecolor": GENERATED, "linewidth": 1.2},
     )
-    for side, look in zip(_SIDES, looks, strict=True):
+    for side, look in zip(SIDES, looks, strict=True):
         particles = arrays[f"{side}/particle_features"][row]
         eta, phi, ptrel, _ = particles[particles[:, 3] > 0.5].T
         axis.scatter(eta, phi, s=_AREA * ptrel, **look)
@@ -172,22 +110,22 @@ def _draw_quantity(
     axis: Axes, name: str, arrays: Mapping[str, NDArray], figures: Mapping[str, Any]
 ) -> None:
     """True against reconstructed values of all jets, with their correlation."""
-    true, made = (arrays[f"{side}/{name}"] for side in _SIDES)
+    true, made = (arrays[f"{side}/{name}"] for side in SIDES)
     both = np.concatenate([true, made])
     both = both[np.isfinite(both)]
     tail = (1 - _VALUES_WITHIN) / 2
     low, high = np.quantile(both, [tail, 1 - tail]) if len(both) else (0.0, 1.0)
     margin = 0.06 * (high - low) or 0.5
-    if name == "multiplicity":
+    if OBSERVABLES[name].integer:
         margin = max(margin, 1.0)
     low, high = low - margin, high + margin
     axis.plot([low, high], [low, high], color=TRUTH, linewidth=1.0, zorder=1)
-    types = types_in(arrays["jet_type"])
+    types = rows_by_type(arrays["jet_type"])
     pairs, areas, handles = {}, {}, []
     for place, (kind, rows) in enumerate(types.items()):
         pairs[kind] = np.stack([true[rows], made[rows]], axis=1)
         areas[kind] = np.full(len(rows), 7.0)
-        if name == "multiplicity":  # whole numbers coincide, within a type and between types
+        if OBSERVABLES[name].integer:  # whole numbers coincide, within a type and between types
             pairs[kind], counts = np.unique(pairs[kind], axis=0, return_counts=True)
             areas[kind] = 200.0 * np.sqrt(counts / len(rows))
             pairs[kind] += [0.25 * (place - (len(types) - 1) / 2), 0.0]
@@ -197,8 +135,8 @@ def _draw_quantity(
     axis.set_xlim(low, high)
     axis.set_ylim(low, high + _LEGEND_LINE * len(types) * (high - low))
     for one in (axis.xaxis, axis.yaxis):
-        one.set_major_locator(MaxNLocator(5, integer=name == "multiplicity"))
-    axis.set_xlabel("held-out: " + _QUANTITIES[name])
+        one.set_major_locator(MaxNLocator(5, integer=OBSERVABLES[name].integer))
+    axis.set_xlabel("held-out: " + OBSERVABLES[name].axis_label)
     axis.set_ylabel("reconstructed")
     axis.legend(
         handles=handles, loc="upper left", fontsize=9.5, handletextpad=0.1, borderaxespad=0.2
@@ -239,30 +177,3 @@ def _label(kind: str, name: str, about: Mapping[str, Any]) -> str:
     if name == "multiplicity":
         return rf"{text}, mean $|\Delta n|$ = {about['multiplicity_mae']:.2f}"
     return text
-
-
-def plot_reconstruction(
-    reconstruction: str | os.PathLike[str],
-    output: str | os.PathLike[str],
-    output_pdf: str | os.PathLike[str] | None,
-    config: Mapping[str, Any],
-) -> None:
-    """Draw the reconstructed jets of a model beside the true ones.
-
-    Parameters
-    ----------
-    reconstruction : path-like
-        What ``hypervae reconstruct`` wrote.
-    output, output_pdf : path-like
-        The figure as PNG and PDF.
-    config : mapping
-        The section ``plot``.
-
-    Raises
-    ------
-    InputError
-        As `read_reconstruction`.
-    """
-    arrays, about = read_reconstruction(reconstruction, _DATASETS)
-    with figure_style(config):
-        save(draw_reconstruction(arrays, about), config["dpi"], output, output_pdf)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from hypervae.config import PlotConfig
 from hypervae.data.jets import Jets
-from hypervae.kinematics import relative_mass
-from hypervae.plotting.observables import PANELS, bin_edges
+from hypervae.observables import OBSERVABLES, JetSample, compute_observables, drawn_in
+from hypervae.observables.table import TRAINING
+from hypervae.plotting.observables import bin_edges
 from hypervae.plotting.style import (
     GENERATED,
     JET_NAMES,
@@ -24,9 +25,9 @@ from hypervae.plotting.style import (
     panel_grid,
 )
 
-_SHOWN = ("mass", "multiplicity", "jet_pt", "ptrel", "etarel", "phirel")
+_SHOWN = tuple(drawn_in(TRAINING))
 _BINS = 40
-_STYLE = {"style": "plain"}
+_STYLE = PlotConfig(style="plain")
 # The real values decide the axis; a larger share of generated ones beyond it is written out.
 _BEYOND = 0.02
 
@@ -34,7 +35,7 @@ _BEYOND = 0.02
 def draw_samples(
     generated: Mapping[str, Jets], validation: Mapping[str, Jets], title: str = ""
 ) -> Figure:
-    """Draw six observables of generated and validation jets.
+    """Draw observables of generated and validation jets.
 
     Parameters
     ----------
@@ -71,30 +72,22 @@ def draw_samples(
 
 def values_of(jets: Jets) -> dict[str, NDArray[np.float64]]:
     """The values of each observable, of jets or of all their particles, without non-finite ones."""
-    particles = jets.particle_features[jets.mask]
     with np.errstate(over="ignore", invalid="ignore"):
-        values: dict[str, NDArray[Any]] = {
-            "mass": relative_mass(jets.particle_features),
-            "multiplicity": jets.multiplicity,
-            "jet_pt": jets.jet_features[:, 0],
-            "ptrel": particles[:, 2],
-            "etarel": particles[:, 0],
-            "phirel": particles[:, 1],
-        }
-    return {name: x[np.isfinite(x)].astype(np.float64) for name, x in values.items()}
+        values = compute_observables(JetSample(jets), _SHOWN).values
+    return {name: x[np.isfinite(x)] for name, x in values.items()}
 
 
 def _draw_panel(axis: Axes, name: str, truth: NDArray, made: NDArray) -> None:
     edges = _edges(name, truth, made)
     # log bins: the density in ln x, whose area is what is seen
-    widths = np.diff(np.log(edges) if name == "ptrel" else edges)
+    widths = np.diff(np.log(edges) if OBSERVABLES[name].log_x else edges)
     real, drawn = (
         np.histogram(values, edges)[0] / max(len(values), 1) / widths for values in (truth, made)
     )
     axis.stairs(real, edges, fill=True, color=TRUTH_FILL)
     axis.stairs(real, edges, color=TRUTH, linewidth=1.0)
     axis.stairs(drawn, edges, color=GENERATED, linewidth=1.4)
-    if name == "ptrel":
+    if OBSERVABLES[name].log_x:
         axis.set_xscale("log")
     top = max(real.max(), drawn.max()) or 1.0
     axis.set_ylim(0, 1.2 * top)
@@ -105,12 +98,11 @@ def _draw_panel(axis: Axes, name: str, truth: NDArray, made: NDArray) -> None:
     if beyond > _BEYOND:
         text = f"{beyond:.0%} beyond"
         axis.text(0.97, 0.95, text, transform=axis.transAxes, ha="right", va="top", color=GENERATED)
-    panel = PANELS[name]
-    axis.set_xlabel(panel.label + (f" [{panel.unit}]" if panel.unit else ""))
+    axis.set_xlabel(OBSERVABLES[name].axis_label)
 
 
 def _edges(name: str, truth: NDArray, made: NDArray) -> NDArray[np.float64]:
-    if name != "ptrel":
+    if not OBSERVABLES[name].log_x:
         return bin_edges(truth, made if len(made) else truth, name, _BINS)
     low, high = np.quantile(truth, [1e-3, 1.0])
     return np.geomspace(low, high if high > low else 2 * low, _BINS + 1)

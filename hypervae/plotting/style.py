@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hypervae.config import PlotConfig
 from hypervae.io import atomic_path
 
 #: Okabe and Ito's palette for the colour-blind (https://jfly.uni-koeln.de/color/), without its
@@ -71,15 +72,15 @@ _SIZES: dict[Any, Any] = {
 
 
 @contextmanager
-def figure_style(config: Mapping[str, Any]) -> Iterator[None]:
+def figure_style(config: PlotConfig) -> Iterator[None]:
     """Draw in the style of the config (key ``style``); the former one comes back afterwards."""
     with plt.rc_context():
-        if config["style"] == "plain":
+        if config.style == "plain":
             plt.rcParams.update(_PLAIN)
         else:
             import mplhep  # takes more than a second to import
 
-            mplhep.style.use(config["style"])
+            mplhep.style.use(config.style)
         plt.rcParams.update(_SIZES)
         yield
 

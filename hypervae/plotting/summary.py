@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from hypervae.errors import InputError
-from hypervae.io import read_list, write_text
+from hypervae.config import PlotConfig
+from hypervae.formats.evaluation import read_results
+from hypervae.io import write_text
 from hypervae.plotting.metrics import columns, in_floors, label
 from hypervae.plotting.style import COLOURS, JET_NAMES, MARKERS, figure_style, save
 from hypervae.plotting.table import html_table, table_rows, write_table
@@ -29,48 +27,6 @@ _TITLES = {
 }
 # An axis shows at least this much, and no more: one huge number would hide all others.
 _LEAST, _MOST = (0.4, 3.0), (0.05, 1e5)
-
-
-def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]]:
-    """Read results; what is no JSON file by its name is a list file of them.
-
-    Metrics that are not finite are moved to ``unavailable``.
-
-    Raises
-    ------
-    InputError
-        If there are none, or one is not what ``hypervae evaluate`` writes.
-    """
-    files: list[Path] = []
-    for path in map(Path, paths):
-        files += [path] if path.suffix == ".json" else read_list(path)
-    if not files:
-        raise InputError("--results", "files", found="none", expected="at least one JSON file")
-    results = []
-    for file in files:
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            content["jet_type"], content["sizes"]["compared"]
-            _set_aside(content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                file,
-                "results",
-                found=f"{type(error).__name__}: {error}",
-                expected="what hypervae evaluate --output writes",
-            ) from error
-        results.append(content)
-    return results
-
-
-def _set_aside(content: dict[str, Any]) -> None:
-    """Move metrics with a number that is missing or not finite to ``unavailable``."""
-    content.setdefault("unavailable", {})
-    for name, metric in list(content["metrics"].items()):
-        numbers = [metric[key] for key in ("value", "error", "floor", "floor_error")]
-        if not all(number is not None and math.isfinite(number) for number in numbers):
-            del content["metrics"][name]
-            content["unavailable"][name] = "not finite"
 
 
 def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
@@ -188,7 +144,7 @@ def plot_summary(
     html: str | os.PathLike[str] | None,
     output: str | os.PathLike[str],
     output_pdf: str | os.PathLike[str] | None,
-    config: Mapping[str, Any],
+    config: PlotConfig,
 ) -> None:
     """Draw and tabulate the results of many evaluations.
 
@@ -202,12 +158,11 @@ def plot_summary(
         The same for people, beside published results.
     output, output_pdf : path-like
         The figure as PNG and PDF.
-    config : mapping
-        The section ``plot``.
+    config : PlotConfig
     """
     read = read_results(results)
     write_table(table, table_rows(read))
     if html is not None:
         write_text(html, html_table(read))
     with figure_style(config):
-        save(draw_summary(read), config["dpi"], output, output_pdf)
+        save(draw_summary(read), config.dpi, output, output_pdf)

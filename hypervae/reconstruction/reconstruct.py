@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hypervae.data.jets import JET_TYPES, Jets, concatenate
-from hypervae.kinematics import relative_mass
+from hypervae.formats.reconstruction import QUANTITIES
 from hypervae.model import HyperVAE
 from hypervae.model.sampling import Sampler
+from hypervae.observables import JetSample, compute_observables
 from hypervae.seeds import rng
 
 #: A latent dimension is active if its posterior mean varies by more from jet to jet: Var_x(E[z|x])
@@ -121,32 +122,20 @@ def _array(values: Tensor) -> NDArray[np.float32]:
     return values.float().cpu().numpy()
 
 
-@dataclass
-class Quantities:
-    """What is compared, jet by jet.
+def quantities(jets: Jets) -> dict[str, NDArray[np.float64]]:
+    """What is compared, jet by jet: the observables that the figure of reconstructed jets shows.
 
-    Attributes
+    Parameters
     ----------
-    mass : [n] float64
-        Of the kept particles, over the full jet's pT (the M of W1M).
-    pt : [n] float64
-        Of the full jet [GeV]; the reconstructed one comes from the jet head.
-    multiplicity : [n] float64
-        Kept particles.
+    jets : Jets
+
+    Returns
+    -------
+    dict of str to [n] float64
+        By the names of `hypervae.observables.OBSERVABLES`; of reconstructed jets, the jet pT is the
+        jet head's.
     """
-
-    mass: NDArray[np.float64]
-    pt: NDArray[np.float64]
-    multiplicity: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, jets: Jets) -> Quantities:
-        """The quantities of jets."""
-        return cls(
-            relative_mass(jets.particle_features),
-            jets.jet_features[:, 0].astype(np.float64),
-            jets.multiplicity.astype(np.float64),
-        )
+    return compute_observables(JetSample(jets), QUANTITIES).values
 
 
 def figures(reconstruction: Reconstruction) -> dict[str, Any]:
@@ -162,7 +151,7 @@ def figures(reconstruction: Reconstruction) -> dict[str, Any]:
         ``kl`` [nats], summed over the latent dimensions, and ``active_units`` of all jets together;
         ``types``, by jet type: ``jets``; ``w1_mass``, 1-Wasserstein distance of the kept
         particles' mass over the jet's pT; ``multiplicity_mae``, mean absolute difference of the
-        numbers of particles; ``correlation`` (Pearson's) of ``mass``, ``pt`` and ``multiplicity``
+        numbers of particles; ``correlation`` (Pearson's) of each of `QUANTITIES`
         between jet and reconstruction, None where one of the two does not vary.
     """
     latent = reconstruction.latent
@@ -171,14 +160,13 @@ def figures(reconstruction: Reconstruction) -> dict[str, Any]:
         rows = np.flatnonzero(reconstruction.jet_type == number)
         if len(rows) == 0:
             continue
-        true = Quantities.of(reconstruction.true[rows])
-        made = Quantities.of(reconstruction.reconstructed[rows])
-        pairs = {f.name: (getattr(true, f.name), getattr(made, f.name)) for f in fields(true)}
+        true = quantities(reconstruction.true[rows])
+        made = quantities(reconstruction.reconstructed[rows])
         types[kind] = {
             "jets": len(rows),
-            "w1_mass": w1(true.mass, made.mass),
-            "multiplicity_mae": float(np.abs(true.multiplicity - made.multiplicity).mean()),
-            "correlation": {name: correlation(*pair) for name, pair in pairs.items()},
+            "w1_mass": w1(true["mass"], made["mass"]),
+            "multiplicity_mae": float(np.abs(true["multiplicity"] - made["multiplicity"]).mean()),
+            "correlation": {name: correlation(true[name], made[name]) for name in QUANTITIES},
         }
     return {
         "kl": float(latent.kl().sum()),

@@ -1,26 +1,28 @@
 """The stage `hypervae reconstruct`: a trained model and held-out jets to one file.
 
-Layout (HDF5), n jets, those of a type together: ``jet_type`` [n] uint8 (as `JET_TYPES` numbers
-them); ``latent/mean``, ``width``, ``posterior``, ``prior`` [n, latent_dim] (see `Latent`);
-``latent/kl`` and ``active`` [latent_dim]; ``true/`` and ``reconstructed/`` with
-``particle_features`` [n, P, 4], ``jet_features`` [n, 4] as in a shard and ``mass``, ``pt`` [GeV],
-``multiplicity`` [n] (see `Quantities`). Attributes: ``model``, ``seed``, and as JSON ``versions``
-and ``figures`` (see `hypervae.reconstruction.reconstruct.figures`).
+Its layout stands in `hypervae.formats.reconstruction`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
+from hypervae.config import ReconstructionConfig
 from hypervae.data.held_out import read_held_out
-from hypervae.io import atomic_h5, software_versions
+from hypervae.formats.reconstruction import SIDES, write_reconstruction
 from hypervae.model import HyperVAE
-from hypervae.reconstruction.reconstruct import Quantities, Reconstruction, figures, reconstruct
+from hypervae.reconstruction.reconstruct import (
+    Reconstruction,
+    figures,
+    quantities,
+    reconstruct,
+)
 
 # A correlation needs two.
 FEWEST_JETS = 2
@@ -29,7 +31,7 @@ FEWEST_JETS = 2
 def reconstruct_jets(
     model_dir: str | os.PathLike[str],
     shards: Sequence[str | os.PathLike[str]],
-    config: Mapping[str, Any],
+    config: ReconstructionConfig,
     output: str | os.PathLike[str],
 ) -> dict[str, Any]:
     """Encode and decode held-out jets of each type of a model.
@@ -39,8 +41,7 @@ def reconstruct_jets(
     model_dir : path-like
     shards : sequence of path-like
         All splits; the jets that the model's own split calls test are taken.
-    config : mapping
-        The section ``reconstruction``: jets (of each type), seed.
+    config : ReconstructionConfig
     output : path-like
         The file, written atomically.
 
@@ -63,36 +64,39 @@ def reconstruct_jets(
         shards,
         model.jet_types,
         normalization.settings["split"],
-        jets=config["jets"],
+        jets=config.jets,
         max_particles=normalization.max_particles,
         fewest=FEWEST_JETS,
     )
-    found = reconstruct(model, jets, config["seed"])
+    found = reconstruct(model, jets, config.seed)
     numbers = figures(found)
-    attributes = {
-        "model": Path(model_dir).resolve().name,
-        "seed": config["seed"],
-        "versions": json.dumps(software_versions(("torch", "lgatr")), sort_keys=True),
-        "figures": json.dumps(numbers, sort_keys=True),
-    }
-    write_reconstruction(output, found, attributes)
+    write_reconstruction(
+        output,
+        arrays_of(found),
+        model=Path(model_dir).resolve().name,
+        seed=config.seed,
+        figures=numbers,
+    )
     return numbers
 
 
-def write_reconstruction(
-    path: str | os.PathLike[str], found: Reconstruction, attributes: Mapping[str, Any]
-) -> None:
-    """Write a reconstruction, atomically."""
+def arrays_of(found: Reconstruction) -> dict[str, NDArray[Any]]:
+    """The arrays of a reconstruction, by the names of `hypervae.formats.reconstruction`.
+
+    Parameters
+    ----------
+    found : Reconstruction
+
+    Returns
+    -------
+    dict of str to array
+    """
     latent = found.latent
-    with atomic_h5(path) as file:
-        file.attrs.update(attributes)
-        file["jet_type"] = found.jet_type
-        for field in fields(latent):
-            file[f"latent/{field.name}"] = getattr(latent, field.name)
-        file["latent/kl"], file["latent/active"] = latent.kl(), latent.active()
-        for name, jets in (("true", found.true), ("reconstructed", found.reconstructed)):
-            file[f"{name}/particle_features"] = jets.particle_features
-            file[f"{name}/jet_features"] = jets.jet_features
-            quantities = Quantities.of(jets)
-            for field in fields(quantities):
-                file[f"{name}/{field.name}"] = getattr(quantities, field.name)
+    arrays = {"jet_type": found.jet_type}
+    arrays |= {f"latent/{field.name}": getattr(latent, field.name) for field in fields(latent)}
+    arrays |= {"latent/kl": latent.kl(), "latent/active": latent.active()}
+    for side, jets in zip(SIDES, (found.true, found.reconstructed), strict=True):
+        arrays[f"{side}/particle_features"] = jets.particle_features
+        arrays[f"{side}/jet_features"] = jets.jet_features
+        arrays |= {f"{side}/{name}": values for name, values in quantities(jets).items()}
+    return arrays

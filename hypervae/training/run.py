@@ -17,6 +17,7 @@ from hypervae.config import ModelConfig, TrainStageConfig
 from hypervae.device import choose_precision
 from hypervae.errors import InputError
 from hypervae.formats.history import write_history
+from hypervae.formats.normalization import read_normalization
 from hypervae.io import software_versions, write_json
 from hypervae.io.lock import RunLock
 from hypervae.logs import kept_in
@@ -234,7 +235,7 @@ def _check_output(folder: Path) -> None:
 
 def _read(files: TrainingFiles, config: TrainStageConfig, jet_types: Sequence[str] | None) -> _Data:
     """Check that the files and settings fit together; the types are in the model's order."""
-    merged = Normalization.read(files.normalization)
+    merged = read_normalization(files.normalization)
     split = config.split.to_dict()
     if split != merged.settings["split"]:
         raise InputError(

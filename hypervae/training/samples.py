@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,9 +117,9 @@ class SampleCheck:
     @staticmethod
     def figure(sampled: Sampled, title: str = "") -> Figure:
         """Draw the generated beside the validation jets; see `hypervae.plotting.samples`."""
-        # By name, so that the figure's code is no part of the training's digest.
-        drawing = import_module("hypervae.plotting.samples")
-        return drawing.draw_samples(sampled.generated, sampled.validation, title)
+        from hypervae.plotting.samples import draw_samples
+
+        return draw_samples(sampled.generated, sampled.validation, title)
 
 
 def mass_distance(generated: Jets, real: Jets) -> float:

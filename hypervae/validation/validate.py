@@ -11,10 +11,10 @@ from hypervae.data.importing import GRAPH_SUFFIXES
 from hypervae.data.jets import JET_TYPES
 from hypervae.errors import InputError
 from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import ShardReader
 from hypervae.generation.files import MIXED, TypedReader
 from hypervae.io.hdf5 import reading_h5
-from hypervae.normalization import Normalization
 
 
 def validate_file(path: str | os.PathLike[str], jet_type: str | None = None) -> list[str]:
@@ -131,7 +131,7 @@ def _correlators(path: Path) -> list[str]:
 
 
 def _normalization(path: Path) -> list[str]:
-    merged = Normalization.read(path)
+    merged = read_normalization(path)
     lines = [
         f"normalization ({merged.method}) of {merged.n_jets} training jets in "
         f"{len(merged.contents)} shards, types {', '.join(merged.jet_types)}",

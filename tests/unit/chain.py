@@ -8,6 +8,7 @@ import pytest
 
 from hypervae.config import resolve_section
 from hypervae.data.jets import Jets
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
 from tests.unit.toys import toy_jets
 
@@ -58,9 +59,7 @@ class Chain:
     @property
     def merged(self):
         """The normalization of both types, read."""
-        from hypervae.normalization import Normalization
-
-        return Normalization.read(self.normalization)
+        return read_normalization(self.normalization)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +67,7 @@ def chain(tmp_path_factory) -> Chain:
     import torch
 
     from hypervae.correlators.compute import compute_correlators
-    from hypervae.normalization import merge_normalization
+    from hypervae.normalization.merge import merge_normalization
 
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("chain")

@@ -141,14 +141,14 @@ DEPENDS = {
     "download": IO,
     "split": IO,
     "import": IO | {"kinematics"},
-    "correlators": CORRELATORS,
+    "correlators": CORRELATORS | {"device"},
     "normalize": NORMALIZED - {"seeds"},  # it reads sums and runs no kernel
     "train": NORMALIZED | {"registry", "model", "training", "device"},
     "generate": NORMALIZED | {"registry", "model", "generation", "device"},
-    "evaluate": CORRELATORS | {"evaluation"},
+    "evaluate": CORRELATORS | {"evaluation", "observables"},
     "equivariance": NORMALIZED | {"registry", "model", "equivariance"},
-    "reconstruct": NORMALIZED | {"registry", "model", "reconstruction"},
-    "plot": IO | {"plotting"},
+    "reconstruct": NORMALIZED | {"registry", "model", "observables", "reconstruction"},
+    "plot": NORMALIZED - {"seeds"} | {"observables", "plotting"},
 }
 # Within a shared sub-package.
 NOT_WITHIN = {
@@ -213,8 +213,8 @@ def test_a_change_makes_the_stages_stale_that_run_it(tmp_path, monkeypatch):
     assert stale_after("data/simulate.py", code) == {"simulate"}
     assert stale_after("reconstruction/reconstruct.py", code) == {"reconstruct"}
     after = {"normalize", "train", *decoding}
-    assert stale_after("normalization/merge.py", code) == after
-    assert stale_after("correlators/sums.py", code) == {"correlators", *after}
+    assert stale_after("normalization/merge.py", code) == {"normalize"}
+    assert stale_after("correlators/sums.py", code) == {"correlators", "plot", *after}
     kernel = {"correlators", "evaluate", "train", *decoding}
     assert stale_after("correlators/kernel.py", code) == kernel
     assert stale_after("equivariance/transformations.py", code) == {"equivariance"}

@@ -20,7 +20,7 @@ EXEMPT: dict[str, str] = {
     "hypervae/correlators/kernel.py:_kernel lines": "holds the walk, which is compiled per order",
     "hypervae/correlators/kernel.py:_kernel.walk lines": "one compiled loop over the pairs",
     "hypervae/model/hyperedges/chunked.py:_Chunked.forward arguments": "autograd hands them singly",
-    "hypervae/evaluation/efp.py:_connected lines": "one formula of 20 polynomials, a line each",
+    "hypervae/observables/efp.py:_connected lines": "one formula of 20 polynomials, a line each",
 }
 #: Places that break a rule now.
 PRESENT: frozenset[str] = frozenset(

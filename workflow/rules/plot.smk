@@ -73,7 +73,7 @@ rule plot_observables:
 
 
 rule plot_history:
-    """Draw the training curves of a model."""
+    """Draw a figure of one model; the rules below draw others with the same command."""
     input:
         rules.train_model.output.history,
     output:
@@ -92,16 +92,17 @@ rule plot_history:
         mem_mb=growing(1000),
         runtime=20,
     params:
+        figure="history",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
     shell:
-        "python -m hypervae plot history --history {input:q} --title {wildcards.model}"
-        " --output {output.png:q} --output-pdf {output.pdf:q}"
-        " --config {params.config:q} > {log:q} 2>&1"
+        "python -m hypervae plot {params.figure} --input {input:q}"
+        " --title 'model {wildcards.model}' --output {output.png:q}"
+        " --output-pdf {output.pdf:q} --config {params.config:q} > {log:q} 2>&1"
 
 
-rule plot_correlators:
-    """Draw the energy correlators of a model's training jets."""
+use rule plot_history as plot_correlators with:
+    # Energy correlators of the training jets.
     input:
         rules.merge_normalization.output,
     output:
@@ -114,18 +115,50 @@ rule plot_correlators:
         pdf="results/plots/correlators/{model}.pdf",
     log:
         "logs/plot/correlators/{model}.log",
-    conda:
-        "../../envs/plotting.yaml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=20,
     params:
+        figure="correlators",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
-    shell:
-        "python -m hypervae plot correlators --normalization {input:q} --title {wildcards.model}"
-        " --output {output.png:q} --output-pdf {output.pdf:q}"
-        " --config {params.config:q} > {log:q} 2>&1"
+
+
+use rule plot_history as plot_latent with:
+    # Where held-out jets lie in latent space, beside the prior.
+    input:
+        rules.reconstruct_jets.output,
+    output:
+        png=report(
+            "results/plots/latent/{model}.png",
+            caption="../report/latent.rst",
+            category="Model",
+            labels={"model": "{model}", "show": "latent space"},
+        ),
+        pdf="results/plots/latent/{model}.pdf",
+    log:
+        "logs/plot/latent/{model}.log",
+    params:
+        figure="latent",
+        config=PLAN.section("plot"),
+        code=PLAN.code("plot"),
+
+
+use rule plot_history as plot_reconstruction with:
+    # Held-out jets beside their reconstructions.
+    input:
+        rules.reconstruct_jets.output,
+    output:
+        png=report(
+            "results/plots/reconstruction/{model}.png",
+            caption="../report/reconstruction.rst",
+            category="Model",
+            labels={"model": "{model}", "show": "reconstruction"},
+        ),
+        pdf="results/plots/reconstruction/{model}.pdf",
+    log:
+        "logs/plot/reconstruction/{model}.log",
+    params:
+        figure="reconstruction",
+        config=PLAN.section("plot"),
+        code=PLAN.code("plot"),
 
 
 rule plot_summary:
@@ -179,57 +212,3 @@ rule write_config:
         config=PLAN.resolved,
     run:
         write_text(output[0], params.config)
-
-
-rule plot_latent:
-    """Draw where held-out jets lie in a model's latent space, beside its prior."""
-    input:
-        rules.reconstruct_jets.output,
-    output:
-        png=report(
-            "results/plots/latent/{model}.png",
-            caption="../report/latent.rst",
-            category="Model",
-            labels={"model": "{model}", "show": "latent space"},
-        ),
-        pdf="results/plots/latent/{model}.pdf",
-    log:
-        "logs/plot/latent/{model}.log",
-    conda:
-        "../../envs/plotting.yaml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=20,
-    params:
-        config=PLAN.section("plot"),
-        code=PLAN.code("plot"),
-    shell:
-        "python -m hypervae plot latent --reconstruction {input:q} --output {output.png:q}"
-        " --output-pdf {output.pdf:q} --config {params.config:q} > {log:q} 2>&1"
-
-
-rule plot_reconstruction:
-    """Draw held-out jets beside their reconstructions."""
-    input:
-        rules.reconstruct_jets.output,
-    output:
-        png=report(
-            "results/plots/reconstruction/{model}.png",
-            caption="../report/reconstruction.rst",
-            category="Model",
-            labels={"model": "{model}", "show": "reconstruction"},
-        ),
-        pdf="results/plots/reconstruction/{model}.pdf",
-    log:
-        "logs/plot/reconstruction/{model}.log",
-    conda:
-        "../../envs/plotting.yaml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=20,
-    params:
-        config=PLAN.section("plot"),
-        code=PLAN.code("plot"),
-    shell:
-        "python -m hypervae plot reconstruction --reconstruction {input:q} --output {output.png:q}"
-        " --output-pdf {output.pdf:q} --config {params.config:q} > {log:q} 2>&1"

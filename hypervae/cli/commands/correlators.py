@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -43,12 +42,15 @@ def command(
     from hypervae.correlators.compute import compute_correlators
 
     if device != "cpu":
-        import_module("hypervae.device").choose_device(device)
+        from hypervae.device import choose_device
+
+        choose_device(device)
     compute_correlators(shard, output, config, jet_type=jet_type, threads=threads, device=device)
-    if plot or table:
-        # By name, so that the figures' code is no part of the stage's digest.
-        figures = import_module("hypervae.plotting.correlators")
-        if plot:
-            figures.plot_correlators(output, plot, None, PlotConfig(), shard.stem)
-        if table:
-            write_text(table, figures.read_correlators(output).table())
+    if plot:
+        from hypervae.plotting.models import plot_model
+
+        plot_model("correlators", output, plot, None, PlotConfig(), shard.stem)
+    if table:
+        from hypervae.plotting.correlators import read_correlators
+
+        write_text(table, read_correlators(output).table())

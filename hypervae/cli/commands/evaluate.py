@@ -41,14 +41,11 @@ def command(
     Every metric stands beside its statistical error and its truth floor: the same distance between
     training and held-out jets.
     """
-    from hypervae.evaluation.arrays import write_arrays
     from hypervae.evaluation.evaluate import evaluate
     from hypervae.evaluation.inputs import real_files
-    from hypervae.io import write_json
 
     evaluation = evaluate(generated, real_files(real), config, jet_type=jet_type, model=model)
-    write_arrays(arrays, evaluation)
-    write_json(output, evaluation.results)
+    evaluation.write(output, arrays)
     _report(evaluation.results)
 
 

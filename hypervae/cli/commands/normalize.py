@@ -17,6 +17,6 @@ from hypervae.config import NormalizationConfig
 def command(inputs: Path, output: Path, config: NormalizationConfig) -> None:
     """Merge correlator files into the tables and feature scales of a model."""
     from hypervae.io import read_list
-    from hypervae.normalization import merge_normalization
+    from hypervae.normalization.merge import merge_normalization
 
     merge_normalization(read_list(inputs), output, config)

@@ -40,32 +40,38 @@ def observables(config: PlotConfig, arrays: Path, folder: Path) -> None:
     plot_evaluation(arrays, folder, config)
 
 
-@command.command("history")
-@click.option("--history", type=INPUT_FILE, required=True, help="A model's history.csv.")
-@click.option("--title", default="", help="Title of the figure, e.g. the model's name.")
-@_outputs
-@section_options("plot")
-def history(
-    config: PlotConfig, history: Path, title: str, output: Path, output_pdf: Path | None
-) -> None:
-    """Draw the training curves of a model."""
-    from hypervae.plotting.history import plot_history
+def _model_figure(name: str, source: str, meaning: str) -> None:
+    """Add the subcommand of one of `hypervae.plotting.models.MODEL_FIGURES`."""
 
-    plot_history(history, output, output_pdf, config, title)
+    @command.command(name, help=meaning)
+    @click.option("--input", "source", type=INPUT_FILE, required=True, help=source)
+    @click.option("--title", default="", help="Title of the figure, e.g. the model's name.")
+    @_outputs
+    @section_options("plot")
+    def draw(
+        config: PlotConfig, source: Path, title: str, output: Path, output_pdf: Path | None
+    ) -> None:
+        from hypervae.plotting.models import plot_model
+
+        plot_model(name, source, output, output_pdf, config, title)
 
 
-@command.command("correlators")
-@click.option("--normalization", type=INPUT_FILE, required=True, help="From hypervae normalize.")
-@click.option("--title", default="", help="Title of the figure, e.g. the model's name.")
-@_outputs
-@section_options("plot")
-def correlators(
-    config: PlotConfig, normalization: Path, title: str, output: Path, output_pdf: Path | None
-) -> None:
-    """Draw the energy correlators and their ratios to E2C."""
-    from hypervae.plotting.correlators import plot_correlators
-
-    plot_correlators(normalization, output, output_pdf, config, title)
+_model_figure("history", "A model's history.csv.", "Draw the training curves of a model.")
+_model_figure(
+    "correlators",
+    "From hypervae normalize or hypervae correlators.",
+    "Draw the energy correlators and their ratios to E2C.",
+)
+_model_figure(
+    "latent",
+    "From hypervae reconstruct.",
+    "Draw where held-out jets lie in latent space, and which dimensions a model uses.",
+)
+_model_figure(
+    "reconstruction",
+    "From hypervae reconstruct.",
+    "Draw reconstructed jets beside the true ones.",
+)
 
 
 @command.command("summary")
@@ -95,32 +101,3 @@ def summary(
     from hypervae.plotting.summary import plot_summary
 
     plot_summary([*results, *more], table, html, output, output_pdf, config)
-
-
-_RECONSTRUCTION = click.option(
-    "--reconstruction", type=INPUT_FILE, required=True, help="From hypervae reconstruct."
-)
-
-
-@command.command("latent")
-@_RECONSTRUCTION
-@_outputs
-@section_options("plot")
-def latent(config: PlotConfig, reconstruction: Path, output: Path, output_pdf: Path | None) -> None:
-    """Draw where held-out jets lie in latent space, and which dimensions a model uses."""
-    from hypervae.plotting.latent import plot_latent
-
-    plot_latent(reconstruction, output, output_pdf, config)
-
-
-@command.command("reconstruction")
-@_RECONSTRUCTION
-@_outputs
-@section_options("plot")
-def reconstruction(
-    config: PlotConfig, reconstruction: Path, output: Path, output_pdf: Path | None
-) -> None:
-    """Draw reconstructed jets beside the true ones."""
-    from hypervae.plotting.reconstruction import plot_reconstruction
-
-    plot_reconstruction(reconstruction, output, output_pdf, config)

@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from hypervae.config import resolve_section
+from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators import geometry
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.compute import compute_correlators
 from hypervae.data.jets import Jets
 from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
 from hypervae.hypergraph import HypergraphDataset
 from hypervae.model import HyperVAE, make_batch
-from hypervae.normalization import Normalization, merge_normalization
+from hypervae.normalization.merge import merge_normalization
 from tests.unit.correlators.reference import correlate_numpy
 
 
@@ -51,7 +52,7 @@ def test_all_stages_take_150_particles(tmp_path):
     assert total.sets.sum() == 40 * (30 * 29 * 28 // 6)
     assert total.pairs.sum() == (jets.multiplicity * (jets.multiplicity - 1) // 2).sum()
 
-    merge_normalization([output], tmp_path / "n.h5", {"method": "zscore"})
+    merge_normalization([output], tmp_path / "n.h5", NormalizationConfig())
     data = HypergraphDataset([shard], [output], tmp_path / "n.h5")[0]
     n = int(jets.multiplicity[0])
     assert data.x.shape == (n, 4)
@@ -59,7 +60,7 @@ def test_all_stages_take_150_particles(tmp_path):
     assert data.hyperedge_attr.shape == (4060, 2)
     assert int(data.hyperedge_index[0].max()) == 29
 
-    merged = Normalization.read(tmp_path / "n.h5")
+    merged = read_normalization(tmp_path / "n.h5")
     small = {"latent_dim": 4, "blocks": 1, "vector_channels": 4, "scalar_channels": 8, "heads": 2}
     model = HyperVAE(merged, ["t"], small)
     mean, _ = model.encoder(make_batch(jets[:3], merged))

@@ -6,8 +6,7 @@ from scipy.stats import norm, wasserstein_distance
 
 from hypervae.evaluation import distance
 from hypervae.evaluation.distance import bin_edges, counts, difference
-from hypervae.evaluation.efp import efps
-from hypervae.evaluation.observables import OBSERVABLES, ObservableSample, observables
+from hypervae.observables import OBSERVABLES, JetSample, ObservableValues, compute_observables
 from tests.unit.toys import toy_jets
 
 
@@ -20,7 +19,7 @@ def sample_of(jet_values, multiplicity=None, particle_values=None):
         name: np.asarray(particles if about.per_particle else jet_values, dtype=float)
         for name, about in OBSERVABLES.items()
     }
-    return ObservableSample(values, multiplicity)
+    return ObservableValues(values, multiplicity)
 
 
 def compare(a, b, name="mass", replicas=20, edges=None):
@@ -68,7 +67,7 @@ class TestWasserstein:
     @pytest.mark.parametrize("name", OBSERVABLES)
     def test_the_same_sample_twice_gives_zero_and_full_overlap(self, name):
         jets = toy_jets(200)
-        sample = observables(jets, efps(jets))
+        sample = compute_observables(JetSample(jets))
         found = compare(sample, sample, name, edges=bin_edges(name, [sample]))
         assert found.w1.value == 0.0
         assert found.overlap.value == pytest.approx(1.0, abs=1e-12)

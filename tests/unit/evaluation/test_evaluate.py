@@ -12,18 +12,18 @@ from hypervae.config import resolve_section
 from hypervae.data.jets import Jets
 from hypervae.digest import import_closure
 from hypervae.errors import InputError
-from hypervae.evaluation import efp, frechet, w1
-from hypervae.evaluation.arrays import write_arrays
+from hypervae.evaluation import frechet, w1
 from hypervae.evaluation.evaluate import evaluate
 from hypervae.evaluation.metrics import GROUPS
-from hypervae.evaluation.observables import KINEMATIC, OBSERVABLES
 from hypervae.formats.shard import write_shard
 from hypervae.io import write_list
+from hypervae.observables import OBSERVABLES, efp
+from hypervae.observables.table import in_group
 from tests.unit.toys import toy_jets
 
 CONFIG = resolve_section("evaluate", {"w1_samples": 400, "w1_batches": 3})
 # What takes no time, for the tests of what surrounds the metrics.
-QUICK = {**CONFIG, "metrics": ["w1_mass"]}
+QUICK = CONFIG.replace(metrics=["w1_mass"])
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_the_seed_decides(files, good):
     folder, real = files
     again = evaluate(folder / "good.h5", real, CONFIG, model="toy")
     assert again.results == good.results
-    other = evaluate(folder / "good.h5", real, {**CONFIG, "seed": 2}, model="toy")
+    other = evaluate(folder / "good.h5", real, CONFIG.replace(seed=2), model="toy")
     assert other.results["metrics"]["w1m"]["value"] != good.results["metrics"]["w1m"]["value"]
     # The distance of whole samples draws nothing; its error does.
     metrics = [run.results["metrics"]["w1_mass"] for run in (good, other)]
@@ -112,13 +112,13 @@ def test_fewer_jets_than_the_protocol_asks_for_are_reported(files, monkeypatch):
 
     monkeypatch.setattr(w1, "w1m_w1p", spy)
     write_shard(folder / "few.h5", toy_jets(150, 9), source="test")
-    protocol = evaluate(folder / "few.h5", real, {**CONFIG, "metrics": ["w1"]}).results["protocol"]
+    protocol = evaluate(folder / "few.h5", real, CONFIG.replace(metrics=["w1"])).results["protocol"]
     assert protocol["reduced"]
     assert protocol["jets_asked"] == {"w1": 400}
     assert "w1: 150 jets instead of 400" in protocol["notes"][0]
     # Value and floor alike.
     assert drawn == [(150, 150, 150)] * 2
-    enough = evaluate(folder / "good.h5", real, {**CONFIG, "metrics": ["w1"]}).results["protocol"]
+    enough = evaluate(folder / "good.h5", real, CONFIG.replace(metrics=["w1"])).results["protocol"]
     assert not enough["reduced"]
     assert enough["notes"] == []
 
@@ -126,7 +126,7 @@ def test_fewer_jets_than_the_protocol_asks_for_are_reported(files, monkeypatch):
 def test_what_cannot_be_computed_is_said(files):
     folder, real = files
     write_shard(folder / "few.h5", toy_jets(30, 9), source="test")
-    config = {**CONFIG, "metrics": ["fpd", "w1_mass", "classifier"]}
+    config = CONFIG.replace(metrics=["fpd", "w1_mass", "classifier"])
     results = evaluate(folder / "few.h5", real, config).results
     assert list(results["metrics"]) == ["w1_mass"]
     assert set(results["unavailable"]) == {"fpd", "auc"}
@@ -148,7 +148,7 @@ def test_only_what_is_asked_for_is_computed(files, monkeypatch):
     for module, name in ((w1, "w1m_w1p"), (w1, "w1efp"), (frechet, "fpd"), (efp, "efps")):
         monkeypatch.setattr(module, name, refuse)
     metrics = ["overlap_mass", "w1_ptrel"]
-    found = evaluate(folder / "good.h5", real, {**CONFIG, "metrics": metrics})
+    found = evaluate(folder / "good.h5", real, CONFIG.replace(metrics=metrics))
     # In the order of the registry.
     assert list(found.results["metrics"]) == metrics
     assert found.results["metrics"]["overlap_mass"]["group"] == "observables"
@@ -156,10 +156,10 @@ def test_only_what_is_asked_for_is_computed(files, monkeypatch):
 
 def test_the_limit_of_read_jets_is_reported(files):
     folder, real = files
-    results = evaluate(folder / "good.h5", real, {**QUICK, "max_jets": 100}).results
+    results = evaluate(folder / "good.h5", real, QUICK.replace(max_jets=100)).results
     assert results["sizes"] == {"generated": 100, "test": 100, "train": 100, "compared": 100}
     assert "100 of 500 generated jets were read (max_jets)" in results["protocol"]["notes"]
-    exact = evaluate(folder / "good.h5", real, {**QUICK, "max_jets": 500}).results
+    exact = evaluate(folder / "good.h5", real, QUICK.replace(max_jets=500)).results
     assert exact["protocol"]["notes"] == []
 
 
@@ -169,7 +169,7 @@ def test_particle_slots_of_both_sides_may_differ(files):
     wide = np.pad(jets.particle_features, ((0, 0), (0, 5), (0, 0)))
     write_shard(folder / "wide.h5", Jets(wide, jets.jet_features, jet_type="g"), source="test")
     write_shard(folder / "narrow.h5", jets, source="test")
-    config = {**CONFIG, "metrics": ["w1", "correlators", "classifier"]}
+    config = CONFIG.replace(metrics=["w1", "correlators", "classifier"])
     found = [
         evaluate(folder / name, real, config).results["metrics"]
         for name in ("wide.h5", "narrow.h5")
@@ -201,7 +201,7 @@ def test_generated_nan_is_counted(files):
 
 
 def test_arrays_hold_what_the_figures_need(good, tmp_path):
-    write_arrays(tmp_path / "a.h5", good)
+    good.write(tmp_path / "a.json", tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
         assert json.loads(file.attrs["results"]) == good.results
         assert set(file["generated"]) == set(OBSERVABLES)
@@ -232,10 +232,11 @@ def test_arrays_hold_what_the_figures_need(good, tmp_path):
 
 def test_arrays_without_correlators(files, tmp_path):
     folder, real = files
-    write_arrays(tmp_path / "a.h5", evaluate(folder / "good.h5", real, QUICK))
+    found = evaluate(folder / "good.h5", real, QUICK)
+    found.write(tmp_path / "a.json", tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
         assert "correlators" not in file
-        assert set(file["test"]) == set(KINEMATIC)
+        assert set(file["test"]) == set(in_group("observables"))
 
 
 def test_command_writes_both_files(files, tmp_path):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from hypervae.evaluation.efp import efps
 from hypervae.evaluation.frechet import fpd, fpd_sizes, kpd, kpd_size
 from hypervae.evaluation.jetnet import seeded_jetnet
+from hypervae.observables.efp import efps
 from tests.unit.evaluation.jets import stretched, top_jets
 
 

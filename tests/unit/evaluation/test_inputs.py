@@ -2,6 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
+from hypervae.config import SplitConfig
 from hypervae.data.jets import Jets, check_jets
 from hypervae.errors import InputError
 from hypervae.evaluation.inputs import (
@@ -16,7 +17,7 @@ from hypervae.formats.shard import write_shard
 from hypervae.io import write_list
 from tests.unit.toys import toy_jets
 
-SPLIT = {"seed": 1, "fractions": [0.6, 0.1, 0.3]}
+SPLIT = SplitConfig(seed=1, fractions=(0.6, 0.1, 0.3))
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ import pytest
 from hypervae.config import EvaluateConfig, resolve_section
 from hypervae.errors import ConfigError
 from hypervae.evaluation import coverage, fpnd
-from hypervae.evaluation.comparison import Comparison, Side
+from hypervae.evaluation.comparison import ComparedSample, Comparison
 from hypervae.evaluation.distance import bin_edges
-from hypervae.evaluation.efp import efps
 from hypervae.evaluation.metrics import GROUPS, Unavailable, chosen
-from hypervae.evaluation.observables import OBSERVABLES, observables
+from hypervae.observables import OBSERVABLES, JetSample, compute_observables
 from tests.unit.evaluation.jets import rotated, stretched, top_jets, without
 from tests.unit.toys import toy_jets
 
@@ -18,14 +17,9 @@ QUICK = ("w1", "efp", "observables", "substructure", "correlators")
 CONFIG = resolve_section("evaluate", {})
 
 
-def side(jets):
-    values = efps(jets)
-    return Side(jets, observables(jets, values), values)
-
-
 def measure(jets, reference, groups=QUICK, label="generated"):
     """The values of all metrics of some groups."""
-    sides = side(jets), side(reference)
+    sides = ComparedSample(jets), ComparedSample(reference)
     edges = {name: bin_edges(name, [sides[1].observables]) for name in OBSERVABLES}
     pair = Comparison(*sides, label, edges, CONFIG)
     return {name: found for group in groups for name, found in GROUPS[group].measure(pair).items()}
@@ -126,7 +120,7 @@ class TestChangedJets:
         for name in ("ptrel", "pt", "multiplicity", "jet_pt", "jet_eta", "jet_mass"):
             assert found[f"w1_{name}"].value == 0.0
             assert found[f"overlap_{name}"].value == pytest.approx(1.0)
-        values = observables(self.jets).values
+        values = compute_observables(JetSample(self.jets)).values
         for name in ("mass", "mass_kept", "width", "etarel", "phirel"):
             expected = 0.02 * np.abs(values[name]).mean()
             assert found[f"w1_{name}"].value == pytest.approx(expected, rel=0.01), name
@@ -161,7 +155,7 @@ class TestChangedJets:
             assert found["deviation_e3c"].value > 0.05
         else:
             # Infrared safe: what pT weighs hardly moves.
-            typical = observables(self.jets).values
+            typical = compute_observables(JetSample(self.jets)).values
             assert moved["mass"].value < 0.02 * typical["mass"].mean()
             assert moved["width"].value < 0.02 * typical["width"].mean()
             assert found["deviation_e2c"].value < 0.02

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from hypervae.evaluation.efp import efps
 from hypervae.evaluation.jetnet import coordinates, seeded_jetnet
-from hypervae.evaluation.observables import observables
 from hypervae.evaluation.w1 import w1efp, w1m_w1p
+from hypervae.observables import JetSample, compute_observables
+from hypervae.observables.efp import efps
 from tests.unit.evaluation.jets import stretched, top_jets
 from tests.unit.toys import toy_jets
 
@@ -52,7 +52,9 @@ def test_w1m_is_of_the_kept_particles_mass():
 
     jets = toy_jets(100)
     theirs = jet_features(coordinates(jets))["mass"]
-    np.testing.assert_allclose(theirs, observables(jets).values["mass"], rtol=1e-6)
+    np.testing.assert_allclose(
+        theirs, compute_observables(JetSample(jets)).values["mass"], rtol=1e-6
+    )
 
 
 def test_deterministic_and_leaves_the_generator_of_the_package_alone():

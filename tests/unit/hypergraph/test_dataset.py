@@ -3,17 +3,18 @@ import pytest
 import torch
 from torch_geometric.loader import DataLoader
 
-from hypervae.config import resolve_section
+from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators import geometry, sets
 from hypervae.correlators.compute import compute_correlators
 from hypervae.correlators.features import jet_targets, pair_features
 from hypervae.data.jets import concatenate
 from hypervae.errors import InputError
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import ShardReader, write_shard
 from hypervae.hypergraph import HypergraphDataset, edge_index, hyperedge_index
 from hypervae.hypergraph.dataset import undo
 from hypervae.kinematics import four_momenta
-from hypervae.normalization import Normalization, merge_normalization
+from hypervae.normalization.merge import merge_normalization
 from tests.unit.toys import toy_jets
 
 
@@ -26,7 +27,7 @@ def write_files(folder, particles, method="zscore", jets=40):
         batch = toy_jets(jets, seed=number, jet_type="g", max_particles=particles)
         write_shard(shards[-1], batch, source="test", jet_type="g")
         compute_correlators(shards[-1], correlators[-1], resolve_section("correlators", {}))
-    merge_normalization(correlators, folder / "n.h5", {"method": method})
+    merge_normalization(correlators, folder / "n.h5", NormalizationConfig(method=method))
     return shards, correlators, folder / "n.h5"
 
 
@@ -58,7 +59,7 @@ def test_a_26_particle_jet_has_17550_hyperedges(tmp_path):
 
 def test_everything_is_undone_by_the_stats(files):
     dataset, jets = HypergraphDataset(*files), all_jets(files[0])
-    merged = Normalization.read(files[2])
+    merged = read_normalization(files[2])
     momenta, pairs = four_momenta(jets.particle_features, jets.jet_features), pair_features(jets)
     codes = geometry.pair_bins(jets, merged.binning)
     log_weight = np.log(np.where(jets.mask, geometry.weights(jets), 1.0))

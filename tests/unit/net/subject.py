@@ -21,13 +21,15 @@ from hypervae.data.jets import Jets
 from hypervae.evaluation.evaluate import evaluate
 from hypervae.export.decoded import DecodedTopology
 from hypervae.formats.correlators import CorrelatorReader
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
 from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
-from hypervae.normalization import Normalization, merge_normalization
+from hypervae.normalization import Normalization
+from hypervae.normalization.merge import merge_normalization
 from hypervae.reconstruction.reconstruct import figures, reconstruct
 from hypervae.training.loader import Step
 from hypervae.training.step import Optimization
@@ -129,7 +131,7 @@ def correlator_sums() -> dict[str, np.ndarray]:
 
 def normalization() -> Normalization:
     """The merged normalization."""
-    return Normalization.read(chain()[2])
+    return read_normalization(chain()[2])
 
 
 def merged() -> dict[str, np.ndarray]:
@@ -239,8 +241,9 @@ def reconstructed(decoder: str, prior: str) -> dict[str, np.ndarray]:
     for jet_type, about in numbers["types"].items():
         for name in ("w1_mass", "multiplicity_mae"):
             found[f"{jet_type}/{name}"] = about[name]
-        for name, value in about["correlation"].items():
-            found[f"{jet_type}/correlation_{name}"] = value
+        for name in ("mass", "jet_pt", "multiplicity"):
+            value = about["correlation"][name]
+            found[f"{jet_type}/correlation_{name.removeprefix('jet_')}"] = value
     return found
 
 

@@ -12,9 +12,9 @@ from hypervae.config import resolve_section
 from hypervae.correlators import compute, geometry
 from hypervae.correlators.sums import SUMMED_ARRAYS
 from hypervae.data.jets import Jets
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
 from hypervae.io import write_list
-from hypervae.normalization import Normalization
 from tests.unit.correlators.test_kernel import REFERENCE
 from tests.unit.toys import toy_jets
 
@@ -85,7 +85,7 @@ def normalize(folder, files, name):
     arguments = ["--inputs", folder / f"{name}.txt", "--output", folder / f"{name}.h5"]
     done = CliRunner().invoke(cli, ["normalize", *map(str, arguments)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return Normalization.read(folder / f"{name}.h5")
+    return read_normalization(folder / f"{name}.h5")
 
 
 def assert_equal(one, two):

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hypervae.config import resolve_section
+from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators import compute, features, geometry, kernel, sets
 from hypervae.data.split import split_of
 from hypervae.errors import InputError
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
-from hypervae.normalization import Normalization, merge_normalization
+from hypervae.normalization.merge import merge_normalization
 from hypervae.normalization.tables import correlator_tables
 from tests.unit.toys import toy_jets
 
@@ -40,8 +41,8 @@ def correlator_file(path, jets, config=CONFIG):
 
 
 def merged(path, files, method="zscore"):
-    merge_normalization(files, path, {"method": method})
-    return Normalization.read(path)
+    merge_normalization(files, path, NormalizationConfig(method=method))
+    return read_normalization(path)
 
 
 def single_pass(jets):
@@ -164,13 +165,13 @@ def test_the_digest_tells_other_jets(tmp_path):
 )
 def test_other_settings_are_refused(tmp_path, other):
     jets = population()
-    section = {**CONFIG, **other}
+    section = CONFIG.replace(**other)
     files = [
         correlator_file(tmp_path / "a.h5", jets[:20]),
         correlator_file(tmp_path / "b.h5", jets[20:], resolve_section("correlators", section)),
     ]
     with pytest.raises(InputError, match=r"b\.h5: settings: .*a\.h5"):
-        merge_normalization(files, tmp_path / "n.h5", {"method": "zscore"})
+        merge_normalization(files, tmp_path / "n.h5", NormalizationConfig())
     assert not (tmp_path / "n.h5").exists()
 
 
@@ -180,14 +181,14 @@ def test_another_number_of_particles_is_refused(tmp_path):
         correlator_file(tmp_path / "b.h5", toy_jets(5, max_particles=20)),
     ]
     with pytest.raises(InputError, match="max_particles: found 20, expected 14"):
-        merge_normalization(files, tmp_path / "n.h5", {"method": "zscore"})
+        merge_normalization(files, tmp_path / "n.h5", NormalizationConfig())
 
 
 def test_the_same_jets_twice_are_refused(tmp_path):
     file = correlator_file(tmp_path / "a.h5", population())
     copy = Path(shutil.copy(file, tmp_path / "b.h5"))
     with pytest.raises(InputError, match=r"b\.h5: jets: found the same jets as .*a\.h5"):
-        merge_normalization([file, copy], tmp_path / "n.h5", {"method": "zscore"})
+        merge_normalization([file, copy], tmp_path / "n.h5", NormalizationConfig())
 
 
 def test_without_a_training_jet_there_is_no_normalization(tmp_path):
@@ -195,9 +196,9 @@ def test_without_a_training_jet_there_is_no_normalization(tmp_path):
     jets.split = np.full(COUNT, 2, np.uint8)
     file = correlator_file(tmp_path / "a.h5", jets)
     with pytest.raises(InputError, match="no training jet"):
-        merge_normalization([file], tmp_path / "n.h5", {"method": "zscore"})
+        merge_normalization([file], tmp_path / "n.h5", NormalizationConfig())
     with pytest.raises(InputError, match="no correlator files"):
-        merge_normalization([], tmp_path / "n.h5", {"method": "zscore"})
+        merge_normalization([], tmp_path / "n.h5", NormalizationConfig())
 
 
 def test_training_jets_in_some_shards_suffice(tmp_path):
@@ -223,4 +224,4 @@ def test_single_particles_scale_by_one(tmp_path):
 def test_another_file_is_no_normalization(tmp_path):
     file = correlator_file(tmp_path / "a.h5", population())
     with pytest.raises(InputError, match="kind: found 'correlators', expected 'normalization'"):
-        Normalization.read(file)
+        read_normalization(file)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from hypervae.config import resolve_section
-from hypervae.plotting.observables import PANELS
+from hypervae.observables import OBSERVABLES
 from tests.unit.toys import toy_jets
 
-METRICS = ("w1m", *(f"w1_{name}" for name in PANELS))
+METRICS = ("w1m", *(f"w1_{name}" for name in OBSERVABLES))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def observables_of(jets):
     """Each observable that the figures show; those of substructure are random."""
     generator = generator_of(jets)
     particles = jets.particle_features[jets.mask]
-    found = {name: generator.gamma(4, 0.1, len(jets)) for name in PANELS}
+    found = {name: generator.gamma(4, 0.1, len(jets)) for name in OBSERVABLES}
     for column, key in enumerate(("etarel", "phirel", "ptrel")):
         found[key] = particles[:, column]
     jet = np.repeat(np.arange(len(jets)), jets.multiplicity)
@@ -64,7 +64,7 @@ def observables_of(jets):
 
 @pytest.fixture
 def write_arrays(tmp_path):
-    """Write the arrays of an evaluation, as `hypervae.evaluation.arrays` lays them out."""
+    """Write the arrays of an evaluation, as `hypervae.formats.evaluation` lays them out."""
 
     def write(name="arrays.h5", generated=None, test=None, **changes):
         samples = {

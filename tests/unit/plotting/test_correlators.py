@@ -16,11 +16,11 @@ def test_mean_and_error_are_those_over_jets(write_normalization):
     per_jet = np.random.default_rng(3).gamma(1, 0.01, (50, 12))
     found = read_correlators(write_normalization(per_jet=per_jet))
     inside = per_jet[:, 1:-1]  # without underflow and overflow
-    np.testing.assert_allclose(found.mean[2], inside.mean(axis=0))
-    np.testing.assert_allclose(found.error[2], inside.std(axis=0, ddof=1) / np.sqrt(50))
+    np.testing.assert_allclose(found.mean(2), inside.mean(axis=0))
+    np.testing.assert_allclose(found.error(2), inside.std(axis=0, ddof=1) / np.sqrt(50))
     np.testing.assert_allclose(found.ratio(3)[0], 1.5)
     values, _ = found.density(2)
-    np.testing.assert_allclose((values * np.diff(np.log(found.edges))).sum(), found.mean[2].sum())
+    np.testing.assert_allclose((values * np.diff(np.log(found.edges))).sum(), found.mean(2).sum())
 
 
 def test_empty_bins_have_no_ratio(write_normalization):
@@ -67,7 +67,7 @@ def test_a_correlator_file_gives_a_plot_and_a_table(tmp_path):
     assert len(table) == 30
     found = read_correlators(tmp_path / "c.h5")
     assert found.n_jets == 60
-    np.testing.assert_allclose(table["E4C"], found.mean[4], rtol=1e-6)
+    np.testing.assert_allclose(table["E4C"], found.mean(4), rtol=1e-6)
     assert table["R_L_low"][0] == pytest.approx(1e-4)
     assert table["R_L_high"][-1] == pytest.approx(2.0)
     # jackknife over jets: an error of the ratio from the data alone
@@ -86,6 +86,6 @@ def test_a_correlator_file_gives_a_plot_and_a_table(tmp_path):
     ratios = left_out[:, 1] / np.where(left_out[:, 0] > 0, left_out[:, 0], np.nan)
     jackknife = np.sqrt(59 / 60 * ((ratios - ratios.mean(axis=0)) ** 2).sum(axis=0))
     error = found.ratio(3)[1]
-    well = found.mean[2] > 0.02
+    well = found.mean(2) > 0.02
     assert well.sum() > 5
     np.testing.assert_allclose(error[well], jackknife[well], rtol=0.25)

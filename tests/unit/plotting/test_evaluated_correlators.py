@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hypervae.plotting.arrays import read_arrays
+from hypervae.formats.evaluation import read_arrays
 from hypervae.plotting.evaluated_correlators import draw_evaluated_correlators
 from hypervae.plotting.style import figure_style
 

@@ -29,8 +29,8 @@ def arguments(tmp_path, write_arrays, write_history, write_normalization, write_
     }
     options = {
         "observables": "--arrays",
-        "history": "--history",
-        "correlators": "--normalization",
+        "history": "--input",
+        "correlators": "--input",
         "summary": "--results",
     }
 

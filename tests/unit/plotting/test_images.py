@@ -2,7 +2,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hypervae.plotting.arrays import Sample, read_arrays
+from hypervae.formats.evaluation import read_arrays
+from hypervae.observables import ObservableValues
 from hypervae.plotting.images import draw_images, mean_image
 from hypervae.plotting.style import figure_style
 from tests.unit.plotting.conftest import results
@@ -10,7 +11,8 @@ from tests.unit.plotting.conftest import results
 
 def sample(eta, phi, pt, multiplicity):
     values = {"etarel": eta, "phirel": phi, "ptrel": pt, "multiplicity": multiplicity}
-    return Sample({name: np.array(column, float) for name, column in values.items()})
+    columns = {name: np.array(column, float) for name, column in values.items()}
+    return ObservableValues(columns, np.array(multiplicity))
 
 
 def test_pixels_hold_the_mean_sum_of_ptrel():

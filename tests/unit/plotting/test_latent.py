@@ -14,12 +14,12 @@ from hypervae.cli.commands.plot import command
 from hypervae.config import resolve_section
 from hypervae.data.jets import JET_TYPES
 from hypervae.errors import InputError
+from hypervae.formats.reconstruction import read_reconstruction
 from hypervae.plotting.latent import draw_latent, kernel_density, principal_axes
 from hypervae.plotting.reconstruction import (
-    _DATASETS,
+    DATASETS,
     colour_of,
     draw_reconstruction,
-    read_reconstruction,
 )
 from hypervae.plotting.style import GENERATED, figure_style
 from tests.unit.toys import toy_jets
@@ -34,7 +34,7 @@ def quantities(jets):
     return {
         "particle_features": jets.particle_features,
         "mass": features[:, 2] / features[:, 0],
-        "pt": features[:, 0],
+        "jet_pt": features[:, 0],
         "multiplicity": features[:, 3],
     }
 
@@ -56,7 +56,7 @@ def write(tmp_path):
             for key in parts[0]:
                 held[f"{side}/{key}"] = np.concatenate([part[key] for part in parts])
         about = {"jets": n, "w1_mass": 0.01, "multiplicity_mae": 1.5}
-        about["correlation"] = {"mass": 0.5, "pt": 0.987654, "multiplicity": None}
+        about["correlation"] = {"mass": 0.5, "jet_pt": 0.987654, "multiplicity": None}
         held |= changes
         with h5py.File(tmp_path / name, "w") as file:
             file.attrs["model"] = "toy"
@@ -74,7 +74,7 @@ def draw():
     """Draw a figure of a file; closed afterwards."""
 
     def draw(kind, path):
-        arrays, about = read_reconstruction(path, _DATASETS + LATENT)
+        arrays, about = read_reconstruction(path, DATASETS + LATENT)
         with figure_style(resolve_section("plot", {})):
             figure = DRAW[kind](arrays, about)
             figure.set_dpi(20)
@@ -96,7 +96,7 @@ def texts(figure):
 
 
 def call(kind, path, folder, *options):
-    given = [kind, "--reconstruction", path, "--dpi", 40, "--output", folder / "f.png"]
+    given = [kind, "--input", path, "--dpi", 40, "--output", folder / "f.png"]
     given += ["--output-pdf", folder / "f.pdf", *options]
     return CliRunner().invoke(command, [str(one) for one in given])
 
@@ -157,7 +157,7 @@ def test_numbers_are_printed(write, draw):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_a_number_is_left_out(kind, write, draw):
     clean = write()
-    arrays, _ = read_reconstruction(clean, _DATASETS + LATENT)
+    arrays, _ = read_reconstruction(clean, DATASETS + LATENT)
     holes = {name: values.copy() for name, values in arrays.items() if values.dtype.kind == "f"}
     for values in holes.values():
         values[1] = np.nan
@@ -181,7 +181,7 @@ def constant(*names, value=0.0, shape=(60, 5)):
         ("latent", constant("latent/kl", shape=5)),
         ("latent", constant("latent/mean", value=np.nan)),
         ("reconstruction", {"n": 2, "kinds": "gq"}),
-        ("reconstruction", constant("true/pt", "reconstructed/pt", value=1e3, shape=60)),
+        ("reconstruction", constant("true/jet_pt", "reconstructed/jet_pt", value=1e3, shape=60)),
         ("reconstruction", constant("true/mass", "reconstructed/mass", value=np.nan, shape=60)),
     ],
     ids=lambda value: value if isinstance(value, str) else next(iter(value)),
@@ -209,7 +209,7 @@ def test_a_missing_dataset_is_named(name, message, write, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("latent", "latent/prior"), ("reconstruction", "reconstructed/pt")]
+    ("kind", "name"), [("latent", "latent/prior"), ("reconstruction", "reconstructed/jet_pt")]
 )
 def test_a_dataset_of_other_jets_is_named(kind, name, write, tmp_path):
     done = call(kind, write(**{name: np.ones((59, 5))}), tmp_path / "out")

@@ -2,8 +2,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hypervae.plotting.arrays import read_arrays
-from hypervae.plotting.observables import PAGES, PANELS, bin_edges, density, draw_page
+from hypervae.formats.evaluation import read_arrays
+from hypervae.observables import OBSERVABLES, drawn_in, table
+from hypervae.observables.table import PAGES, Observable
+from hypervae.plotting.observables import bin_edges, density, draw_page
 from hypervae.plotting.style import figure_style
 
 
@@ -51,7 +53,7 @@ def test_multiplicity_bins_hold_whole_numbers_of_both_samples():
     np.testing.assert_allclose(wide % 1, 0.5)
 
 
-@pytest.mark.parametrize("name", PANELS)
+@pytest.mark.parametrize("name", OBSERVABLES)
 def test_a_constant_observable_has_bins(name):
     edges = bin_edges(np.full(10, 0.3), np.full(10, 0.3), name, 10)
     assert (np.diff(edges) > 0).all()
@@ -67,7 +69,16 @@ def test_bins_of_a_log_axis_are_equal_in_the_logarithm():
 
 
 def test_every_observable_is_on_one_page():
-    assert sorted(name for page in PAGES.values() for name in page) == sorted(PANELS)
+    assert sorted(name for page in PAGES for name in drawn_in(page)) == sorted(OBSERVABLES)
+
+
+def test_a_page_grows_with_what_it_shows(page, write_arrays, monkeypatch):
+    more = Observable(lambda sample: sample.features[:, 0], "more", "more", ("jets",))
+    monkeypatch.setattr(table, "OBSERVABLES", {**OBSERVABLES, "more": more})
+    monkeypatch.setitem(OBSERVABLES, "more", more)
+    figure = page("jets", read_arrays(write_arrays()))
+    assert len(figure.axes) == 14
+    assert figure.get_figheight() > 12
 
 
 @pytest.fixture
@@ -81,7 +92,7 @@ def page(config):
 @pytest.mark.parametrize("name", PAGES)
 def test_panels_show_the_samples_the_distance_and_the_jets(name, page, write_arrays):
     figure = page(name, read_arrays(write_arrays()))
-    assert len(figure.axes) == 2 * len(PAGES[name])
+    assert len(figure.axes) == 2 * len(drawn_in(name))
     titles = [axis.get_title(loc="right") for axis in figure.axes[::2]]
     for title in titles:
         assert "0.0300 ± 0.0010 (floor 0.0100 ± 0.0020), 100 jets" in title
@@ -92,7 +103,7 @@ def test_panels_show_the_samples_the_distance_and_the_jets(name, page, write_arr
 def test_ratios_are_of_the_densities_and_areas_are_1(page, write_arrays):
     read = read_arrays(write_arrays())
     figure = page("jets", read)
-    main, ratio = figure.axes[2 * PAGES["jets"].index("jet_mass") :][:2]
+    main, ratio = figure.axes[2 * list(drawn_in("jets")).index("jet_mass") :][:2]
     steps = [patch.get_data() for patch in main.patches if patch.get_data().baseline is None]
     test, train, generated = (data.values for data in steps)
     edges = steps[0].edges
@@ -122,7 +133,7 @@ def test_missing_values_are_counted_and_missing_observables_said(page, write_arr
     del read.samples["train"].values["jet_eta"]
     del read.results["metrics"]["w1_mass_kept"]
     figure = page("jets", read)
-    panels = dict(zip(PAGES["jets"], figure.axes[::2], strict=True))
+    panels = dict(zip(drawn_in("jets"), figure.axes[::2], strict=True))
     assert texts(panels["mass"]).splitlines()[0] == "7 generated missing"
     assert texts(panels["jet_pt"]) == "no finite value"
     assert texts(panels["jet_eta"]) == "not in the evaluation"
@@ -136,7 +147,7 @@ def test_generated_values_beyond_the_axis_are_told(page, write_arrays):
     read.samples["generated"].values["mass"][:] = read.samples["test"].values["mass"].mean()
     read.samples["generated"].values["mass"][:50] = 1e6
     figure = page("jets", read)
-    assert texts(figure.axes[2 * PAGES["jets"].index("mass")]) == "25% beyond ▶"
+    assert texts(figure.axes[2 * list(drawn_in("jets")).index("mass")]) == "25% beyond ▶"
 
 
 def test_one_jet_of_each_is_drawn(page, write_arrays):

@@ -11,10 +11,10 @@ from hypervae.model.sampling import physical
 from hypervae.reconstruction import reconstruct as module
 from hypervae.reconstruction.reconstruct import (
     Latent,
-    Quantities,
     Reconstruction,
     correlation,
     figures,
+    quantities,
     reconstruct,
 )
 from hypervae.training.latent import LatentStatistics
@@ -135,18 +135,18 @@ def test_numbers_of_a_perfect_reconstruction():
     assert {kind: about["jets"] for kind, about in found["types"].items()} == {"g": 10, "t": 15}
     for about in found["types"].values():
         assert about["w1_mass"] == about["multiplicity_mae"] == 0
-        assert about["correlation"] == pytest.approx({"mass": 1, "pt": 1, "multiplicity": 1})
+        assert about["correlation"] == pytest.approx({"mass": 1, "jet_pt": 1, "multiplicity": 1})
 
 
 def test_numbers_by_hand():
     true, made = small_jets(30, 1), small_jets(30, 2)
     made.jet_features[:, 0] = 2500 - true.jet_features[:, 0]
     found = figures(reconstruction(true, made))["types"]["t"]
-    one, other = Quantities.of(true[10:]), Quantities.of(made[10:])
-    assert found["w1_mass"] == pytest.approx(wasserstein_distance(one.mass, other.mass))
+    one, other = quantities(true[10:]), quantities(made[10:])
+    assert found["w1_mass"] == pytest.approx(wasserstein_distance(one["mass"], other["mass"]))
     counts = [jets.particle_features[10:, :, 3].sum(axis=1) for jets in (true, made)]
     assert found["multiplicity_mae"] == pytest.approx(np.abs(counts[0] - counts[1]).mean())
-    assert found["correlation"]["pt"] == pytest.approx(-1)
+    assert found["correlation"]["jet_pt"] == pytest.approx(-1)
     assert abs(found["correlation"]["mass"]) < 0.9
 
 

@@ -49,7 +49,7 @@ def test_the_file_holds_what_the_layout_says(folder, chain, tmp_path):
         *(
             f"{side}/{name}"
             for side in ("true", "reconstructed")
-            for name in ("particle_features", "jet_features", "mass", "pt", "multiplicity")
+            for name in ("particle_features", "jet_features", "mass", "jet_pt", "multiplicity")
         ),
     }
     np.testing.assert_array_equal(held["jet_type"], [0] * 7 + [1] * 7)
@@ -65,7 +65,7 @@ def test_the_file_holds_what_the_layout_says(folder, chain, tmp_path):
         particles = held[f"{side}/particle_features"]
         np.testing.assert_allclose(held[f"{side}/mass"], relative_mass(particles))
         np.testing.assert_array_equal(held[f"{side}/multiplicity"], particles[..., 3].sum(axis=1))
-        np.testing.assert_array_equal(held[f"{side}/pt"], held[f"{side}/jet_features"][:, 0])
+        np.testing.assert_array_equal(held[f"{side}/jet_pt"], held[f"{side}/jet_features"][:, 0])
 
     assert about["model"] == "gq"
     assert about["seed"] == 5

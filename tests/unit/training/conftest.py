@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from hypervae.config import SplitConfig
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import ShardReader
 from hypervae.logs import LOGGER, show_on_terminal
 from hypervae.model import HyperVAE, ModelConfig
-from hypervae.normalization import Normalization
 from hypervae.normalization.sources import find_sources
 from hypervae.training import step as step_module
 from hypervae.training import stream as stream_module
@@ -64,7 +64,7 @@ def trainer(chain, train_config, tmp_path):
     def make(**changes):
         config = train_config(**changes)
         shards, correlators, path = chain.of("g")
-        merged = Normalization.read(path)
+        merged = read_normalization(path)
         fabric = make_fabric(config)
         fabric.launch()
         torch.manual_seed(1)

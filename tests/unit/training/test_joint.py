@@ -8,7 +8,7 @@ from hypervae.correlators.compute import compute_correlators
 from hypervae.evaluation.evaluate import evaluate
 from hypervae.formats.shard import ShardReader, write_shard
 from hypervae.generation.generate import generate_jets
-from hypervae.normalization import merge_normalization
+from hypervae.normalization.merge import merge_normalization
 from hypervae.training.run import TrainingFiles, train
 from tests.unit.chain import CORRELATORS, SLOTS
 from tests.unit.toys import toy_jets

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hypervae.data.jets import Jets
-from hypervae.evaluation.efp import CONNECTED, PRODUCTS, W1EFP_COLUMNS, efps
 from hypervae.evaluation.jetnet import coordinates
+from hypervae.observables.efp import CONNECTED, PRODUCTS, W1EFP_COLUMNS, efps
 from tests.unit.evaluation.jets import pairs, rotated
 from tests.unit.toys import toy_jets
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import Jets
-from hypervae.evaluation.efp import EDGE, TRIANGLE
+from hypervae.observables.efp import EDGE, TRIANGLE
 
 SUBJETS = (1, 2, 3)
 # The measure of the angles, as JetNet's jets have it.
@@ -77,7 +77,7 @@ def three_point_ratio(efps: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     efps : [n, 36]
-        As `hypervae.evaluation.efp.efps`.
+        As `hypervae.observables.efp.efps`.
 
     Returns
     -------

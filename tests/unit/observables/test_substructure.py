@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from hypervae.evaluation.efp import efps
-from hypervae.evaluation.substructure import RADIUS, n_subjettiness, three_point_ratio
+from hypervae.observables.efp import efps
+from hypervae.observables.substructure import RADIUS, n_subjettiness, three_point_ratio
 from tests.unit.evaluation.jets import pairs, rotated, stretched, top_jets
 from tests.unit.toys import toy_jets
 

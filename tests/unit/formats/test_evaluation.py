@@ -1,17 +1,19 @@
+import json
+
 import h5py
 import numpy as np
 import pytest
 
 from hypervae.errors import InputError
-from hypervae.plotting.arrays import SAMPLES, read_arrays
-from hypervae.plotting.observables import PANELS
+from hypervae.formats.evaluation import SAMPLES, read_arrays, read_results
+from hypervae.observables import OBSERVABLES
 
 
 def test_everything_is_read(write_arrays):
     read = read_arrays(write_arrays())
     assert [len(read.samples[name]) for name in SAMPLES] == [300, 400, 200]
     for sample in read.samples.values():
-        assert set(sample.values) == set(PANELS)
+        assert set(sample.values) == set(OBSERVABLES)
         assert len(sample.jet_of("ptrel")) == sample.values["multiplicity"].sum()
         np.testing.assert_array_equal(sample.jet_of("mass"), np.arange(len(sample)))
     assert read.correlators.mean["generated"].shape == (3, 10)  # without underflow and overflow
@@ -69,7 +71,6 @@ def test_broken_arrays_are_named(change, message, write_arrays):
 def test_the_layout_is_that_of_the_evaluation(tmp_path):
     """What `hypervae evaluate` writes is what the figures read."""
     from hypervae.config import resolve_section
-    from hypervae.evaluation.arrays import write_arrays
     from hypervae.evaluation.evaluate import evaluate
     from hypervae.formats.shard import write_shard
     from hypervae.plotting.evaluation import FIGURES, plot_evaluation
@@ -81,13 +82,15 @@ def test_the_layout_is_that_of_the_evaluation(tmp_path):
     metrics = {"metrics": ["observables", "substructure", "correlators"], "split": split}
     config = resolve_section("evaluate", metrics)
     found = evaluate(tmp_path / "made.h5", [tmp_path / "real.h5"], config, jet_type="g")
-    write_arrays(tmp_path / "arrays.h5", found)
+    found.write(tmp_path / "results.json", tmp_path / "arrays.h5")
+    (again,) = read_results([tmp_path / "results.json"])
+    assert again == json.loads(json.dumps(found.results))
     read = read_arrays(tmp_path / "arrays.h5")
     for name, sample in read.samples.items():
-        assert set(sample.values) == set(PANELS)
+        assert set(sample.values) == set(OBSERVABLES)
         assert len(sample) == found.results["sizes"][name]
         np.testing.assert_allclose(
-            read.correlators.mean[name], found.compared[name].correlators.mean()[:, 1:-1]
+            read.correlators.mean[name], found.compared[name].correlators.means().mean[:, 1:-1]
         )
     plot_evaluation(tmp_path / "arrays.h5", tmp_path / "f", resolve_section("plot", {"dpi": 20}))
     names = {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")}

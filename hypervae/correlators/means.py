@@ -1,0 +1,81 @@
+"""Mean correlators over jets, their ratios to E2C, and the statistical errors of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class CorrelatorMeans:
+    """ENC per jet, with what its errors and those of its ratios to E2C follow from.
+
+    Parameters
+    ----------
+    orders : tuple of int
+        2 among them.
+    mean : [orders, bins]
+        Over jets, of the jet's ENC in each bin.
+    variance : [orders, bins]
+        Of the means.
+    covariance : [orders, bins]
+        Of the means with that of E2C.
+    """
+
+    orders: tuple[int, ...]
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    @classmethod
+    def of_sums(
+        cls,
+        orders: tuple[int, ...],
+        total: NDArray[np.float64],
+        squares: NDArray[np.float64],
+        cross: NDArray[np.float64],
+        n_jets: float,
+    ) -> CorrelatorMeans:
+        """From sums over jets.
+
+        Parameters
+        ----------
+        orders : tuple of int
+        total, squares, cross : [orders, bins]
+            Of ENC, ENC^2 and ENC E2C of each jet.
+        n_jets : int
+            One jet tells no error: it is 0 then.
+
+        Returns
+        -------
+        CorrelatorMeans
+        """
+        mean, free = total / n_jets, max(n_jets - 1, 1)
+        variance = np.maximum(squares / n_jets - mean**2, 0.0) / free
+        covariance = (cross / n_jets - mean * mean[orders.index(2)]) / free
+        return cls(orders, mean, variance, covariance)
+
+    @property
+    def error(self) -> NDArray[np.float64]:
+        """[orders, bins] statistical errors of the means."""
+        return np.sqrt(self.variance)
+
+    def ratios(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """ENC over E2C, and the errors.
+
+        Both are of the same jets and fluctuate together: to first order the relative variance is
+        V_N / N^2 + V_2 / 2^2 - 2 C_N2 / (N 2), with the variances and covariance of the means.
+
+        Returns
+        -------
+        ratio, error : [orders, bins]
+            NaN where one of the two is 0.
+        """
+        two = self.orders.index(2)
+        mean = np.where(self.mean > 0, self.mean, np.nan)
+        relative = self.variance / mean**2 + self.variance[two] / mean[two] ** 2
+        relative -= 2 * self.covariance / (mean * mean[two])
+        ratio = mean / mean[two]
+        return ratio, ratio * np.sqrt(np.maximum(relative, 0.0))

@@ -1,0 +1,203 @@
+"""The normalization of a model: what is merged from the correlator files of its shards.
+
+Layout (HDF5), over the training jets: ``edges`` [bins + 1] of R_L; ``tables/ln_e2c`` [bins + 2] and
+``tables/ln_ratio`` [hyperedge orders, bins + 2]; ``multiplicity`` [P + 1], ``pairs`` [bins + 2] and
+``sets`` [hyperedge orders, bins + 2], counts; ``enc/{N}/sum``, ``sum2`` and ``cross`` [bins + 2],
+sums over jets of the jet's weight h_N in a bin, of h_N^2 and of h_N h_2, with underflow (contact
+terms) first and overflow last; ``stats/{edge, hyperedge, jet, particle}`` [features, 4], the
+(mean, width, low, high) of the features that its attribute ``features`` names (JSON);
+``contents``, SHA-256 of each shard's jets. Attributes: ``kind`` ("normalization"),
+``schema_version``, ``method`` (zscore or minmax), ``n_jets``, ``max_particles``, ``jet_types``
+(JSON), ``momentum_scale`` [GeV], ``settings`` (JSON, of the correlator files), ``digest`` (SHA-256
+of the contents).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from hypervae.correlators.means import CorrelatorMeans
+from hypervae.correlators.sums import Sums
+from hypervae.errors import InputError
+from hypervae.formats.correlators import means_of
+from hypervae.io import atomic_h5
+from hypervae.io.hdf5 import reading_h5
+from hypervae.normalization.normalization import Normalization
+from hypervae.normalization.scaler import Scaler
+
+KIND = "normalization"
+SCHEMA_VERSION = 1
+#: The groups of features that have scales.
+GROUPS = ("edge", "hyperedge", "jet", "particle")
+COLUMNS = ("mean", "width", "low", "high")
+
+
+@dataclass(frozen=True)
+class MergedShards:
+    """What a normalization file is written from.
+
+    Parameters
+    ----------
+    sums : Sums
+        Over the training jets of all shards.
+    edges : [bins + 1]
+        Of R_L.
+    ln_e2c, ln_ratio : [bins + 2], [hyperedge orders, bins + 2]
+        The tables.
+    statistics : mapping of str to (names, [features, 4])
+        Of each of `GROUPS`: the features, and their `COLUMNS`.
+    method : str
+    max_particles : int
+    jet_types, contents : sequence of str
+        Of the shards, sorted.
+    settings : mapping
+        The config of the correlator files.
+    """
+
+    sums: Sums
+    edges: NDArray[np.float64]
+    ln_e2c: NDArray[np.float64]
+    ln_ratio: NDArray[np.float64]
+    statistics: Mapping[str, tuple[Sequence[str], Sequence[Sequence[float]]]]
+    method: str
+    max_particles: int
+    jet_types: Sequence[str]
+    contents: Sequence[str]
+    settings: Mapping[str, Any]
+
+
+def write_normalization(path: str | os.PathLike[str], merged: MergedShards) -> None:
+    """Write a normalization file, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    merged : MergedShards
+    """
+    sums, pt = merged.sums, merged.sums.moments["pt"]
+    with atomic_h5(path) as file:
+        file["edges"] = merged.edges
+        file["multiplicity"] = sums.multiplicity
+        file["tables/ln_e2c"] = merged.ln_e2c
+        file["tables/ln_ratio"] = merged.ln_ratio
+        file["pairs"] = sums.pairs
+        file["sets"] = sums.sets
+        for row, order in enumerate(merged.settings["orders"]):
+            file[f"enc/{order}/sum"] = sums.enc[row]
+            file[f"enc/{order}/sum2"] = sums.enc_squares[row]
+            file[f"enc/{order}/cross"] = sums.enc_cross[row]
+        for name, (features, values) in merged.statistics.items():
+            file[f"stats/{name}"] = np.array(values)
+            file[f"stats/{name}"].attrs["features"] = json.dumps(features)
+            file[f"stats/{name}"].attrs["columns"] = json.dumps(COLUMNS)
+        file["contents"] = list(merged.contents)
+        file.attrs.update(
+            {
+                "kind": KIND,
+                "schema_version": SCHEMA_VERSION,
+                "method": merged.method,
+                "n_jets": sums.n_jets,
+                "max_particles": merged.max_particles,
+                "jet_types": json.dumps(list(merged.jet_types)),
+                # the one scale of all four-momenta: the root mean square pT of a particle
+                "momentum_scale": float(np.sqrt(pt.squares / pt.count)),
+                "settings": json.dumps(dict(merged.settings), sort_keys=True),
+                "digest": hashlib.sha256("\n".join(merged.contents).encode()).hexdigest(),
+            }
+        )
+
+
+def read_normalization(path: str | os.PathLike[str]) -> Normalization:
+    """Read a normalization file.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Normalization
+
+    Raises
+    ------
+    InputError
+        If it is unreadable, is no normalization file or lacks an entry.
+    """
+    path = Path(path)
+    with reading_h5(path) as file:
+        kind = file.attrs.get("kind")
+        if kind != KIND:
+            raise InputError(path, "attribute kind", found=repr(kind), expected=repr(KIND))
+        try:
+            method = str(file.attrs["method"])
+            scalers = {
+                name: Scaler.of(
+                    tuple(json.loads(file[f"stats/{name}"].attrs["features"])),
+                    file[f"stats/{name}"][()],
+                    method,
+                )
+                for name in GROUPS
+            }
+            return Normalization(
+                **scalers,
+                momentum_scale=float(file.attrs["momentum_scale"]),
+                ln_e2c=file["tables/ln_e2c"][()],
+                ln_ratio=file["tables/ln_ratio"][()],
+                multiplicity=file["multiplicity"][()],
+                max_particles=int(file.attrs["max_particles"]),
+                jet_types=tuple(json.loads(file.attrs["jet_types"])),
+                n_jets=int(file.attrs["n_jets"]),
+                method=method,
+                settings=json.loads(file.attrs["settings"]),
+                digest=str(file.attrs["digest"]),
+                contents=frozenset(text.decode() for text in file["contents"][()]),
+            )
+        except KeyError as error:
+            raise InputError(
+                path, str(error), found="no such entry", expected="a whole normalization file"
+            ) from error
+
+
+def merged_correlators(
+    path: str | os.PathLike[str], file: h5py.File
+) -> tuple[NDArray[np.float64], CorrelatorMeans, int]:
+    """Mean correlators of the training jets of an open normalization file.
+
+    Parameters
+    ----------
+    path : path-like
+        For error messages.
+    file : h5py.File
+
+    Returns
+    -------
+    edges : [bins + 1]
+    means : CorrelatorMeans
+        Within the range.
+    n_jets : int
+
+    Raises
+    ------
+    InputError
+        If an entry is missing or of the wrong size.
+    """
+    if "enc/2/sum" not in file:
+        raise InputError(
+            path,
+            "enc/2/sum",
+            found="no such dataset",
+            expected="a normalization or correlator file",
+        )
+    orders = sorted(int(name) for name in file["enc"])
+    names = {n: [(f"enc/{n}/{kind}", ()) for kind in ("sum", "sum2", "cross")] for n in orders}
+    return means_of(path, file, file, names)
