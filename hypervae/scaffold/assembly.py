@@ -1,0 +1,105 @@
+"""From a scaffold and the shapes of its subjets to particles."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hypervae.scaffold.coordinates import SUBJETS
+from hypervae.scaffold.geometry import Scaffold, slots_of
+
+# Shares of a subjet's pT are kept within e^-14 and e^0.2 before they are made to sum to 1.
+_LN_SHARE = (-14.0, 0.2)
+_SMALLEST = 1e-9
+_SCALINGS = 3
+
+
+def mass_over_pt(positions: Tensor, ptrel: Tensor) -> Tensor:
+    """Mass of massless particles over the pT of the jet, as `hypervae.scaffold.analysis` has it.
+
+    Parameters
+    ----------
+    positions : [B, P, 2]
+    ptrel : [B, P]
+
+    Returns
+    -------
+    [B]
+    """
+    away = positions - positions[:, :1]
+    rest, fall = (2 * (away / 2).sinh().square())[..., 0], (2 * (away / 2).sin().square())[..., 1]
+    energy, along = (ptrel * rest).sum(1), (ptrel * fall).sum(1)
+    across, beam = (ptrel * away[..., 1].sin()).sum(1), (ptrel * away[..., 0].sinh()).sum(1)
+    squared = (energy + along) * (2 * ptrel.sum(1) + energy - along)
+    return (squared - across.square() - beam.square()).clamp_min(0.0).sqrt()
+
+
+def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Tensor, Tensor]:
+    """Particles of scaffolds whose subjets have the given shapes.
+
+    What the scaffold says holds exactly: the shares of a subjet sum to 1, their mean distance to
+    the axis is the subjet's width, the unit of all lengths gives the mass, the centroid is where it
+    says. For the shapes of a real jet in its own scaffold all of these are identities.
+
+    Parameters
+    ----------
+    scaffold : Scaffold
+    offsets : [B, P, 2]
+        In units of the widths; those of axes (rank 0) are not read.
+    ln_share : [B, P]
+
+    Returns
+    -------
+    coordinates : [B, P, 3]
+        (etarel, phirel, ln ptrel), ordered by subjet; 0 where masked.
+    mask : [B, P] bool
+    """
+    slots = slots_of(scaffold.counts, offsets.shape[1])
+    member = torch.nn.functional.one_hot(slots.subjet, SUBJETS).to(offsets.dtype)
+    member = member * slots.mask.unsqueeze(-1)
+    share = ln_share.clamp(*_LN_SHARE).exp() * slots.mask
+    share = share / _of_subjet((share.unsqueeze(-1) * member).sum(1), slots.subjet, _SMALLEST)
+    offsets = offsets * (slots.mask & (slots.rank > 0)).unsqueeze(-1)
+    moment = ((share * offsets.norm(dim=-1)).unsqueeze(-1) * member).sum(1)
+    moment = torch.where(moment > 1e-6, moment, 1.0)
+    width = _of_subjet(scaffold.width / moment, slots.subjet)
+    axes = scaffold.axes.gather(1, slots.subjet.unsqueeze(-1).expand(-1, -1, 2))
+    ptrel = share * _of_subjet(scaffold.share, slots.subjet) * slots.mask
+    ptrel = ptrel * scaffold["ln_sum_ptrel"].exp().unsqueeze(1)
+    positions = _turned((axes + width.unsqueeze(-1) * offsets), scaffold["theta"])
+    centroid = _turned(
+        torch.stack([scaffold["centroid_x"], scaffold["centroid_y"]], dim=-1).unsqueeze(1),
+        scaffold["theta"],
+    )
+    wanted = scaffold["ln_mass"].exp()
+    for _ in range(_SCALINGS):  # the mass is proportional to lengths only nearly
+        found = mass_over_pt(positions, ptrel)
+        positions = positions * torch.where(found > _SMALLEST, wanted / found, 1.0)[:, None, None]
+    mean = (ptrel.unsqueeze(-1) * positions).sum(1) / ptrel.sum(1, keepdim=True)
+    positions = positions + (centroid[:, 0] - mean).unsqueeze(1)
+    mirrors = torch.stack([scaffold["mirror_eta"], scaffold["mirror_phi"]], dim=-1).round()
+    positions = positions * (1 - 2 * mirrors.clamp(0, 1)).unsqueeze(1)
+    logs = torch.where(slots.mask, ptrel.clamp_min(_SMALLEST).log(), 0.0)
+    coordinates = torch.cat([positions, logs.unsqueeze(-1)], dim=-1)
+    return coordinates * slots.mask.unsqueeze(-1), slots.mask
+
+
+def jet_features(scaffold: Scaffold) -> Tensor:
+    """[B, 3] (pt [GeV], eta, mass [GeV]) of the full jets."""
+    pt = scaffold["ln_jet_pt"].exp()
+    eta = scaffold["jet_eta"] * (1 - 2 * scaffold["mirror_eta"].round().clamp(0, 1))
+    return torch.stack([pt, eta, pt * (scaffold["ln_mass"] + scaffold["ln_mass_ratio"]).exp()], -1)
+
+
+def _of_subjet(values: Tensor, subjet: Tensor, least: float | None = None) -> Tensor:
+    """[B, SUBJETS] -> [B, P]."""
+    if least is not None:
+        values = values.clamp_min(least)
+    return values.gather(1, subjet)
+
+
+def _turned(positions: Tensor, angle: Tensor) -> Tensor:
+    """Positions [B, n, 2], turned by angles [B]."""
+    cosine, sine = angle.cos()[:, None], angle.sin()[:, None]
+    x, y = positions.unbind(-1)
+    return torch.stack([cosine * x - sine * y, sine * x + cosine * y], dim=-1)
