@@ -1,6 +1,17 @@
 """The subjet scaffold of a jet: its axes and widths as numbers, and the particles in their units."""
 
 from hypervae.scaffold.analysis import ScaffoldedJets, analyse
-from hypervae.scaffold.coordinates import COORDINATES, SUBJETS
+from hypervae.scaffold.assembly import assemble, jet_features
+from hypervae.scaffold.coordinates import coordinates
+from hypervae.scaffold.geometry import Scaffold, scaffold_of, slots_of
 
-__all__ = ["COORDINATES", "SUBJETS", "ScaffoldedJets", "analyse"]
+__all__ = [
+    "Scaffold",
+    "ScaffoldedJets",
+    "analyse",
+    "assemble",
+    "coordinates",
+    "jet_features",
+    "scaffold_of",
+    "slots_of",
+]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from hypervae.scaffold.clustering import winner_takes_all_axes
-from hypervae.scaffold.coordinates import COLUMN, NAMES, SUBJETS
+from hypervae.scaffold.coordinates import columns
+from hypervae.scaffold.geometry import NEAREST, groups, reference
 
-# Lengths and masses below these (in radians, and over the jet's pT) are no longer told apart.
+# Lengths below this (in radians) are no longer told apart, nor masses below this part of the pT.
 _SHORTEST = 1e-5
 _LIGHTEST = 1e-4
 
@@ -23,14 +25,14 @@ class ScaffoldedJets:
 
     Attributes
     ----------
-    coordinates : [n, len(COORDINATES)] float64
+    coordinates : [n, len(coordinates)] float64
         NaN where a jet has no such number: widths of subjets of one particle, nodes that are
-        missing in jets of fewer than three particles.
+        missing in jets of fewer particles than subjets.
     offsets : [n, P, 2] float32
         Distance to the axis of the subjet in units of the subjet's width, in the jet's own frame.
     ln_share : [n, P] float32
         Logarithm of the share of the subjet's pT.
-    counts : [n, SUBJETS] int64
+    counts : [n, K] int64
         Particles of each subjet.
     """
 
@@ -72,7 +74,7 @@ def mass_over_pt(positions: NDArray[np.floating], ptrel: NDArray[np.floating]) -
 
 
 def analyse(
-    particles: NDArray[np.floating], jets: NDArray[np.floating]
+    particles: NDArray[np.floating], jets: NDArray[np.floating], subjets: int
 ) -> ScaffoldedJets:
     """Find the scaffold of jets, and their particles in its units.
 
@@ -82,6 +84,7 @@ def analyse(
         (etarel, phirel, ptrel, mask), sorted by falling ptrel; at least one particle a jet.
     jets : [n, 4]
         (pt [GeV], eta, mass [GeV], number) of the full jets.
+    subjets : int
 
     Returns
     -------
@@ -92,7 +95,7 @@ def analyse(
     positions = np.where(mask[..., None], particles[..., :2], 0.0).astype(np.float64)
     weight = np.where(mask, particles[..., 2], 0.0).astype(np.float64)
     axes, parents = winner_takes_all_axes(
-        positions[..., 0], positions[..., 1], weight, counts, SUBJETS
+        positions[..., 0], positions[..., 1], weight, counts, subjets
     )
     nodes = np.take_along_axis(positions, np.maximum(axes, 0)[..., None], axis=1)
     subjet = _nearest_axis(positions, nodes, axes, mask)
@@ -101,10 +104,12 @@ def analyse(
         np.take_along_axis(values, order[..., None] if values.ndim == 3 else order, axis=1)
         for values in (positions, weight, subjet, mask)
     )
-    frame = _Frame.of(positions, weight, nodes, parents, jets[:, 1].astype(np.float64), counts)
-    # of the positions as they are: a mass is not the same when the jet is turned about its axis
-    mass = np.maximum(mass_over_pt(positions, weight), _LIGHTEST)
-    return _in_frame(frame, weight, subjet, mask, parents, jets.astype(np.float64), mass)
+    jets = jets.astype(np.float64)
+    frame = _Frame.of(positions, weight, nodes, parents, jets[:, 1], counts)
+    shapes = _Shapes.of(frame, weight, subjet, mask, subjets)
+    found = {**_of_jet(frame, positions, weight, jets), **_of_nodes(frame, weight, shapes, parents)}
+    coordinates = np.stack([found[name] for name in columns(subjets)], axis=1)
+    return ScaffoldedJets(coordinates, shapes.offsets, shapes.ln_share, shapes.counts)
 
 
 def _nearest_axis(
@@ -115,10 +120,10 @@ def _nearest_axis(
     distance = np.where((axes >= 0)[:, None], distance, np.inf)
     subjet = distance.argmin(-1)
     rows = np.arange(len(axes))
-    for node in range(SUBJETS - 1, -1, -1):
+    for node in range(axes.shape[1] - 1, -1, -1):
         there = axes[:, node] >= 0
         subjet[rows[there], axes[there, node]] = node
-    return np.where(mask, subjet, SUBJETS)
+    return np.where(mask, subjet, axes.shape[1])
 
 
 def _by_subjet(
@@ -139,7 +144,7 @@ class _Frame:
     ----------
     positions : [n, P, 2]
         Of the particles, about node 0.
-    nodes : [n, SUBJETS, 2]
+    nodes : [n, K, 2]
     centroid : [n, 2]
         About the jet axis.
     theta, eta : [n]
@@ -169,9 +174,11 @@ class _Frame:
         theta = np.where(counts > 1, np.arctan2(along[:, 1], along[:, 0]), 0.0)
         cosine, sine = np.cos(theta), np.sin(theta)
         turn = np.stack([np.stack([cosine, sine], -1), np.stack([-sine, cosine], -1)], axis=1)
-        edge = nodes[:, 2] - np.take_along_axis(nodes, parents[:, 2, None, None], axis=1)[:, 0]
-        across = -sine * edge[:, 0] + cosine * edge[:, 1]
-        flip = np.where((across < 0) & (counts > 2), -1.0, 1.0)
+        flip = np.ones_like(theta)
+        if nodes.shape[1] > 2:
+            edge = nodes[:, 2] - np.take_along_axis(nodes, parents[:, 2, None, None], axis=1)[:, 0]
+            across = -sine * edge[:, 0] + cosine * edge[:, 1]
+            flip = np.where((across < 0) & (counts > 2), -1.0, 1.0)
         turn[:, 1] *= flip[:, None]
         theta = (theta * flip) % (2 * np.pi)
         both = np.where(theta >= np.pi, -1.0, 1.0)
@@ -186,121 +193,138 @@ class _Frame:
         )
 
 
-def _in_frame(
+@dataclass(frozen=True)
+class _Shapes:
+    """Subjets of jets in their frame: see `ScaffoldedJets`; and per subjet
+
+    Attributes
+    ----------
+    share : [n, K]
+        Of the pT.
+    width : [n, K]
+        NaN of subjets of fewer than two particles.
+    """
+
+    offsets: NDArray[np.float32]
+    ln_share: NDArray[np.float32]
+    counts: NDArray[np.int64]
+    share: NDArray[np.float64]
+    width: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        frame: _Frame,
+        weight: NDArray[np.float64],
+        subjet: NDArray[np.int64],
+        mask: NDArray[np.bool_],
+        subjets: int,
+    ) -> _Shapes:
+        member = (subjet[..., None] == np.arange(subjets)).astype(np.float64)
+        counts = member.sum(1).astype(np.int64)
+        ptrel = weight / weight.sum(1, keepdims=True)
+        near = np.minimum(subjet, subjets - 1)
+        share = np.einsum("np,npk->nk", ptrel, member)
+        local = frame.positions - np.take_along_axis(frame.nodes, near[..., None], axis=1)
+        moment = np.einsum("np,npk->nk", ptrel * np.linalg.norm(local, axis=-1) * mask, member)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            width = np.where(counts > 1, np.maximum(moment / share, _SHORTEST), np.nan)
+            ln_share = np.log(ptrel) - np.log(np.take_along_axis(share, near, axis=1))
+        unit = np.nan_to_num(np.take_along_axis(width, near, axis=1), nan=1.0)
+        return cls(
+            (local / unit[..., None] * mask[..., None]).astype(np.float32),
+            np.where(mask, ln_share, 0.0).astype(np.float32),
+            counts,
+            share,
+            width,
+        )
+
+
+def _of_jet(
     frame: _Frame,
+    positions: NDArray[np.float64],
     weight: NDArray[np.float64],
-    subjet: NDArray[np.int64],
-    mask: NDArray[np.bool_],
-    parents: NDArray[np.int64],
     jets: NDArray[np.float64],
-    mass: NDArray[np.float64],
-) -> ScaffoldedJets:
-    """Coordinates and shapes of jets that are ordered by subjet and in their frame."""
-    take = np.take_along_axis
-    member = (subjet[..., None] == np.arange(SUBJETS)).astype(np.float64)
-    counts = member.sum(1).astype(np.int64)
+) -> dict[str, NDArray[np.float64]]:
+    """The coordinates of the jet as a whole."""
     total = weight.sum(1)
-    ptrel = weight / total[:, None]
-    near = np.minimum(subjet, SUBJETS - 1)
-    share = np.einsum("np,npk->nk", ptrel, member)
-    local = frame.positions - take(frame.nodes, near[..., None], axis=1)
-    moment = np.einsum("np,npk->nk", ptrel * np.linalg.norm(local, axis=-1) * mask, member)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        width = np.where(counts > 1, moment / share, np.nan)
-        ln_share = np.log(ptrel) - np.log(take(share, near, axis=1))
-    unit = np.maximum(np.nan_to_num(take(width, near, axis=1), nan=1.0), _SHORTEST)
-    columns = _columns(frame, ptrel, share, np.maximum(width, _SHORTEST), counts, parents)
-    columns |= {
+    # of the positions as they are: a mass is not the same when the jet is turned about its axis
+    kept = np.maximum(mass_over_pt(positions, weight), _LIGHTEST)
+    full = np.maximum(jets[:, 2], _LIGHTEST * jets[:, 0])
+    return {
         "ln_sum_ptrel": np.log(total),
-        "ln_mass": np.log(mass),
-        "ln_jet_pt": np.log(jets[:, 0]),
-        "ln_mass_ratio": np.log(np.maximum(jets[:, 2] / jets[:, 0], _LIGHTEST) / mass),
-    }
-    coordinates = np.stack([np.asarray(columns[name], dtype=np.float64) for name in NAMES], axis=1)
-    return ScaffoldedJets(
-        coordinates,
-        (local / unit[..., None] * mask[..., None]).astype(np.float32),
-        np.where(mask, ln_share, 0.0).astype(np.float32),
-        counts,
-    )
-
-
-def _columns(
-    frame: _Frame,
-    ptrel: NDArray[np.float64],
-    share: NDArray[np.float64],
-    width: NDArray[np.float64],
-    counts: NDArray[np.int64],
-    parents: NDArray[np.int64],
-) -> dict[str, NDArray]:
-    """The coordinates that describe the subjets."""
-    own = parents[:, 2] == 0  # node 2 hangs on node 0, not on node 1
-    edge = frame.nodes - np.take_along_axis(frame.nodes, parents[..., None], axis=1)
-    distance = np.maximum(np.linalg.norm(edge, axis=-1), _SHORTEST)
-    far = np.linalg.norm(frame.positions[:, :, None] - frame.nodes[:, None], axis=-1)
-    f = np.where(counts > 1, np.nan_to_num(share * width), 0.0)
-    tau1, tau2, tau3 = (ptrel * far[..., 0]).sum(1), (ptrel * far[..., :2].min(-1)).sum(1), f.sum(1)
-    columns: dict[str, NDArray] = {
         "centroid_x": frame.centroid[:, 0],
         "centroid_y": frame.centroid[:, 1],
+        "multiplicity": (weight > 0).sum(1).astype(np.float64),
         "theta": frame.theta,
-        "mirror_eta": frame.mirrors[:, 0],
-        "mirror_phi": frame.mirrors[:, 1],
+        "mirror_eta": frame.mirrors[:, 0].astype(np.float64),
+        "mirror_phi": frame.mirrors[:, 1].astype(np.float64),
+        "ln_jet_pt": np.log(jets[:, 0]),
         "jet_eta": frame.eta,
-        "multiplicity": counts.sum(1),
-        "count1": counts[:, 1],
-        "count2": counts[:, 2],
-        "parent2": parents[:, 2],
+        "ln_jet_mass": np.log(full),
+        "ln_mass_ratio": np.log(full / jets[:, 0] / kept),
     }
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # how much farther than its axis a subjet lies from what it would belong to without it
-        reach2 = np.maximum(tau2 - f[:, 0] - f[:, 1], 1e-9) / share[:, 2]
-        reach1 = np.maximum(tau1 - f[:, 0] - own * share[:, 2] * reach2, 1e-9)
-        reach1 = reach1 / (share[:, 1] + ~own * share[:, 2])
-        columns["ln_tau21"], columns["ln_tau32"] = np.log(tau2 / tau1), np.log(tau3 / tau2)
-        columns["ln_reach1"] = np.log(reach1 / distance[:, 1])
-        columns["ln_reach2"] = np.log(reach2 / distance[:, 2])
-        columns["ln_z1"] = np.log(share[:, 1] / share[:, 0])
-        over = np.take_along_axis(share, parents[:, 2:], axis=1)[:, 0]
-        columns["ln_z2"] = np.log(share[:, 2] / over)
-        # a node 0 that stands alone has no width: that of the others stands in
-        wide = counts > 1
-        mean_width = (np.where(wide, width, 0.0)).sum(1) / wide.sum(1)
-        reference = np.where(wide[:, 0], f[:, 0], share[:, 0] * mean_width)
-        for node in (1, 2):
-            columns[f"ln_f{node}"] = np.log(share[:, node] * width[:, node] / reference)
-    base = np.take_along_axis(frame.nodes, parents[:, 2, None, None], axis=1)[:, 0]
-    to_other = np.where(own[:, None], frame.nodes[:, 1], frame.nodes[:, 0]) - base
-    cross = to_other[:, 0] * edge[:, 2, 1] - to_other[:, 1] * edge[:, 2, 0]
-    columns["phi2"] = np.abs(np.arctan2(cross, (to_other * edge[:, 2]).sum(-1)))
-    return _without_missing(columns, counts)
 
 
-def _without_missing(
-    columns: dict[str, NDArray], counts: NDArray[np.int64]
-) -> dict[str, NDArray]:
-    """NaN where a number says nothing about the jet."""
-    particles = counts.sum(1)
-    needs = {
-        "ln_tau21": particles > 2,
-        "ln_tau32": (particles > 3) & (counts > 1).any(axis=1),
-        "ln_reach1": particles > 2,
-        "ln_reach2": (particles > 2) & (counts[:, 2] > 1),
-        "ln_z1": particles > 1,
-        "ln_f1": counts[:, 1] > 1,
-        "count1": particles > 2,
-        "ln_z2": particles > 2,
-        "ln_f2": counts[:, 2] > 1,
-        "count2": particles > 2,
-        "phi2": particles > 2,
-        "parent2": particles > 2,
-    }
-    for name, there in needs.items():
-        values = np.asarray(columns[name], dtype=np.float64)
-        columns[name] = np.where(there & np.isfinite(values), values, np.nan)
-    return columns
+def _of_nodes(
+    frame: _Frame,
+    weight: NDArray[np.float64],
+    shapes: _Shapes,
+    parents: NDArray[np.int64],
+) -> dict[str, NDArray[np.float64]]:
+    """The coordinates of the nodes, NaN where a jet has no such number."""
+    counts, share = shapes.counts, shapes.share
+    subjets, particles = counts.shape[1], counts.sum(1)
+    wide = counts > 1
+    f = np.where(wide, share * np.nan_to_num(shapes.width), 0.0)
+    # a node 0 that stands alone has no width: the mean of the others stands in
+    mean = np.where(wide, np.nan_to_num(shapes.width), 0.0).sum(1) / np.maximum(wide.sum(1), 1)
+    f0 = np.where(wide[:, 0], f[:, 0], share[:, 0] * mean)
+    edge = frame.nodes - np.take_along_axis(frame.nodes, parents[..., None], axis=1)
+    distance = np.maximum(np.linalg.norm(edge, axis=-1), _SHORTEST)
+    tau, reach = _tau(frame, weight, shapes, f), np.zeros_like(share)
+    axes, parent, part = (torch.from_numpy(values) for values in (frame.nodes, parents, share))
+    found: dict[str, NDArray[np.float64]] = {}
+    for node in range(subjets - 1, 0, -1):
+        there = particles > node
+        hanging, other = (
+            value.numpy() for value in groups(parent, part, torch.from_numpy(reach), node)
+        )
+        rest = np.maximum(tau[node] - f[:, :node].sum(1) - other, NEAREST * tau[node])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reach[:, node] = np.where(there, rest / hanging, 0.0)
+            over = np.take_along_axis(share, parents[:, node : node + 1], axis=1)[:, 0]
+            values = {
+                f"ln_tau{node + 1}{node}": (
+                    np.log(tau[node + 1] / tau[node]),
+                    particles > node + 1,
+                ),
+                f"ln_reach{node}": (np.log(reach[:, node] / distance[:, node]), there),
+                f"ln_z{node}": (np.log(share[:, node] / over), there),
+                f"ln_f{node}": (np.log(f[:, node] / f0), wide[:, node]),
+                f"count{node}": (counts[:, node], particles > subjets),
+            }
+            if node > 1:
+                along = reference(axes, parent, node).numpy()
+                sine = along[:, 0] * edge[:, node, 1] - along[:, 1] * edge[:, node, 0]
+                angle = np.arctan2(sine, (along * edge[:, node]).sum(1))
+                values[f"phi{node}"] = (np.abs(angle) if node == 2 else angle, there)
+                values[f"parent{node}"] = (parents[:, node], there)
+        for name, (value, known) in values.items():
+            found[name] = np.where(known & np.isfinite(value), value, np.nan)
+    return found
 
 
-def column(coordinates: NDArray, name: str) -> NDArray:
-    """One coordinate [n] of an array [n, len(COORDINATES)]."""
-    return coordinates[:, COLUMN[name]]
+def _tau(
+    frame: _Frame,
+    weight: NDArray[np.float64],
+    shapes: _Shapes,
+    f: NDArray[np.float64],
+) -> list[NDArray[np.float64]]:
+    """tau_1 to tau_K of the kept particles, at their indices; nodes that are missing change none."""
+    ptrel = weight / weight.sum(1, keepdims=True)
+    far = np.linalg.norm(frame.positions[:, :, None] - frame.nodes[:, None], axis=-1)
+    far = np.where((shapes.counts > 0)[:, None], far, np.inf)
+    subjets = f.shape[1]
+    found = [(ptrel * far[..., :node].min(-1)).sum(1) for node in range(1, subjets)]
+    return [np.zeros(len(f)), *found, f.sum(1)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hypervae.scaffold.coordinates import SUBJETS
 from hypervae.scaffold.geometry import Scaffold, slots_of
 
 # Shares of a subjet's pT are kept within e^-14 and e^0.2 before they are made to sum to 1.
@@ -55,7 +54,7 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
     mask : [B, P] bool
     """
     slots = slots_of(scaffold.counts, offsets.shape[1])
-    member = torch.nn.functional.one_hot(slots.subjet, SUBJETS).to(offsets.dtype)
+    member = torch.nn.functional.one_hot(slots.subjet, scaffold.counts.shape[1]).to(offsets.dtype)
     member = member * slots.mask.unsqueeze(-1)
     share = ln_share.clamp(*_LN_SHARE).exp() * slots.mask
     share = share / _of_subjet((share.unsqueeze(-1) * member).sum(1), slots.subjet, _SMALLEST)
@@ -71,10 +70,11 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
         torch.stack([scaffold["centroid_x"], scaffold["centroid_y"]], dim=-1).unsqueeze(1),
         scaffold["theta"],
     )
-    wanted = scaffold["ln_mass"].exp()
     for _ in range(_SCALINGS):  # the mass is proportional to lengths only nearly
         found = mass_over_pt(positions, ptrel)
-        positions = positions * torch.where(found > _SMALLEST, wanted / found, 1.0)[:, None, None]
+        positions = (
+            positions * torch.where(found > _SMALLEST, scaffold.mass / found, 1.0)[:, None, None]
+        )
     mean = (ptrel.unsqueeze(-1) * positions).sum(1) / ptrel.sum(1, keepdim=True)
     positions = positions + (centroid[:, 0] - mean).unsqueeze(1)
     mirrors = torch.stack([scaffold["mirror_eta"], scaffold["mirror_phi"]], dim=-1).round()
@@ -85,10 +85,9 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
 
 
 def jet_features(scaffold: Scaffold) -> Tensor:
-    """[B, 3] (pt [GeV], eta, mass [GeV]) of the full jets."""
-    pt = scaffold["ln_jet_pt"].exp()
+    """[B, 3] (ln pt [GeV], eta, ln mass [GeV]) of the full jets."""
     eta = scaffold["jet_eta"] * (1 - 2 * scaffold["mirror_eta"].round().clamp(0, 1))
-    return torch.stack([pt, eta, pt * (scaffold["ln_mass"] + scaffold["ln_mass_ratio"]).exp()], -1)
+    return torch.stack([scaffold["ln_jet_pt"], eta, scaffold["ln_jet_mass"]], dim=-1)
 
 
 def _of_subjet(values: Tensor, subjet: Tensor, least: float | None = None) -> Tensor:

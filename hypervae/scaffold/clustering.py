@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _nearest(
     i: int,
     etarel: NDArray[np.float64],
@@ -28,7 +28,7 @@ def _nearest(
     return best, where
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _cluster_jet(
     etarel: NDArray[np.float64],
     phirel: NDArray[np.float64],
@@ -70,7 +70,7 @@ def _cluster_jet(
                 break
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _cluster(
     etarel: NDArray[np.float64],
     phirel: NDArray[np.float64],
@@ -82,7 +82,11 @@ def _cluster(
     for jet in range(len(counts)):
         here = counts[jet]
         _cluster_jet(
-            etarel[jet, :here], phirel[jet, :here], weight[jet, :here].copy(), axes[jet], parents[jet]
+            etarel[jet, :here],
+            phirel[jet, :here],
+            weight[jet, :here].copy(),
+            axes[jet],
+            parents[jet],
         )
 
 
@@ -113,5 +117,9 @@ def winner_takes_all_axes(
     """
     axes = np.full((len(counts), subjets), -1, dtype=np.int64)
     parents = np.zeros((len(counts), subjets), dtype=np.int64)
-    _cluster(etarel, phirel, weight, counts, axes, parents)
+    # one layout of the arrays is one compilation
+    columns = (
+        np.ascontiguousarray(values, dtype=np.float64) for values in (etarel, phirel, weight)
+    )
+    _cluster(*columns, np.ascontiguousarray(counts, dtype=np.int64), axes, parents)
     return axes, parents

@@ -6,16 +6,16 @@ to the end is node 0; the axis that is lost when i + 1 subjets become i is node 
 which it merges is its parent. Nodes 0 to i - 1 are therefore the axes of the N-subjettiness tau_i
 (Thaler, Van Tilburg, arXiv:1011.2268) with winner-takes-all kT axes.
 
-Each particle belongs to the nearest axis, so that with beta = 1 the sum over subjets of z_k w_k is
-tau_3: z_k the subjet's share of the pT, w_k the mean distance of its particles to its axis.
+Each particle belongs to the nearest axis, so that with beta = 1 the sum over the K subjets of
+f_k = z_k w_k is tau_K: z_k the subjet's share of the pT, w_k the mean distance of its particles to
+its axis. The ratios of tau_1 to tau_K, the shares z and f and the mass say how far apart the axes
+are, so that what metrics look at has coordinates of its own.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-
-#: Subjets of a scaffold.
-SUBJETS = 3
 
 
 @dataclass(frozen=True)
@@ -35,33 +35,52 @@ class Coordinate:
     integer: bool = False
 
 
-#: In this order in every array of coordinates [n, len(COORDINATES)].
-COORDINATES = (
-    Coordinate("ln_sum_ptrel", "logarithm of the kept particles' summed ptrel"),
+_OF_JET = (
+    Coordinate("ln_sum_ptrel", "ln of the kept particles' summed ptrel"),
     Coordinate("centroid_x", "pT-weighted centroid about the jet axis, along node 0 to node 1"),
     Coordinate("centroid_y", "the same, across"),
-    Coordinate("ln_mass", "logarithm of the kept particles' mass over the jet's pT"),
-    Coordinate("ln_tau21", "logarithm of tau_2 / tau_1"),
-    Coordinate("ln_tau32", "logarithm of tau_3 / tau_2"),
-    Coordinate("ln_reach1", "ln of subjet 1's mean distance to node 0 over that of its axis"),
-    Coordinate("ln_reach2", "ln of subjet 2's mean distance to its parent over that of its axis"),
     Coordinate("multiplicity", "number of kept particles", integer=True),
     Coordinate("theta", "angle of node 0 to node 1 against etarel, in [0, pi) by the mirrors"),
     Coordinate("mirror_eta", "1 where etarel and the jet's eta were mirrored", integer=True),
     Coordinate("mirror_phi", "1 where phirel was mirrored", integer=True),
-    Coordinate("ln_jet_pt", "logarithm of the full jet's pT [GeV]"),
+    Coordinate("ln_jet_pt", "ln of the full jet's pT [GeV]"),
     Coordinate("jet_eta", "the full jet's eta, after the mirror"),
-    Coordinate("ln_mass_ratio", "logarithm of the full jet's mass over the kept particles'"),
-    Coordinate("ln_z1", "logarithm of subjet 1's share of the pT over subjet 0's"),
-    Coordinate("ln_f1", "logarithm of subjet 1's share of tau_3 over subjet 0's"),
-    Coordinate("count1", "particles of subjet 1", integer=True),
-    Coordinate("ln_z2", "logarithm of subjet 2's share of the pT over its parent's"),
-    Coordinate("ln_f2", "logarithm of subjet 2's share of tau_3 over subjet 0's"),
-    Coordinate("count2", "particles of subjet 2", integer=True),
-    Coordinate("phi2", "angle between parent to node 2 and parent to the other node, in [0, pi]"),
-    Coordinate("parent2", "parent of node 2: 0 or 1", integer=True),
+    Coordinate("ln_jet_mass", "ln of the full jet's mass [GeV]"),
+    Coordinate("ln_mass_ratio", "ln of the full jet's mass over that of the kept particles"),
 )
 
-NAMES = tuple(coordinate.name for coordinate in COORDINATES)
-#: Position of each coordinate by its name.
-COLUMN = {name: column for column, name in enumerate(NAMES)}
+
+@functools.cache
+def coordinates(subjets: int) -> tuple[Coordinate, ...]:
+    """The coordinates of a scaffold, in the order of every array [n, len(coordinates)].
+
+    Parameters
+    ----------
+    subjets : int
+        At least 2.
+    """
+    found = list(_OF_JET)
+    for i in range(1, subjets):
+        found += [
+            Coordinate(f"ln_tau{i + 1}{i}", f"ln of tau_{i + 1} / tau_{i}"),
+            Coordinate(
+                f"ln_reach{i}",
+                f"ln of the distance of what is nearest to node {i} to the nodes before it, over "
+                f"the distance of node {i} to its parent",
+            ),
+            Coordinate(f"ln_z{i}", f"ln of subjet {i}'s share of the pT over its parent's"),
+            Coordinate(f"ln_f{i}", f"ln of subjet {i}'s share of tau_{subjets} over subjet 0's"),
+            Coordinate(f"count{i}", f"particles of subjet {i}", integer=True),
+        ]
+        if i > 1:
+            found += [
+                Coordinate(f"phi{i}", f"direction of node {i} from its parent, see `reference`"),
+                Coordinate(f"parent{i}", f"node into which node {i} merges", integer=True),
+            ]
+    return tuple(found)
+
+
+@functools.cache
+def columns(subjets: int) -> dict[str, int]:
+    """Position of each coordinate by its name."""
+    return {coordinate.name: place for place, coordinate in enumerate(coordinates(subjets))}
