@@ -1,4 +1,4 @@
-"""The subjet scaffold of a jet: its axes and widths as numbers, and the particles in their units."""
+"""The subjet scaffold of a jet: axes and widths as numbers, and particles in their units."""
 
 from hypervae.scaffold.analysis import ScaffoldedJets, analyse
 from hypervae.scaffold.assembly import assemble, jet_features

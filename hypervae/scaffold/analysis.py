@@ -195,7 +195,7 @@ class _Frame:
 
 @dataclass(frozen=True)
 class _Shapes:
-    """Subjets of jets in their frame: see `ScaffoldedJets`; and per subjet
+    """Subjets of jets in their frame: see `ScaffoldedJets`, and two numbers each.
 
     Attributes
     ----------
@@ -220,6 +220,7 @@ class _Shapes:
         mask: NDArray[np.bool_],
         subjets: int,
     ) -> _Shapes:
+        """Measure subjets; arguments as in `analyse`, ordered by subjet."""
         member = (subjet[..., None] == np.arange(subjets)).astype(np.float64)
         counts = member.sum(1).astype(np.int64)
         ptrel = weight / weight.sum(1, keepdims=True)
@@ -321,7 +322,7 @@ def _tau(
     shapes: _Shapes,
     f: NDArray[np.float64],
 ) -> list[NDArray[np.float64]]:
-    """tau_1 to tau_K of the kept particles, at their indices; nodes that are missing change none."""
+    """tau_1 to tau_K of the kept particles, at their indices; missing nodes change none."""
     ptrel = weight / weight.sum(1, keepdims=True)
     far = np.linalg.norm(frame.positions[:, :, None] - frame.nodes[:, None], axis=-1)
     far = np.where((shapes.counts > 0)[:, None], far, np.inf)

@@ -70,7 +70,7 @@ def scaffold_of(coordinates: Tensor, subjets: int, slots: int) -> Scaffold:
     parents = _parents(values, subjets)
     share = _shares(values, counts, parents)
     wide = counts > 1
-    f = torch.stack([torch.zeros_like(values["theta"])] + _each(values, "ln_f", subjets), dim=1)
+    f = torch.stack([torch.zeros_like(values["theta"]), *_each(values, "ln_f", subjets)], dim=1)
     f = f.masked_fill(~wide, -torch.inf).softmax(dim=1).nan_to_num()
     width = f / share.clamp_min(_SMALLEST)
     axes = _axes(values, counts, parents, share, f)

@@ -1,0 +1,193 @@
+"""Jets are their scaffolds and the shapes in them, exactly, however few particles they have."""
+
+import numpy as np
+import pytest
+import torch
+
+from hypervae.scaffold import (
+    analyse,
+    assemble,
+    coordinates,
+    jet_features,
+    scaffold_of,
+    slots_of,
+)
+from hypervae.scaffold.clustering import winner_takes_all_axes
+from hypervae.scaffold.scores import NormalScores
+from hypervae.scaffold.shapes import SlotTables, free_directions
+
+SLOTS = 12
+
+
+def made_jets(number=300, seed=0, slots=SLOTS):
+    """Jets of 1 to `slots` particles in a few prongs, sorted by pT."""
+    generator = np.random.default_rng(seed)
+    prongs = generator.normal(0, 0.15, (number, 3, 2))
+    which = generator.integers(3, size=(number, slots))
+    places = np.take_along_axis(prongs, which[..., None], 1)
+    places = places + generator.normal(0, 0.03, (number, slots, 2))
+    ptrel = -np.sort(-generator.exponential(size=(number, slots)), axis=1)
+    count = generator.integers(1, slots + 1, number)
+    count[:slots] = np.arange(1, slots + 1)
+    mask = np.arange(slots) < count[:, None]
+    ptrel = ptrel * mask / (ptrel * mask).sum(1, keepdims=True) * 0.95
+    particles = np.concatenate([places, ptrel[..., None], mask[..., None]], axis=-1)
+    particles[~mask] = 0
+    pt = generator.uniform(500, 1500, number)
+    eta, mass = generator.normal(size=number), generator.uniform(0.05, 0.2, number) * pt
+    return particles, np.stack([pt, eta, mass, count], axis=1)
+
+
+def as_tensor(values):
+    return torch.from_numpy(np.asarray(values, dtype=np.float64))
+
+
+def back(found, subjets, slots=SLOTS):
+    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), subjets, slots)
+    return scaffold, *assemble(scaffold, as_tensor(found.offsets), as_tensor(found.ln_share))
+
+
+@pytest.mark.parametrize("subjets", [2, 3, 4, 5])
+def test_jets_come_back_from_their_scaffolds(subjets):
+    particles, jets = made_jets()
+    found = analyse(particles, jets, subjets)
+    scaffold, places, mask = back(found, subjets)
+    np.testing.assert_array_equal(scaffold.counts.numpy(), found.counts)
+    ptrel = np.where(mask, places[..., 2].exp(), 0.0)
+    order = np.argsort(-ptrel, axis=1, kind="stable")
+    places = np.take_along_axis(places[..., :2].numpy(), order[..., None], axis=1)
+    np.testing.assert_allclose(places, particles[..., :2], atol=2e-6)
+    ptrel = np.take_along_axis(ptrel, order, axis=1)
+    np.testing.assert_allclose(ptrel, particles[..., 2], rtol=1e-6, atol=1e-9)
+    features = jet_features(scaffold).numpy()
+    expected = np.stack([np.log(jets[:, 0]), jets[:, 1], np.log(jets[:, 2])], axis=1)
+    np.testing.assert_allclose(features, expected, atol=1e-12)
+
+
+def test_axes_are_those_of_n_subjettiness():
+    """By FastJet contrib's winner-takes-all kT axes."""
+    fastjet = pytest.importorskip("fastjet")
+    ak = pytest.importorskip("awkward")
+    particles, _ = made_jets(60)
+    full = particles[particles[..., 3].sum(1) > 5]
+    counts = full[..., 3].sum(1).astype(int)
+    momenta = [
+        {
+            "px": pt * np.cos(phi),
+            "py": pt * np.sin(phi),
+            "pz": pt * np.sinh(eta),
+            "E": pt * np.cosh(eta),
+        }
+        for eta, phi, pt, _ in full[full[..., 3] > 0]
+    ]
+    array = ak.unflatten(ak.Array(momenta), counts)
+    for subjets in (2, 3):
+        cluster = fastjet.ClusterSequence(
+            array, fastjet.JetDefinition(fastjet.kt_algorithm, 50.0, fastjet.WTA_pt_scheme)
+        )
+        jets = cluster.exclusive_jets(subjets)
+        theirs = np.sort(np.arcsinh(ak.to_numpy(jets.pz / np.hypot(jets.px, jets.py))), axis=1)
+        axes, _ = winner_takes_all_axes(full[..., 0], full[..., 1], full[..., 2], counts, subjets)
+        ours = np.sort(np.take_along_axis(full[..., 0], axes, axis=1), axis=1)
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+
+
+def test_tau_ratios_are_coordinates():
+    particles, jets = made_jets()
+    found = analyse(particles, jets, 3)
+    names = [coordinate.name for coordinate in coordinates(3)]
+    full = particles[..., 3].sum(1) > 4
+    axes, _ = winner_takes_all_axes(
+        particles[..., 0],
+        particles[..., 1],
+        particles[..., 2],
+        full * 0 + jets[:, 3].astype(int),
+        3,
+    )
+    place = np.take_along_axis(particles[..., :2], np.maximum(axes, 0)[..., None], axis=1)
+    far = np.linalg.norm(particles[:, :, None, :2] - place[:, None], axis=-1)
+    tau = [(particles[..., 2] * far[..., :n].min(-1)).sum(1) for n in (1, 2, 3)]
+    for n in (1, 2):
+        column = found.coordinates[:, names.index(f"ln_tau{n + 1}{n}")]
+        expected = np.log(tau[n][full] / tau[n - 1][full])
+        np.testing.assert_allclose(column[full], expected, atol=1e-9)
+
+
+def test_any_numbers_are_a_scaffold_of_physical_jets():
+    generator = torch.Generator().manual_seed(0)
+    wild = 3 * torch.randn(500, len(coordinates(4)), generator=generator, dtype=torch.float64)
+    scaffold = scaffold_of(wild, 4, SLOTS)
+    assert (scaffold.counts.sum(1) >= 1).all()
+    assert (scaffold.counts.sum(1) <= SLOTS).all()
+    shapes = torch.randn(500, SLOTS, 3, generator=generator, dtype=torch.float64)
+    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2])
+    assert torch.isfinite(places).all()
+    assert torch.equal(mask.sum(1), scaffold.counts.sum(1))
+
+
+def test_mirrored_jets_differ_in_the_mirrors_only():
+    particles, jets = made_jets()
+    one = analyse(particles, jets, 3).coordinates
+    mirrored, other = particles.copy(), jets.copy()
+    mirrored[..., 0] *= -1
+    other[:, 1] *= -1
+    two = analyse(mirrored, other, 3).coordinates
+    names = [coordinate.name for coordinate in coordinates(3)]
+    rest = [place for place, name in enumerate(names) if not name.startswith("mirror")]
+    several = jets[:, 3] > 2
+    np.testing.assert_allclose(one[several][:, rest], two[several][:, rest], atol=1e-9)
+    flipped = names.index("mirror_eta")
+    np.testing.assert_array_equal(one[several, flipped] + two[several, flipped], 1)
+
+
+def test_scores_are_standard_normal_and_come_back():
+    particles, jets = made_jets(4000)
+    values = analyse(particles, jets, 3).coordinates
+    scores = NormalScores(3, 2).double()
+    scores.fit(values, 1, seed=1)
+    kind = torch.ones(len(values), dtype=torch.int64)
+    noise = torch.rand(values.shape, dtype=torch.float64, generator=torch.manual_seed(2))
+    found = scores(as_tensor(values), kind, noise)
+    assert torch.isfinite(found).all()
+    assert found.mean(0).abs().max() < 0.06
+    assert (found.std(0) - 1).abs().max() < 0.05
+    again = scores.inverse(found, kind).numpy()
+    for place, coordinate in enumerate(coordinates(3)):
+        there = np.isfinite(values[:, place])
+        if coordinate.integer:
+            np.testing.assert_array_equal(np.round(again[there, place]), values[there, place])
+        else:
+            error = np.abs(again[there, place] - values[there, place])
+            assert np.quantile(error, 0.99) < 0.02 * max(values[there, place].std(), 1e-3), (
+                coordinate.name
+            )
+
+
+def test_shapes_are_standard_normal_in_their_slots_and_come_back():
+    particles, jets = made_jets(4000)
+    found = analyse(particles, jets, 3)
+    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), 3, SLOTS)
+    slots = slots_of(scaffold.counts, SLOTS)
+    tables = SlotTables(3, SLOTS, 1).double()
+    tables.fit(found.offsets, found.ln_share, found.counts, 0)
+    kind = torch.zeros(len(jets), dtype=torch.int64)
+    arguments = slots, scaffold.counts, kind
+    scores = tables.scores(as_tensor(found.offsets), as_tensor(found.ln_share), *arguments)
+    free = free_directions(slots, scaffold.counts) > 0
+    for direction in range(3):
+        values = scores[..., direction][free[..., direction]]
+        assert abs(float(values.mean())) < 0.05
+        assert abs(float(values.std()) - 1) < 0.05
+    assert not scores[~free].any()
+    offsets, ln_share = tables.shapes(scores, *arguments)
+    error = (offsets - as_tensor(found.offsets)).norm(dim=-1)[slots.mask]
+    assert float(error.quantile(0.99)) < 0.05
+    error = (ln_share - as_tensor(found.ln_share)).abs()[slots.mask]
+    assert float(error.quantile(0.99)) < 0.05
+
+
+def test_slots_follow_the_counts():
+    slots = slots_of(torch.tensor([[2, 1, 3], [1, 0, 0]]), 8)
+    assert slots.subjet[0].tolist() == [0, 0, 1, 2, 2, 2, 0, 0]
+    assert slots.rank[0].tolist() == [0, 1, 0, 0, 1, 2, 0, 0]
+    assert slots.mask.sum(1).tolist() == [6, 1]
