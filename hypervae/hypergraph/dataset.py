@@ -115,7 +115,7 @@ class HypergraphDataset(Dataset):
     def _prepare(self, jets: Jets, kind: int) -> None:
         merged = self.normalization
         self._counts = jets.multiplicity
-        self._hardest = np.minimum(self._counts, merged.settings["hyperedges"]["max_particles"])
+        self._hardest = np.minimum(self._counts, merged.hyperedge_particles)
         momenta = four_momenta(jets.particle_features, jets.jet_features)
         self._x = torch.from_numpy((momenta / merged.momentum_scale).astype(np.float32))
         targets = merged.jet.forward(jet_targets(jets))

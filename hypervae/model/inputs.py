@@ -122,7 +122,7 @@ def make_batch(
         keys = content_keys(jets.particle_features[..., :3], jets.mask)
     source = HyperedgeSource(
         *hardest_first(jets, pair_bins, log_weight),
-        counts=np.minimum(counts, settings["hyperedges"]["max_particles"]),
+        counts=np.minimum(counts, normalization.hyperedge_particles),
         normalization=normalization,
         samples=samples,
         keys=keys,
