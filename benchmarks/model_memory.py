@@ -38,6 +38,7 @@ from hypervae.formats.shard import ShardReader
 from hypervae.model import HyperVAE, JetBatch
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.losses.terms import LossTerms, total_loss
+from hypervae.model.noise import JetNoise
 
 CONFIG = Path(__file__).resolve().parents[1] / "config/jetnet.yaml"
 BUDGET = 3.5e9
@@ -74,8 +75,9 @@ def step_bytes(
     fixed += 3 * sum(p.untyped_storage().nbytes() for p in trained)  # AdamW's two, and the average
     memory = TensorMemory()
     with mode, memory:
-        decoded, mean, log_variance = model(many, 0.5)
-        terms = losses(decoded, many, mean, log_variance)
+        noise = JetNoise(many.key)
+        reconstructed, mean, log_variance = model(many, noise, 0.5)
+        terms = losses(reconstructed, many, mean, log_variance, noise)
         total_loss(terms, losses.weights, 1.0).backward()
     optimizer.zero_grad(set_to_none=True)
     return fixed + memory.peak
@@ -105,7 +107,7 @@ def measure(mode_name: str, checkpointing: bool, folder: Path, lgatr: str) -> di
     model = HyperVAE(normalization, ["g"], section["model"])
     with ShardReader(folder / "shard.h5") as reader:
         batch = model.batch(reader.read(0, 2))
-    losses = LossTerms(normalization, section, mode_name)
+    losses = LossTerms(normalization, model.config, section)
     model.train()
     model.gradient_checkpointing(checkpointing)
     fake = FakeTensorMode(allow_non_fake_inputs=True)

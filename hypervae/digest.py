@@ -31,6 +31,7 @@ _NOT_COUNTED = (
     "hypervae.logs",
     _FIGURES,
     "hypervae.progress",
+    "hypervae.registry",
     "hypervae.training.observers.messages",
     "hypervae.training.observers.progress",
     "hypervae.training.observers.tensorboard",

@@ -6,9 +6,23 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from hypervae.config.base import Flag, Integer, Mistake, Number, OneOf, Section, Text, Unique, key
-from hypervae.config.names import hyperedge_modes
+from hypervae.config.names import hyperedge_modes, particle_decoders
 
 HyperedgeMode = Annotated[Text, OneOf(hyperedge_modes)]
+
+
+class OneShotConfig(Section):
+    """The one-shot decoder's loss."""
+
+    reruns: ClassVar[str] = "train_model onward"
+
+    distance: Literal["squared", "plain", "hyperbolic"] = key(
+        "squared",
+        "distance within the Chamfer term: d^2 (squared), d (plain), or arcosh(1 + alpha d^2) "
+        "(hyperbolic)",
+    )
+    alpha: Number = key(1.0, "alpha of the hyperbolic distance", gt=0)
+    pt_weighted: Flag = key(False, "particles count by their share of the pT in the Chamfer term")
 
 
 class ModelConfig(Section):
@@ -63,9 +77,10 @@ class ModelConfig(Section):
     hyperedge_weight_sum: Flag = key(
         True, "the encoder sees the logarithm of the sum of w of a token"
     )
-    decoder: Literal["one_shot", "flow"] = key(
-        "one_shot", "particle decoder: all at once, or by conditional flow matching"
+    decoder: Annotated[Text, OneOf(particle_decoders)] = key(
+        "one_shot", "particle decoder: all at once, or by conditional flow matching (flow)"
     )
+    one_shot: OneShotConfig = OneShotConfig()
     prior: Literal["normal", "flow"] = key(
         "normal",
         "prior of the latent vectors: standard normal, or a small flow fitted on the encoder's "

@@ -32,6 +32,13 @@ def hyperedge_modes() -> Iterable[str]:
     return HYPEREDGE_CHOICES
 
 
+def particle_decoders() -> Iterable[str]:
+    """What makes the particles of a jet."""
+    from hypervae.model.decoder.registry import PARTICLE_DECODERS
+
+    return PARTICLE_DECODERS
+
+
 def flow_solvers() -> Iterable[str]:
     """Solvers of the particle decoder's flow."""
     from hypervae.model.solvers import SOLVERS

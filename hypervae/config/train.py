@@ -31,9 +31,8 @@ class LossWeights(Section):
 
     reruns: ClassVar[str] = _RERUNS
 
-    particle: NonNegativeNumber = key(
-        1.0, "Chamfer distance between particles, or the flow's matching error"
-    )
+    chamfer: NonNegativeNumber = key(1.0, "one_shot: Chamfer distance between particles")
+    matching: NonNegativeNumber = key(1.0, "flow: error of the particles' velocity")
     edge: NonNegativeNumber = key(0.2, "MSE of the edge features")
     hyperedge: NonNegativeNumber = key(
         0.1, "distance of the hyperedge histograms, or MSE of the hyperedge features"
@@ -159,15 +158,6 @@ class TrainConfig(Section):
     kl_cycles: Integer = key(4, "cycles of the cyclical schedule", ge=1)
     free_bits: Number = key(
         0.0, "KL of a latent dimension below which it is not pressed further", unit="nats", ge=0
-    )
-    chamfer: Literal["squared", "plain", "hyperbolic"] = key(
-        "squared",
-        "distance within the Chamfer term: d^2 (squared), d (plain), or arcosh(1 + alpha d^2) "
-        "(hyperbolic)",
-    )
-    chamfer_alpha: Number = key(1.0, "alpha of the hyperbolic distance", gt=0)
-    chamfer_pt_weighted: Flag = key(
-        False, "particles count by their share of the pT in the Chamfer term"
     )
     prior_steps: Integer = key(
         2000, "optimizer steps that fit a learned prior, after the training", ge=1

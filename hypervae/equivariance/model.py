@@ -15,6 +15,7 @@ from hypervae.data.jets import Jets, sort_particles
 from hypervae.equivariance.deviation import Equivariance, Outputs, Transformations, measure
 from hypervae.equivariance.transformations import BEAM_ROTATIONS_AND_BOOSTS, BOOSTS
 from hypervae.kinematics import four_momenta
+from hypervae.model.decoder.interface import NoiseSpec
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.hypervae import HyperVAE
 from hypervae.model.noise import gumbel
@@ -27,7 +28,6 @@ from hypervae.model.references import (
     momenta_of,
     symmetry_left,
 )
-from hypervae.model.sampling_config import SamplingConfig
 from hypervae.seeds import derive_seed
 
 # Encoded together at most, for the memory.
@@ -180,23 +180,23 @@ class ModelEquivariance:
         """Decoded momenta, which should transform along with the decoder's references."""
         model = self._model(dtype)
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "decoder"))
-        jets, slots = len(self.jets), model.normalization.max_particles
+        jets = len(self.jets)
 
         def normal(*shape: int) -> Tensor:
             return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
+        def draw(spec: NoiseSpec) -> Tensor:
+            if spec.kind == "normal":
+                return normal(jets, *spec.shape)
+            uniform = torch.rand(jets, *spec.shape, generator=generator, dtype=torch.float64)
+            return (gumbel(uniform) if spec.kind == "gumbel" else uniform).to(dtype)
+
         latent = normal(jets, model.config.latent_dim)
-        uniform = torch.rand(jets, slots, generator=generator, dtype=torch.float64)
-        noise = {
-            "multiplicity_noise": gumbel(uniform).to(dtype),
-            "particle_noise": normal(jets, slots, 3),
-        }
+        noise = {name: draw(spec) for name, spec in model.decoder.noise.items()}
 
         def decode(references: Tensor) -> Outputs:
-            decoded = model.decoder(
-                latent, self.jet_type, references=references, sampling=SamplingConfig(), **noise
-            )
-            momenta = momenta_of(decoded.coordinates, references)
+            decoded = model.decoder.decode(latent, self.jet_type, noise, references=references)
+            momenta = momenta_of(decoded.log_coordinates, references)
             return momenta, (decoded.presence > 0.5).unsqueeze(-1)
 
         return measure(

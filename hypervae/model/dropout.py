@@ -1,11 +1,16 @@
-"""Dropout whose choices belong to the jets; see `hypervae.model.noise`."""
+"""Dropout whose choices belong to the jets; see `hypervae.model.noise`.
+
+No call within a network can hand noise to its dropout, nor to that within lgatr. So this is the one
+place where a module holds what it draws from: `draw_dropout_from` sets it before each pass, and it
+stays for the backward pass, which computes parts of the network again.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from hypervae.model.noise import uniform
+from hypervae.model.noise import JetNoise
 
 # Grades of a multivector's components: scalar, vector, bivector, axial vector, pseudoscalar.
 _GRADES = (0,) + (1,) * 4 + (2,) * 6 + (3,) * 4 + (4,)
@@ -22,10 +27,11 @@ class Dropout(nn.Module):
     def __init__(self, probability: float):
         super().__init__()
         self.probability = probability
+        self.noise = JetNoise()
 
     def kept(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Factors of values [B, ...]: 0 or 1 / (1 - p)."""
-        drawn = uniform(*shape, like=like.detach())
+        drawn = self.noise.uniform(*shape, like=like.detach())
         return (drawn > self.probability).to(like.dtype) / (1 - self.probability)
 
     def forward(self, values: Tensor) -> Tensor:
@@ -62,6 +68,19 @@ class GradeDropout(Dropout):
         if scalars is not None:
             scalars = scalars * self.kept(tuple(scalars.shape), scalars)
         return multivectors, scalars
+
+
+def draw_dropout_from(network: nn.Module, noise: JetNoise) -> None:
+    """Let all dropout of a network draw from the noise of a batch, until the next call.
+
+    Parameters
+    ----------
+    network : nn.Module
+    noise : JetNoise
+    """
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.noise = noise
 
 
 def use_jet_dropout(network: nn.Module, probability: float) -> None:

@@ -19,11 +19,12 @@ from hypervae.data.jets import Jets, check_jet_type, concatenate
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.formats.normalization import read_normalization
 from hypervae.io import atomic_path, write_json
-from hypervae.model.decoder import Decoded, Decoder
+from hypervae.model.decoder import Decoder, Reconstructed
+from hypervae.model.dropout import draw_dropout_from
 from hypervae.model.encoder import Encoder
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.inputs import JetBatch, make_batch
-from hypervae.model.noise import gumbel, normal, uniform
+from hypervae.model.noise import JetNoise
 from hypervae.model.prior import make_prior
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
@@ -78,38 +79,36 @@ class HyperVAE(nn.Module):
         return next(self.parameters()).device
 
     def forward(
-        self, batch: JetBatch, temperature: float | None = None
-    ) -> tuple[Decoded, Tensor, Tensor]:
+        self,
+        batch: JetBatch,
+        noise: JetNoise | None = None,
+        gumbel_temperature: float | None = None,
+    ) -> tuple[Reconstructed, Tensor, Tensor]:
         """Encode, sample (reparametrized) and decode.
 
         Parameters
         ----------
         batch : JetBatch
-        temperature : float, optional
-            Of the Gumbel-softmax; see `Decoder.forward`.
+        noise : JetNoise, optional
+            That of the batch's own keys when left out.
+        gumbel_temperature : float, optional
+            See `Decoder.reconstruct`.
 
         Returns
         -------
-        decoded : Decoded
+        reconstructed : Reconstructed
         mean, log_variance : [B, latent_dim]
         """
+        if noise is None:
+            noise = JetNoise(batch.key)
+        if self.training and self.config.dropout:
+            draw_dropout_from(self, noise)
         mean, log_variance = self.encoder(batch)
-        latent = mean + normal(*mean.shape, like=mean) * (0.5 * log_variance).exp()
-        noise = gumbel(uniform(*batch.mask.shape, like=mean))
-        decoded = self.decoder(
-            latent,
-            batch.jet_type,
-            multiplicity_noise=noise,
-            particle_noise=self._particle_noise(mean, batch.mask.shape[1]),
-            temperature=temperature,
-            target=batch,
+        latent = mean + noise.normal(*mean.shape, like=mean) * (0.5 * log_variance).exp()
+        reconstructed = self.decoder.reconstruct(
+            latent, batch, noise, gumbel_temperature=gumbel_temperature
         )
-        return decoded, mean, log_variance
-
-    def _particle_noise(self, like: Tensor, slots: int) -> Tensor | None:
-        if not self.decoder.particles.needs_noise:
-            return None
-        return normal(len(like), slots, 3, like=like)
+        return reconstructed, mean, log_variance
 
     def batch(self, jets: Jets, **options: Any) -> JetBatch:
         """The tensors that this model reads of jets; options as `make_batch`."""

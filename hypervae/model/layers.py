@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
 from hypervae.model.dropout import Dropout, use_jet_dropout
+from hypervae.model.records import TensorRecord
 
 
 class ReadOut(nn.Linear):
@@ -62,12 +63,15 @@ def full_precision(forward: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def raised(value: Any) -> Any:
+        if isinstance(value, TensorRecord):
+            return value.map(raised)
         half = isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16)
         return value.float() if half else value
 
     @functools.wraps(forward)
-    def wrapped(self: nn.Module, first: Tensor, *args: Any, **kwargs: Any) -> Any:
-        with torch.autocast(first.device.type, enabled=False):
+    def wrapped(self: nn.Module, first: Tensor | TensorRecord, *args: Any, **kwargs: Any) -> Any:
+        device = first.device if isinstance(first, Tensor) else first.tensors()[0].device
+        with torch.autocast(device.type, enabled=False):
             return forward(
                 self,
                 raised(first),

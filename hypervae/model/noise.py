@@ -1,9 +1,9 @@
 """Random numbers that belong to a jet: the same whatever batch, step or process it is in.
 
 A generator that is read batch by batch gives a jet other numbers when the batch size, the
-accumulation or the number of processes changes. Within `of_jets` each number is instead a hash of
-(draw, jet, place), as in counter-based generators (Salmon et al., SC 2011); the hash is the
-finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). Outside, torch's own generator is read.
+accumulation or the number of processes changes. A number of `JetNoise` is instead a hash of (draw,
+jet, place), as in counter-based generators (Salmon et al., SC 2011); the hash is the finalizer of
+SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
 
 Draws are told apart by a number from torch's generator on the CPU. Whoever seeds it before each
 batch therefore gets the same draws again, and so does what restores its state to compute a part of
@@ -13,8 +13,6 @@ the network again, as gradient checkpointing does.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -26,74 +24,63 @@ _STEP, _FIRST, _SECOND = (
     constant - 2**64 for constant in (SPLITMIX_STEP, SPLITMIX_FIRST, SPLITMIX_SECOND)
 )
 
-_keys: list[Tensor] = []
 
-
-def active_keys() -> Tensor | None:
-    """The keys of the jets that are drawn for, if any."""
-    return _keys[-1] if _keys else None
-
-
-@contextmanager
-def of_jets(keys: Tensor | None) -> Iterator[None]:
-    """Draw for the jets of a batch.
-
-    What computes parts of the network again in the backward pass needs this around that, too.
+class JetNoise:
+    """Random numbers for the jets of a batch.
 
     Parameters
     ----------
-    keys : [B] int64
-        One number a jet, of its own in the whole sample. None changes nothing.
+    keys : [B] int64, optional
+        One number a jet, of its own in the whole sample. Without, torch's generator is read: the
+        numbers then belong to the batch.
     """
-    if keys is None:
-        yield
-        return
-    _keys.append(keys)
-    try:
-        yield
-    finally:
-        _keys.pop()
 
+    def __init__(self, keys: Tensor | None = None):
+        self.keys = keys
 
-def uniform(rows: int, *shape: int, like: Tensor) -> Tensor:
-    """Uniform numbers in (0, 1).
+    def uniform(self, rows: int, *shape: int, like: Tensor) -> Tensor:
+        """Uniform numbers in (0, 1).
 
-    Parameters
-    ----------
-    rows : int
-        The jets of the batch, or a multiple of them (then each comes so many times).
-    shape : int
-        The numbers of a jet in [n, c] do not depend on n: padding changes none.
-    like : Tensor
-        Gives type and device.
+        Parameters
+        ----------
+        rows : int
+            The jets of the batch, or a multiple of them (then each comes so many times).
+        shape : int
+            The numbers of a jet in [n, c] do not depend on n: padding changes none.
+        like : Tensor
+            Gives type and device.
 
-    Returns
-    -------
-    [rows, *shape]
-    """
-    if not _keys:
-        value = torch.rand(rows, *shape, dtype=torch.float64, device=like.device)
-    else:
-        keys = _keys[-1].to(like.device)
-        copies = torch.arange(rows // len(keys), device=like.device).repeat_interleave(len(keys))
-        draw = int(torch.randint(2**62, ()))
-        base = _mixed(keys.repeat(rows // len(keys)) * _STEP + draw) + copies * _FIRST
-        place = torch.arange(math.prod(shape), device=like.device)
-        word = _mixed(_mixed(base).unsqueeze(1) + place * _STEP)
-        value = ((_shifted(word, 12)).double() + 0.5) * 2.0**-52
-        value = value.view(rows, *shape)
-    if like.dtype == torch.float64:
-        return value.clamp_min(torch.finfo(torch.float64).tiny)
-    info = torch.finfo(like.dtype)  # rounding must not reach 1
-    return value.to(like.dtype).clamp(info.tiny, 1 - info.eps)
+        Returns
+        -------
+        [rows, *shape]
+        """
+        if self.keys is None:
+            value = torch.rand(rows, *shape, dtype=torch.float64, device=like.device)
+        else:
+            keys = self.keys.to(like.device)
+            copies = torch.arange(rows // len(keys), device=like.device)
+            copies = copies.repeat_interleave(len(keys))
+            draw = int(torch.randint(2**62, ()))
+            base = _mixed(keys.repeat(rows // len(keys)) * _STEP + draw) + copies * _FIRST
+            place = torch.arange(math.prod(shape), device=like.device)
+            word = _mixed(_mixed(base).unsqueeze(1) + place * _STEP)
+            value = ((_shifted(word, 12)).double() + 0.5) * 2.0**-52
+            value = value.view(rows, *shape)
+        if like.dtype == torch.float64:
+            return value.clamp_min(torch.finfo(torch.float64).tiny)
+        info = torch.finfo(like.dtype)  # rounding must not reach 1
+        return value.to(like.dtype).clamp(info.tiny, 1 - info.eps)
 
+    def normal(self, rows: int, *shape: int, like: Tensor) -> Tensor:
+        """Standard normal numbers, as `uniform`."""
+        if self.keys is None:
+            return torch.randn(rows, *shape, dtype=like.dtype, device=like.device)
+        value = self.uniform(rows, *shape, like=like.new_empty(0, dtype=torch.float64))
+        return (math.sqrt(2) * torch.erfinv(2 * value - 1)).to(like.dtype)
 
-def normal(rows: int, *shape: int, like: Tensor) -> Tensor:
-    """Standard normal numbers, as `uniform`."""
-    if not _keys:
-        return torch.randn(rows, *shape, dtype=like.dtype, device=like.device)
-    value = uniform(rows, *shape, like=like.new_empty(0, dtype=torch.float64))
-    return (math.sqrt(2) * torch.erfinv(2 * value - 1)).to(like.dtype)
+    def gumbel(self, rows: int, *shape: int, like: Tensor) -> Tensor:
+        """Gumbel numbers, as `uniform`."""
+        return gumbel(self.uniform(rows, *shape, like=like))
 
 
 def gumbel(value: Tensor) -> Tensor:

@@ -255,6 +255,21 @@ def _across(vector: Tensor, time: Tensor, beam: Tensor) -> Tensor:
     )
 
 
+def components(vectors: Tensor, references: Tensor) -> Tensor:
+    """Components of vectors along orthogonal references: contractions, over the squares of these.
+
+    Parameters
+    ----------
+    vectors : [..., 4]
+    references : [R, 4]
+
+    Returns
+    -------
+    [..., R]
+    """
+    return minkowski(vectors.unsqueeze(-2), references) / minkowski(references, references)
+
+
 def momenta_of(coordinates: Tensor, tetrad: Tensor) -> Tensor:
     """Massless momenta in units of the jet's pT, that transform along with the tetrad.
 

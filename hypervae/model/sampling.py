@@ -16,6 +16,7 @@ from hypervae.data.jets import JET_TYPES, Jets, sort_particles
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.kinematics import four_momenta
 from hypervae.model.decoder import Decoded, Decoder
+from hypervae.model.decoder.interface import NoiseSpec
 from hypervae.model.noise import gumbel
 from hypervae.model.prior import Prior
 from hypervae.model.sampling_config import SamplingConfig
@@ -72,15 +73,8 @@ class Sample:
     redrawn: int
 
 
-@dataclass
-class _Noise:
-    latent: NDArray[np.float64]
-    multiplicity: NDArray[np.float64]
-    particles: NDArray[np.float64] | None
-
-    def __getitem__(self, rows: slice | NDArray[Any]) -> _Noise:
-        particles = None if self.particles is None else self.particles[rows]
-        return _Noise(self.latent[rows], self.multiplicity[rows], particles)
+#: Noise of jets by name, in double precision; uniform numbers where Gumbel noise is asked for.
+_Noise = dict[str, NDArray[np.float64]]
 
 
 class Sampler:
@@ -122,9 +116,9 @@ class Sampler:
         self.kinds = sorted(shares, key=model.type_index)
         self._bounds = np.cumsum([shares[kind] for kind in self.kinds])[:-1]
         self._which = rng(seed, "mix")
+        self._noise = {"latent": NoiseSpec((model.config.latent_dim,)), **model.decoder.noise}
         self._streams = {
-            kind: [rng(seed, kind, noise) for noise in ("latent", "multiplicity", "particles")]
-            for kind in self.kinds
+            kind: {name: rng(seed, kind, name) for name in self._noise} for kind in self.kinds
         }
         self._drawn = dict.fromkeys(self.kinds, 0)
 
@@ -188,7 +182,7 @@ class Sampler:
             rows = np.flatnonzero(which == index)
             number[rows] = self._drawn[kind] + np.arange(len(rows))
             self._drawn[kind] += len(rows)
-            self._fill(noise, rows, *self._streams[kind])
+            self._fill(noise, rows, self._streams[kind])
         return number, noise
 
     def _noise_again(
@@ -197,30 +191,18 @@ class Sampler:
         noise = self._empty_noise(len(which))
         for row, (index, place) in enumerate(zip(which, number, strict=True)):
             stream = rng(self.seed, self.kinds[index], "again", int(place), attempt)
-            self._fill(noise, np.array([row]), stream, stream, stream)
+            self._fill(noise, np.array([row]), dict.fromkeys(self._noise, stream))
         return noise
 
     def _empty_noise(self, size: int) -> _Noise:
-        slots = self.model.normalization.max_particles
-        particles = None
-        if self.model.decoder.particles.needs_noise:
-            particles = np.empty((size, slots, 3))
-        latent = np.empty((size, self.model.config.latent_dim))
-        return _Noise(latent, np.empty((size, slots)), particles)
+        return {name: np.empty((size, *spec.shape)) for name, spec in self._noise.items()}
 
-    @staticmethod
     def _fill(
-        noise: _Noise,
-        rows: NDArray[np.int64],
-        latent: np.random.Generator,
-        multiplicity: np.random.Generator,
-        particles: np.random.Generator,
+        self, noise: _Noise, rows: NDArray[np.int64], streams: Mapping[str, np.random.Generator]
     ) -> None:
-        noise.latent[rows] = latent.standard_normal((len(rows), noise.latent.shape[1]))
-        noise.multiplicity[rows] = multiplicity.random((len(rows), noise.multiplicity.shape[1]))
-        if noise.particles is not None:
-            shape = (len(rows), *noise.particles.shape[1:])
-            noise.particles[rows] = particles.standard_normal(shape)
+        for name, spec in self._noise.items():
+            draw = streams[name].standard_normal if spec.kind == "normal" else streams[name].random
+            noise[name][rows] = draw((len(rows), *spec.shape))
 
     def _decode(
         self, noise: _Noise, which: NDArray[np.int64], latents: Tensor | None
@@ -235,23 +217,21 @@ class Sampler:
         indices = np.array([model.type_index(kind) for kind in self.kinds])
         types = torch.from_numpy(indices[which]).to(like.device)
         if latents is None:
-            latent = model.prior.sample(on_device(noise.latent), types, temperature)
+            latent = model.prior.sample(on_device(noise["latent"]), types, temperature)
         else:
             latent = on_device(latents)
-        start = None
-        if noise.particles is not None:
-            start = on_device(noise.particles) * temperature
-        decoded = model.decoder(
-            latent,
-            types,
-            multiplicity_noise=gumbel(on_device(noise.multiplicity)) * temperature,
-            particle_noise=start,
-            sampling=self.sampling,
-        )
+        given = {}
+        for name, spec in model.decoder.noise.items():
+            values = on_device(noise[name])
+            if spec.kind == "gumbel":
+                values = gumbel(values)
+            given[name] = values if spec.kind == "uniform" else values * temperature
+        decoded = model.decoder.decode(latent, types, given, sampling=self.sampling)
         with np.errstate(over="ignore", invalid="ignore"):  # found out by `physical`
             jets = _jets_of(decoded, model)
         good = physical(jets)
-        good &= torch.isfinite(decoded.multiplicity_logits).all(1).cpu().numpy()
+        if decoded.multiplicity_logits is not None:
+            good &= torch.isfinite(decoded.multiplicity_logits).all(1).cpu().numpy()
         jets.jet_type = self.jet_type
         numbers = np.array([JET_TYPES[kind] for kind in self.kinds], dtype=np.uint8)
         return Sample(jets, numbers[which], decoded, 0), good
@@ -303,7 +283,7 @@ def physical(jets: Jets) -> NDArray[np.bool_]:
 def _jets_of(decoded: Decoded, model: GenerativeModel) -> Jets:
     """Jets in physical units, their particles sorted."""
     mask = (decoded.presence > 0.5).cpu().numpy()
-    coordinates = decoded.coordinates.double().cpu().numpy()
+    coordinates = decoded.log_coordinates.double().cpu().numpy()
     jet = model.normalization.jet.inverse(decoded.jet.double().cpu().numpy())
     particles = np.zeros((*mask.shape, 4), dtype=np.float32)
     particles[..., :2] = coordinates[..., :2]

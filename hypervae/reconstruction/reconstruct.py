@@ -14,13 +14,11 @@ from torch import Tensor
 from hypervae.data.jets import JET_TYPES, Jets, concatenate
 from hypervae.formats.reconstruction import QUANTITIES
 from hypervae.model import HyperVAE
+from hypervae.model.posterior import active, encode_jets, kl_per_dimension
 from hypervae.model.sampling import Sampler
 from hypervae.observables import JetSample, compute_observables
 from hypervae.seeds import rng
 
-#: A latent dimension is active if its posterior mean varies by more from jet to jet: Var_x(E[z|x])
-#: > 0.01 (Burda, Grosse, Salakhutdinov, arXiv:1509.00519, sec. 5.2; their threshold).
-ACTIVE_VARIANCE = 0.01
 # Jets in memory at once; the results do not depend on it beyond rounding.
 _BATCH = 256
 
@@ -45,16 +43,13 @@ class Latent:
     prior: NDArray[np.float32]
 
     def kl(self) -> NDArray[np.float64]:
-        """[latent_dim] KL divergence from the standard normal [nats], mean over jets.
-
-        As `hypervae.model.losses.kl.kl_divergence`, before its sum over dimensions.
-        """
-        mean, width = self.mean.astype(np.float64), self.width.astype(np.float64)
-        return 0.5 * (mean**2 + width**2 - 1 - 2 * np.log(width)).mean(axis=0)
+        """[latent_dim] KL divergence from the standard normal [nats], mean over jets."""
+        mean, width = (torch.from_numpy(x).double() for x in (self.mean, self.width))
+        return kl_per_dimension(mean, 2 * width.log()).mean(dim=0).numpy()
 
     def active(self) -> NDArray[np.bool_]:
-        """[latent_dim] the dimensions that say something about a jet; see `ACTIVE_VARIANCE`."""
-        return self.mean.var(axis=0, dtype=np.float64) > ACTIVE_VARIANCE
+        """[latent_dim] the dimensions that say something about a jet; see `active`."""
+        return active(torch.from_numpy(self.mean.var(axis=0, dtype=np.float64))).numpy()
 
 
 @dataclass
@@ -97,18 +92,19 @@ def reconstruct(model: HyperVAE, jets: Mapping[str, Jets], seed: int) -> Reconst
     """
     latents, made = [], []
     for kind, truth in jets.items():
+        starts = range(0, len(truth), _BATCH)
+        found = encode_jets(model, (model.batch(truth[start : start + _BATCH]) for start in starts))
         sampler = Sampler(model, seed=seed, mix={kind: 1.0})
         noise = rng(seed, kind, "reconstruction")
-        for start in range(0, len(truth), _BATCH):
-            batch = model.batch(truth[start : start + _BATCH]).to(model.device)
-            mean, log_variance = model.encoder(batch)
-            made.append(sampler.draw(len(batch), mean).jets)
-            width = (0.5 * log_variance).exp()
+        for some in found.split(_BATCH):
+            some = some.to(model.device)
+            made.append(sampler.draw(len(some), some.mean).jets)
             # both of a batch from one stream, jet by jet, so that batches may be cut anywhere
-            drawn = torch.from_numpy(noise.standard_normal((len(batch), 2, mean.shape[1])))
-            first, second = drawn.to(mean).unbind(dim=1)
-            prior = model.prior.sample(second, batch.jet_type)
-            latents.append([_array(x) for x in (mean, width, mean + width * first, prior)])
+            drawn = torch.from_numpy(noise.standard_normal((len(some), 2, some.mean.shape[1])))
+            first, second = drawn.to(some.mean).unbind(dim=1)
+            prior = model.prior.sample(second, some.jet_type)
+            posterior = some.mean + some.width * first
+            latents.append([_array(x) for x in (some.mean, some.width, posterior, prior)])
     number = [JET_TYPES[kind] for kind in jets]
     return Reconstruction(
         np.repeat(number, [len(truth) for truth in jets.values()]).astype(np.uint8),

@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hypervae.model.posterior import ACTIVE_VARIANCE, active, kl_per_dimension
+
 
 class LatentStatistics:
     """Running sums of the posterior over jets, in double precision.
@@ -35,8 +37,7 @@ class LatentStatistics:
         mean, log_variance : [B, latent_dim]
         """
         mean, log_variance = mean.double(), log_variance.double()
-        # as hypervae.model.losses.kl, before its sum over dimensions
-        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+        divergence = kl_per_dimension(mean, log_variance)
         self._sums += torch.stack([mean, mean.square(), divergence]).sum(dim=1)
         self._jets += len(mean)
 
@@ -59,15 +60,12 @@ class LatentStatistics:
         """
         return (self._sums[2] / self._jets).cpu().numpy()
 
-    def active_units(self, threshold: float = 0.01) -> int:
-        """How many dimensions say something about the jet.
-
-        Those whose posterior mean varies between jets: Var_x(E[z|x]) > 0.01 (Burda, Grosse,
-        Salakhutdinov, arXiv:1509.00519, sec. 5.2; their threshold).
+    def active_units(self, threshold: float = ACTIVE_VARIANCE) -> int:
+        """How many dimensions say something about the jet; see `hypervae.model.posterior.active`.
 
         Parameters
         ----------
         threshold : float
         """
         mean, square = self._sums[:2] / self._jets
-        return int((square - mean.square() > threshold).sum())
+        return int(active(square - mean.square(), threshold).sum())

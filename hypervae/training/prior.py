@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
 from hypervae.model.flow_matching import on_path
+from hypervae.model.posterior import encode_jets
 from hypervae.model.prior import FlowPrior
 from hypervae.seeds import derive_seed
 from hypervae.training.loader import JetLoader
@@ -55,7 +56,8 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float 
     if not isinstance(model.prior, FlowPrior):
         return None
     generator = torch.Generator().manual_seed(derive_seed(config.seed, "prior"))
-    mean, deviation, jet_type = posteriors(model, loader, config.batch_size)
+    batches = loader.batches(0, batch_size=config.batch_size)
+    mean, deviation, jet_type = encode_jets(model, batches, _MOST_JETS).tensors()
     prior = copy.deepcopy(model.prior).train()
     with torch.no_grad():
         set_moments(prior, mean, deviation, jet_type)
@@ -89,40 +91,6 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float 
     error = sum(last) / len(last)
     _LOG.info("prior: %d steps on the posteriors of %d jets, error %.4f", steps, len(mean), error)
     return error
-
-
-@torch.no_grad()
-def posteriors(
-    model: HyperVAE, loader: JetLoader, batch_size: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and standard deviation of the posterior of jets, and their types, on the CPU.
-
-    Parameters
-    ----------
-    model : HyperVAE
-    loader : JetLoader
-    batch_size : int
-
-    Returns
-    -------
-    mean, deviation : [N, latent_dim]
-    jet_type : [N] int64
-    """
-    parts = []
-    jets = 0
-    was_training = model.training
-    model.eval()
-    try:
-        for batch in loader.batches(0, batch_size=batch_size):
-            mean, log_variance = model.encoder(batch.to(model.device))
-            parts.append([mean.cpu(), (0.5 * log_variance).exp().cpu(), batch.jet_type.cpu()])
-            jets += len(batch)
-            if jets >= _MOST_JETS:
-                break
-    finally:
-        model.train(was_training)
-    mean, deviation, jet_type = (torch.cat(part) for part in zip(*parts, strict=True))
-    return mean, deviation, jet_type
 
 
 def set_moments(prior: FlowPrior, mean: Tensor, deviation: Tensor, jet_type: Tensor) -> None:

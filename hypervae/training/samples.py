@@ -14,6 +14,7 @@ from torch import Tensor
 from hypervae.data.jets import Jets
 from hypervae.kinematics import relative_mass
 from hypervae.model import HyperVAE
+from hypervae.model.posterior import encode_jets
 from hypervae.model.prior import FlowPrior
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.seeds import derive_seed, rng
@@ -92,7 +93,6 @@ class SampleCheck:
         }
         return Sampled(float(np.mean(list(distances.values()))), distances, generated, self.jets)
 
-    @torch.no_grad()
     def _posterior(self, model: HyperVAE, jet_type: str) -> Tensor:
         """[n_jets, latent_dim] latent vectors from the mixture of the jets' posteriors."""
         jets, index = self.jets[jet_type], model.type_index(jet_type)
@@ -100,19 +100,12 @@ class SampleCheck:
         rows = generator.integers(len(jets), size=self.n_jets)
         noise = generator.standard_normal((self.n_jets, model.config.latent_dim))
         needed, place = np.unique(rows, return_inverse=True)
-        means, deviations = [], []
-        was_training = model.training
-        model.eval()
-        try:
-            for start in range(0, len(needed), _BATCH):
-                batch = model.batch(jets[needed[start : start + _BATCH]], type_index=index)
-                mean, log_variance = model.encoder(batch.to(model.device))
-                means.append(mean.cpu())
-                deviations.append((0.5 * log_variance).exp().cpu())
-        finally:
-            model.train(was_training)
-        mean, deviation = torch.cat(means)[place], torch.cat(deviations)[place]
-        return mean + deviation * torch.from_numpy(noise).to(mean.dtype)
+        starts = range(0, len(needed), _BATCH)
+        found = encode_jets(
+            model,
+            (model.batch(jets[needed[s : s + _BATCH]], type_index=index) for s in starts),
+        )[torch.from_numpy(place)]
+        return found.mean + found.width * torch.from_numpy(noise).to(found.mean.dtype)
 
     @staticmethod
     def figure(sampled: Sampled, title: str = "") -> Figure:

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hypervae.config import TrainConfig
-from hypervae.model import HyperVAE, JetBatch, noise
-from hypervae.model.losses.terms import TERMS, LossTerms, total_loss
+from hypervae.model import HyperVAE, JetBatch
+from hypervae.model.losses.terms import LossTerms, total_loss
+from hypervae.model.noise import JetNoise
 from hypervae.seeds import derive_seed
 from hypervae.training.loader import Step
 from hypervae.training.memory import OutOfMemory, advice, is_out_of_memory
@@ -70,9 +71,7 @@ class Optimization:
         self.wrapped, self.optimizer = fabric.setup(model, optimizer)
         self.model: HyperVAE = self.wrapped.module
         self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
-        terms = LossTerms(model.normalization, config, model.config.hyperedge_decoder)
-        self.loss_terms = terms.to(fabric.device)
-        self._loss_weights = config.loss_weights.to_dict()
+        self.loss_terms = LossTerms(model.normalization, model.config, config).to(fabric.device)
         #: Jets in memory at once; halved when they do not fit.
         self.batch_size: int = config.batch_size
 
@@ -136,7 +135,8 @@ class Optimization:
             self.ema.update_parameters(self.model)
         self.optimizer.zero_grad(set_to_none=True)
         terms = {
-            name: value / step.jets for name, value in zip((*TERMS, "total"), sums, strict=True)
+            name: value / step.jets
+            for name, value in zip((*self.loss_terms.names, "total"), sums, strict=True)
         }
         return Outcome(terms, step.jets, norm, not finite, asked > 0)
 
@@ -163,9 +163,11 @@ class Optimization:
 
     def _accumulate(self, step: Step, epoch: int, progress: float) -> Tensor:
         config = self.config
-        heat = temperature(progress, *config.gumbel_temperature)
+        gumbel_temperature = temperature(progress, *config.gumbel_temperature)
         kl = kl_factor(progress, config.kl_warmup, config.kl_schedule, config.kl_cycles)
-        sums = torch.zeros(len(TERMS) + 1, dtype=torch.float64, device=self.fabric.device)
+        sums = torch.zeros(
+            len(self.loss_terms.names) + 1, dtype=torch.float64, device=self.fabric.device
+        )
         parts = [
             (part, min(weight, len(part)))
             for batch, weight in zip(step.batches, step.weights, strict=True)
@@ -174,22 +176,24 @@ class Optimization:
         for place, (batch, weight) in enumerate(parts):
             last = place == len(parts) - 1
             with self.fabric.no_backward_sync(self.wrapped, enabled=not last):
-                sums += weight * self._backward(batch, weight / step.jets, epoch, heat, kl)
+                sums += weight * self._backward(
+                    batch, weight / step.jets, epoch, gumbel_temperature, kl
+                )
         return sums
 
     def _backward(
-        self, batch: JetBatch, share: float, epoch: int, heat: float, kl: float
+        self, batch: JetBatch, share: float, epoch: int, gumbel_temperature: float, kl: float
     ) -> Tensor:
         """Add the gradient of a batch that is a `share` of the step; returns its mean terms."""
         batch = batch.to(self.fabric.device)
         # the same draws for each batch: the jets' own keys tell them apart
         torch.manual_seed(derive_seed(self.config.seed, "noise", epoch))
-        with noise.of_jets(batch.key):
-            decoded, mean, log_variance = self.wrapped(batch, heat)
-            terms = self.loss_terms(decoded, batch, mean, log_variance)
-            loss = total_loss(terms, self._loss_weights, kl)
-            # DistributedDataParallel takes the mean over processes
-            self.fabric.backward(loss * (share * self.fabric.world_size))
+        noise = JetNoise(batch.key)
+        reconstructed, mean, log_variance = self.wrapped(batch, noise, gumbel_temperature)
+        terms = self.loss_terms(reconstructed, batch, mean, log_variance, noise)
+        loss = total_loss(terms, self.loss_terms.weights, kl)
+        # DistributedDataParallel takes the mean over processes
+        self.fabric.backward(loss * (share * self.fabric.world_size))
         return torch.stack([*terms.values(), loss]).detach().double()
 
     def _over_processes(self, sums: Tensor) -> list[float]:

@@ -15,7 +15,6 @@ from lightning.fabric import Fabric
 from hypervae.config import TrainConfig
 from hypervae.errors import HyperVAEError
 from hypervae.model import HyperVAE
-from hypervae.model.losses.terms import TERMS
 from hypervae.training.checkpoint import Checkpoints
 from hypervae.training.interrupt import Interrupted, SignalWatch
 from hypervae.training.loader import JetLoader, Step
@@ -256,7 +255,10 @@ class Trainer:
             "epoch": self.state.epoch + 1,
             "step": self.step,
             "learning_rate": self.optimization.learning_rate,
-            **{f"train_{name}": means.get(name, math.nan) for name in (*TERMS, "total")},
+            **{
+                f"train_{name}": means.get(name, math.nan)
+                for name in (*self.optimization.loss_terms.names, "total")
+            },
             **{f"val_{name}": value for name, value in validated.terms.items()},
             "val_w1m": None,
             "gradient_norm": means.get("gradient_norm", math.nan),

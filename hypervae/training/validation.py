@@ -9,8 +9,9 @@ import torch
 from lightning.fabric import Fabric
 
 from hypervae.config import TrainConfig
-from hypervae.model import HyperVAE, noise
-from hypervae.model.losses.terms import TERMS, LossTerms, total_loss
+from hypervae.model import HyperVAE
+from hypervae.model.losses.terms import LossTerms, total_loss
+from hypervae.model.noise import JetNoise
 from hypervae.seeds import derive_seed
 from hypervae.training.latent import LatentStatistics
 from hypervae.training.loader import JetLoader
@@ -57,8 +58,7 @@ def validate(
         None if `stop` said so.
     """
     model.eval()
-    weights = config.loss_weights.to_dict()
-    sums = torch.zeros(len(TERMS) + 2, dtype=torch.float64, device=fabric.device)
+    sums = torch.zeros(len(loss_terms.names) + 2, dtype=torch.float64, device=fabric.device)
     latent = LatentStatistics(model.config.latent_dim, fabric.device)
     steps = loader.steps(
         0,
@@ -76,15 +76,16 @@ def validate(
                 continue
             batch = batch.to(fabric.device)
             torch.manual_seed(derive_seed(config.seed, "validation"))
-            with noise.of_jets(batch.key):
-                decoded, mean, log_variance = model(batch)
-                terms = loss_terms(decoded, batch, mean, log_variance)
-            total = total_loss(terms, weights, 1.0)
+            noise = JetNoise(batch.key)
+            reconstructed, mean, log_variance = model(batch, noise)
+            terms = loss_terms(reconstructed, batch, mean, log_variance, noise)
+            total = total_loss(terms, loss_terms.weights, 1.0)
             sums += weight * torch.stack([*terms.values(), total, torch.ones_like(total)]).double()
             latent.add(mean, log_variance)
     if fabric.world_size > 1:
         sums = fabric.all_reduce(sums, reduce_op="sum")
         latent = LatentStatistics.from_tensor(fabric.all_reduce(latent.tensor(), reduce_op="sum"))
     *sums, jets = sums.tolist()
-    means = {name: value / jets for name, value in zip((*TERMS, "total"), sums, strict=True)}
+    names = (*loss_terms.names, "total")
+    means = {name: value / jets for name, value in zip(names, sums, strict=True)}
     return ValidationResult(means, latent)

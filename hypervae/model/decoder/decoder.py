@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,26 +11,26 @@ from torch import Tensor, nn
 from hypervae.config import ModelConfig
 from hypervae.correlators.features import JET_TARGETS
 from hypervae.model.decoder.heads import EdgeHead
-from hypervae.model.decoder.interface import Decoded, ParticleDecoder, Particles, presence_of
-from hypervae.model.decoder.one_shot import OneShotParticles
+from hypervae.model.decoder.interface import (
+    Decoded,
+    LatentJets,
+    NoiseSpec,
+    Particles,
+    Reconstructed,
+    presence_of,
+)
+from hypervae.model.decoder.registry import PARTICLE_DECODERS
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
+from hypervae.model.hyperedges.sets import DecodedHyperedges
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import ReadOut, ResidualMLP, one_hot
+from hypervae.model.noise import JetNoise
 from hypervae.model.references import jet_tetrad
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
 
 # Share that each multiplicity has at the start, beside its share of the training jets.
 _EACH_MULTIPLICITY = 0.01
-
-
-def particle_decoder(config: ModelConfig, normalization: Normalization) -> ParticleDecoder:
-    """The particle decoder that the config names."""
-    if config.decoder == "flow":
-        from hypervae.model.decoder.flow import FlowParticles
-
-        return FlowParticles(config, normalization)
-    return OneShotParticles(config, normalization)
 
 
 class Decoder(nn.Module):
@@ -53,8 +55,10 @@ class Decoder(nn.Module):
         self.state = ResidualMLP(
             config.latent_dim + types, config.hidden, blocks=2, dropout=config.dropout
         )
-        self.multiplicity = ReadOut(config.hidden, self.slots)
-        self.particles = particle_decoder(config, normalization)
+        self.multiplicity: ReadOut | None = ReadOut(config.hidden, self.slots)
+        self.particles = PARTICLE_DECODERS[config.decoder](config, normalization, types)
+        if self.particles.decides_multiplicity:
+            self.multiplicity = None
         self.edges = EdgeHead(self.particles.scalars, config.edge_width, self.slots)
         self.hyperedges = HYPEREDGE_MODES[config.hyperedge_decoder].head(
             config, normalization, self.particles.scalars
@@ -68,6 +72,8 @@ class Decoder(nn.Module):
 
     def _start_at(self, normalization: Normalization) -> None:
         """Start near the multiplicities of the training jets."""
+        if self.multiplicity is None:
+            return
         counts = normalization.multiplicity[1 : self.slots + 1].astype(np.float64)
         # A hundredth for each number: jets that (nearly) all fill their slots would otherwise start
         # with a cross-entropy that is nothing beside the other terms.
@@ -81,68 +87,124 @@ class Decoder(nn.Module):
         kind = one_hot(jet_type, self.types, latent.dtype)
         return self.state(torch.cat([latent, kind], dim=-1))
 
-    def forward(
+    @property
+    def noise(self) -> Mapping[str, NoiseSpec]:
+        """What a jet needs to be decoded, by name."""
+        if self.particles.decides_multiplicity:
+            return self.particles.noise
+        return {"multiplicity": NoiseSpec((self.slots,), "gumbel"), **self.particles.noise}
+
+    def decode(
         self,
         latent: Tensor,
         jet_type: Tensor,
+        noise: Mapping[str, Tensor],
         *,
-        multiplicity_noise: Tensor,
-        particle_noise: Tensor | None = None,
-        temperature: float | None = None,
+        sampling: SamplingConfig = SamplingConfig(),
         references: Tensor | None = None,
-        target: JetBatch | None = None,
-        sampling: SamplingConfig = SamplingConfig(topology=True),
     ) -> Decoded:
-        """Decode latent vectors.
+        """Decode latent vectors to jets.
 
         Parameters
         ----------
         latent : [B, latent_dim]
         jet_type : [B] int64
-        multiplicity_noise : [B, P]
-            Gumbel noise: the multiplicity is a sample, in training and in generation.
-        particle_noise : [B, P, 3], optional
-            Standard normal, for particle decoders that need it.
-        temperature : float, optional
-            Of the Gumbel-softmax, for a straight-through gradient (arXiv:1611.01144); without one
-            there is none.
+        noise : mapping of str to Tensor [B, ...]
+            What `noise` asks for. That of the multiplicity is Gumbel noise: the number of particles
+            is a sample.
+        sampling : SamplingConfig
         references : [4, 4], optional
             The tetrad; that of the jet's frame when left out.
-        target : JetBatch, optional
-            The jets to be made, in training.
-        sampling : SamplingConfig
-            How a flow is followed, and whether edges and hyperedges are decoded too; without, they
-            are empty.
         """
         state = self.latent_state(latent, jet_type)
-        logits = self.multiplicity(state)
-        noisy = logits + multiplicity_noise
+        logits = presence = None
+        if self.multiplicity is not None:
+            logits = self.multiplicity(state)
+            presence = self._presence(logits, noise["multiplicity"])
+        jets = self._jets(state, latent, jet_type, references, presence)
+        made = self.particles.decode(jets, noise, sampling)
+        return self._decoded(state, logits, made, topology=sampling.topology)
+
+    def reconstruct(
+        self,
+        latent: Tensor,
+        target: JetBatch,
+        noise: JetNoise,
+        *,
+        gumbel_temperature: float | None = None,
+        references: Tensor | None = None,
+    ) -> Reconstructed:
+        """Decode latent vectors in training, where the jets to be made are known.
+
+        Parameters
+        ----------
+        latent : [B, latent_dim]
+        target : JetBatch
+        noise : JetNoise
+        gumbel_temperature : float, optional
+            Of the Gumbel-softmax that picks the multiplicity, for a straight-through gradient
+            (arXiv:1611.01144); without one there is none.
+        references : [4, 4], optional
+            As for `decode`.
+        """
+        given = {
+            name: getattr(noise, spec.kind)(len(latent), *spec.shape, like=latent)
+            for name, spec in self.noise.items()
+        }
+        state = self.latent_state(latent, target.jet_type)
+        logits = presence = None
+        if self.multiplicity is not None:
+            logits = self.multiplicity(state)
+            presence = self._presence(logits, given["multiplicity"], gumbel_temperature)
+        jets = self._jets(state, latent, target.jet_type, references, presence)
+        made = self.particles.reconstruct(jets, target, given, noise)
+        decoded = self._decoded(state, logits, made, topology=True, target=target)
+        trust = state.new_ones(len(state)) if made.trust is None else made.trust
+        return Reconstructed(decoded, made.losses, trust, made.estimated)
+
+    def _presence(self, logits: Tensor, gumbel: Tensor, temperature: float | None = None) -> Tensor:
+        noisy = logits + gumbel
         chosen = one_hot(noisy.argmax(dim=-1), self.slots, logits.dtype)
         if temperature is not None:
             soft = torch.softmax(noisy / temperature, dim=-1)
             chosen = chosen + soft - soft.detach()
-        presence = presence_of(chosen)
+        return presence_of(chosen)
+
+    @staticmethod
+    def _jets(
+        state: Tensor,
+        latent: Tensor,
+        jet_type: Tensor,
+        references: Tensor | None,
+        presence: Tensor | None,
+    ) -> LatentJets:
         tetrad = jet_tetrad(latent) if references is None else references
-        made: Particles
-        if target is None:
-            made = self.particles(state, presence, tetrad, particle_noise, sampling)
-        else:
-            made = self.particles.reconstruct(state, presence, tetrad, target, particle_noise)
-        if made.matching is not None:  # the slots are those of the jet to be made
-            presence = target.mask.to(presence.dtype)
-        if sampling.topology:
-            edges = self.edges(made.scalars)
-            targets = None if target is None else target.hyperedge_targets
-            hyperedges = self.hyperedges(state, made.scalars, presence > 0.5, targets)
-        else:
-            edges, hyperedges = state.new_zeros(len(state), 0, 0), None
+        return LatentJets(state, latent, jet_type, tetrad, presence)
+
+    def _decoded(
+        self,
+        state: Tensor,
+        logits: Tensor | None,
+        made: Particles,
+        *,
+        topology: bool,
+        target: JetBatch | None = None,
+    ) -> Decoded:
+        """The particles, with what is decoded beside them."""
         return Decoded(
+            presence=made.presence,
+            log_coordinates=made.log_coordinates,
             multiplicity_logits=logits,
-            presence=presence,
-            coordinates=made.coordinates,
-            edges=edges,
-            hyperedges=hyperedges,
+            edges=self.edges(made.scalars) if topology else None,
+            hyperedges=self._hyperedges(state, made, target) if topology else None,
             jet=self.jet(state),
-            matching=made.matching,
-            weight=made.weight,
         )
+
+    def _hyperedges(
+        self, state: Tensor, made: Particles, target: JetBatch | None
+    ) -> DecodedHyperedges:
+        targets = None if target is None else target.hyperedge_targets
+        made_of: DecodedHyperedges = self.hyperedges(
+            state, made.scalars, made.presence > 0.5, targets
+        )
+        return made_of

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
-from hypervae.model.decoder.interface import LN_PTREL_RANGE, ParticleDecoder, Particles
+from hypervae.model.decoder.interface import (
+    LN_PTREL_RANGE,
+    LatentJets,
+    NoiseSpec,
+    ParticleDecoder,
+    Particles,
+    ReconstructedParticles,
+    log_coordinates,
+)
 from hypervae.model.flow_matching import TIME_FEATURES, on_path, time_features, velocity_of
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import LorentzNetwork, ReadOut, ResidualMLP, full_precision
-from hypervae.model.noise import normal, uniform
-from hypervae.model.references import minkowski, momenta_of
+from hypervae.model.noise import JetNoise
+from hypervae.model.references import components, momenta_of
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.model.solvers import integrate
 from hypervae.normalization import Normalization
@@ -50,14 +60,15 @@ class FlowParticles(ParticleDecoder):
     config : ModelConfig
     normalization : Normalization
         Gives slots, and the units of the coordinates.
+    types : int
     """
 
-    needs_noise = True
     default_solver = "midpoint"
 
-    def __init__(self, config: ModelConfig, normalization: Normalization):
-        super().__init__()
+    def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
+        super().__init__(config, normalization, types)
         self.slots, self.radius = normalization.max_particles, config.radius
+        self.noise = {"particles": NoiseSpec((self.slots, 3))}
         self.scalars = config.scalar_channels
         hidden, width = config.hidden, config.scalar_channels
         self.slot_embedding = nn.Parameter(0.5 * torch.randn(self.slots, hidden))
@@ -77,77 +88,66 @@ class FlowParticles(ParticleDecoder):
         self.register_buffer("_scale", torch.tensor(particle.scale, dtype=torch.float32))
 
     @full_precision
-    def forward(
-        self,
-        state: Tensor,
-        presence: Tensor,
-        references: Tensor,
-        noise: Tensor | None = None,
-        sampling: SamplingConfig = SamplingConfig(),
+    def decode(
+        self, jets: LatentJets, noise: Mapping[str, Tensor], sampling: SamplingConfig
     ) -> Particles:
-        """See `ParticleDecoder.forward`; the noise is where the particles start."""
-        mask = presence > 0.5
-        slots = self._slots(state, mask)
+        """See `ParticleDecoder.decode`; the noise is where the particles start."""
+        mask = jets.presence > 0.5
+        slots = self._slots(jets.state, mask)
         condition = self.condition(slots)
-        start = torch.randn_like(condition[..., :3]) if noise is None else noise
         points = integrate(
-            lambda points, time: self.velocity(points, time, condition, mask, references),
-            start * mask.unsqueeze(-1),
+            lambda points, time: self.velocity(points, time, condition, mask, jets.references),
+            noise["particles"] * mask.unsqueeze(-1),
             solver=sampling.solver or self.default_solver,
             evaluations=sampling.evaluations,
             power=_TIME_POWER,
         )
-        return Particles(self.placed(points), self.slot_scalars(slots))
+        return Particles(self.placed(points), jets.presence, self.slot_scalars(slots))
 
     @full_precision
     def reconstruct(
-        self,
-        state: Tensor,
-        presence: Tensor,
-        references: Tensor,
-        target: JetBatch,
-        noise: Tensor | None = None,
-    ) -> Particles:
+        self, jets: LatentJets, target: JetBatch, given: Mapping[str, Tensor], noise: JetNoise
+    ) -> ReconstructedParticles:
         """The matching error at random times; the slots in use are the target's.
 
         Parameters
         ----------
-        state, presence, references, noise
-            See `ParticleDecoder.forward`; the presence is not read.
-        target : JetBatch
+        jets, target, given, noise
+            See `ParticleDecoder.reconstruct`; the presence is not read.
 
         Returns
         -------
-        Particles
-            ``coordinates``: the estimate x_t + (1 - t) v of the jet, at the latest time drawn for
-            it; ``weight``: t^2; ``matching``: squared error of the velocity, summed over the
-            coordinates, mean over particles and times.
+        ReconstructedParticles
+            ``log_coordinates``: the estimate x_t + (1 - t) v of the jet, at the latest time drawn
+            for it; ``trust``: t^2; ``losses``: ``matching``, squared error of the velocity, summed
+            over the coordinates, mean over particles and times.
         """
         mask = target.mask
-        slots = self._slots(state, mask)
+        slots = self._slots(jets.state, mask)
         condition = self.condition(slots)
         goal = self.scaled(target.coordinates, mask)
         batch = len(goal)
         # one time from each of _DRAWS equal parts of [0, 1]
-        shift = uniform(_DRAWS * batch, like=goal).view(_DRAWS, batch)
+        shift = noise.uniform(_DRAWS * batch, like=goal).view(_DRAWS, batch)
         time = (shift + torch.arange(_DRAWS, device=goal.device).unsqueeze(1)).flatten() / _DRAWS
         goals, masks, conditions = (
             value.repeat(_DRAWS, *[1] * (value.dim() - 1)) for value in (goal, mask, condition)
         )
-        start = normal(*goals.shape, like=goals)
-        if noise is not None:
-            start = torch.cat([noise.to(start.dtype), start[batch:]])
+        start = noise.normal(*goals.shape, like=goals)
+        start = torch.cat([given["particles"].to(start.dtype), start[batch:]])
         points, wanted = on_path(start * masks.unsqueeze(-1), goals, time)
-        velocity = self.velocity(points, time, conditions, masks, references)
+        velocity = self.velocity(points, time, conditions, masks, jets.references)
         error = (velocity - wanted).square().sum(-1) * masks
         matching = error.sum(1) / masks.sum(1).clamp_min(1)
         last, t = slice(-batch, None), time[-batch:]
         estimate = points[last] + (1 - t)[:, None, None] * velocity[last]
-        return Particles(
-            coordinates=self.placed(estimate),
-            scalars=self.slot_scalars(slots),
-            matching=matching.unflatten(0, (_DRAWS, batch)).mean(0),
-            weight=t.square(),
+        return ReconstructedParticles(
+            self.placed(estimate),
+            mask.to(jets.state.dtype),
+            self.slot_scalars(slots),
+            losses={"matching": matching.unflatten(0, (_DRAWS, batch)).mean(0)},
+            trust=t.square(),
+            estimated=True,
         )
 
     def velocity(
@@ -177,14 +177,13 @@ class FlowParticles(ParticleDecoder):
         times = time_features(time).unsqueeze(1).expand(-1, mask.shape[1], -1)
         scalars = torch.cat([condition, points, times], dim=-1)
         made, features = self.network(vectors, scalars, mask)
-        along = minkowski(made.unsqueeze(-2), references) / minkowski(references, references)
+        along = components(made, references)
         raw = self.velocity_out(torch.cat([along.flatten(-2), features], dim=-1))
         return velocity_of(raw, points, time)
 
     def scaled(self, coordinates: Tensor, mask: Tensor) -> Tensor:
         """(etarel, phirel, ptrel) [B, P, 3] in the units of the normalization, 0 where masked."""
-        ln_ptrel = coordinates[..., 2:].clamp_min(1e-7).log()
-        values = torch.cat([coordinates[..., :2], ln_ptrel], dim=-1)
+        values = log_coordinates(coordinates)
         scaled = (values - self._offset.to(values.dtype)) / self._scale.to(values.dtype)
         return scaled * mask.unsqueeze(-1)
 

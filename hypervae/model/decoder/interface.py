@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from hypervae.config import ModelConfig
 from hypervae.model.hyperedges.sets import DecodedHyperedges
 from hypervae.model.inputs import JetBatch
+from hypervae.model.noise import JetNoise
 from hypervae.model.records import TensorRecord
 from hypervae.model.sampling_config import SamplingConfig
+from hypervae.normalization import Normalization
 
 # ln ptrel is kept where float32 and physics are: 1e-6 of a TeV jet is 1 MeV.
 LN_PTREL_RANGE = (-13.8, 0.7)
+
+
+class NoiseSpec(NamedTuple):
+    """Noise that a jet needs to be decoded.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of one jet.
+    kind : {"normal", "gumbel", "uniform"}
+        All but uniform noise is multiplied by the temperature.
+    """
+
+    shape: tuple[int, ...]
+    kind: Literal["normal", "gumbel", "uniform"] = "normal"
 
 
 @dataclass
@@ -23,32 +43,73 @@ class Decoded(TensorRecord):
 
     Attributes
     ----------
-    multiplicity_logits : [B, P]
-        Of 1 to P particles.
     presence : [B, P]
         1 for the slots in use, 0 for the others; with a straight-through gradient in training.
-    coordinates : [B, P, 3]
+    log_coordinates : [B, P, 3]
         (etarel, phirel, ln ptrel) of the slots, exact coordinates in the frame of the jet.
-    edges : [B, E, 5]
-        Scaled features of the pairs of slots.
-    hyperedges : BinnedSets or ListedSets, optional
-        What the mode of the hyperedge decoder predicts.
     jet : [B, 3]
         Scaled (ln pt, eta, ln mass).
-    matching : [B], optional
-        Error of the flow, which stands in for the Chamfer distance.
-    weight : [B], optional
-        How far `coordinates` may be trusted, where they are an estimate.
+    multiplicity_logits : [B, P], optional
+        Of 1 to P particles; None if the particle decoder decides the multiplicity by itself.
+    edges : [B, E, 5], optional
+        Scaled features of the pairs of slots; None where no topology was asked for.
+    hyperedges : BinnedSets or ListedSets, optional
+        As edges.
     """
 
-    multiplicity_logits: Tensor
     presence: Tensor
-    coordinates: Tensor
-    edges: Tensor
-    hyperedges: DecodedHyperedges | None
+    log_coordinates: Tensor
     jet: Tensor
-    matching: Tensor | None = None
-    weight: Tensor | None = None
+    multiplicity_logits: Tensor | None = None
+    edges: Tensor | None = None
+    hyperedges: DecodedHyperedges | None = None
+
+
+@dataclass
+class Reconstructed:
+    """What the decoder makes of B latent vectors in training, where the jets to be made are known.
+
+    Attributes
+    ----------
+    decoded : Decoded
+    losses : dict of str to [B]
+        The particle decoder's own loss terms.
+    trust : [B]
+        Weight of the common loss terms that read the particles: less than 1 where they are an
+        estimate.
+    estimated : bool
+        Whether the particles are an estimate of a mean, which the common terms of edges and
+        hyperedges must not pull at.
+    """
+
+    decoded: Decoded
+    losses: dict[str, Tensor]
+    trust: Tensor
+    estimated: bool
+
+
+@dataclass
+class LatentJets(TensorRecord):
+    """What a particle decoder is given of B jets.
+
+    Attributes
+    ----------
+    state : [B, hidden]
+        From the latent vector and the jet type.
+    latent : [B, latent_dim]
+    jet_type : [B] int64
+        Index among the model's types.
+    references : [4, 4]
+        Tetrad (time, jet axis, normal, beam) of the frame of the jet.
+    presence : [B, P], optional
+        Slots in use; None for decoders that decide the multiplicity by themselves.
+    """
+
+    state: Tensor
+    latent: Tensor
+    jet_type: Tensor
+    references: Tensor
+    presence: Tensor | None = None
 
 
 @dataclass
@@ -57,71 +118,124 @@ class Particles:
 
     Attributes
     ----------
-    coordinates : [B, P, 3]
+    log_coordinates : [B, P, 3]
         (etarel, phirel, ln ptrel).
+    presence : [B, P]
+        Slots in use.
     scalars : [B, P, S]
         Features of the slots, from which edges and hyperedges are decoded.
-    matching, weight : [B], optional
-        See `Decoded`.
     """
 
-    coordinates: Tensor
+    log_coordinates: Tensor
+    presence: Tensor
     scalars: Tensor
-    matching: Tensor | None = None
-    weight: Tensor | None = None
+
+
+@dataclass
+class ReconstructedParticles(Particles):
+    """What a particle decoder makes in training.
+
+    Attributes
+    ----------
+    losses : dict of str to [B]
+        A value for each of the decoder's terms.
+    trust : [B], optional
+        See `Reconstructed`; 1 when left out.
+    estimated : bool
+        See `Reconstructed`.
+    """
+
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    trust: Tensor | None = None
+    estimated: bool = False
 
 
 class ParticleDecoder(nn.Module, ABC):
     """From the state of a jet to its particles.
 
+    Parameters
+    ----------
+    config : ModelConfig
+        A decoder's own settings stand in a section within it.
+    normalization : Normalization
+    types : int
+        Jet types of the model.
+
     Attributes
     ----------
     scalars : int
         Channels of `Particles.scalars`.
-    needs_noise : bool
-        Whether `forward` reads noise [B, P, 3] beside the state.
+    noise : mapping of str to NoiseSpec
+        What a jet needs to be decoded, by name. Each name is a random stream of its own.
     default_solver : str
         Of a flow, where the sampling names none.
+    decides_multiplicity : bool
+        Whether the number of particles comes from the decoder and not from the common head.
+    anchored : int
+        Dimensions of the latent vector whose posterior mean is `anchors` of the jet instead of a
+        learned one; they come first.
     """
 
     scalars: int
-    needs_noise: bool = False
-    default_solver: str = "midpoint"
+    noise: Mapping[str, NoiseSpec]
+    default_solver: ClassVar[str] = "midpoint"
+    decides_multiplicity: ClassVar[bool] = False
+    anchored: int = 0
+
+    def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
+        super().__init__()
+        self.noise = {}
 
     @abstractmethod
-    def forward(
-        self,
-        state: Tensor,
-        presence: Tensor,
-        references: Tensor,
-        noise: Tensor | None = None,
-        sampling: SamplingConfig = SamplingConfig(),
+    def decode(
+        self, jets: LatentJets, noise: Mapping[str, Tensor], sampling: SamplingConfig
     ) -> Particles:
         """Make particles.
 
         Parameters
         ----------
-        state : [B, hidden]
-            From the latent vector and the jet type.
-        presence : [B, P]
-            Slots in use.
-        references : [4, 4]
-            Tetrad (time, jet axis, normal, beam) of the frame of the jet.
-        noise : [B, P, 3], optional
-            Standard normal.
+        jets : LatentJets
+        noise : mapping of str to Tensor [B, ...]
+            What `noise` asks for.
         sampling : SamplingConfig
         """
 
+    @abstractmethod
     def reconstruct(
-        self,
-        state: Tensor,
-        presence: Tensor,
-        references: Tensor,
-        target: JetBatch,
-        noise: Tensor | None = None,
-    ) -> Particles:
-        """Make particles in training, where the jet to be made is known; `forward` by default."""
-        return self(state, presence, references, noise)
+        self, jets: LatentJets, target: JetBatch, given: Mapping[str, Tensor], noise: JetNoise
+    ) -> ReconstructedParticles:
+        """Make particles in training, where the jets to be made are known, and the loss of it.
+
+        Parameters
+        ----------
+        jets : LatentJets
+        target : JetBatch
+        given : mapping of str to Tensor [B, ...]
+            What `noise` asks for, as in generation.
+        noise : JetNoise
+            For whatever else is drawn, such as times.
+        """
+
+    def anchors(self, target: JetBatch) -> Tensor:
+        """[B, anchored] posterior means of the anchored dimensions.
+
+        Parameters
+        ----------
+        target : JetBatch
+        """
+        return target.jet.new_zeros(len(target), 0)
+
+    def fit(self, batches: Iterable[JetBatch]) -> None:
+        """Take what is to be known of the training jets before the training, such as tables.
+
+        What is kept is held in buffers, so that it is saved and loaded with the weights. Nothing to
+        do by default.
+
+        Parameters
+        ----------
+        batches : iterable of JetBatch
+            All training jets, once.
+        """
 
 
 def squash_angles(angles: Tensor, radius: float) -> Tensor:
@@ -136,3 +250,8 @@ def presence_of(multiplicity: Tensor) -> Tensor:
     Slot k (from 0) is used if there are more than k particles.
     """
     return multiplicity.flip(-1).cumsum(-1).flip(-1)
+
+
+def log_coordinates(coordinates: Tensor) -> Tensor:
+    """(etarel, phirel, ptrel) [..., 3] -> (etarel, phirel, ln ptrel); ptrel is floored at 1e-7."""
+    return torch.cat([coordinates[..., :2], coordinates[..., 2:].clamp_min(1e-7).log()], dim=-1)

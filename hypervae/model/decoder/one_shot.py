@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
+from hypervae.model.decoder.chamfer import chamfer
 from hypervae.model.decoder.interface import (
     LN_PTREL_RANGE,
+    LatentJets,
     ParticleDecoder,
     Particles,
+    ReconstructedParticles,
+    log_coordinates,
     squash_angles,
 )
+from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import LorentzNetwork, ResidualMLP, full_precision
-from hypervae.model.references import minkowski
+from hypervae.model.noise import JetNoise
+from hypervae.model.references import components
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
 
@@ -27,19 +35,20 @@ class OneShotParticles(ParticleDecoder):
     A slot is a learned embedding by rank and the state of the jet. Its vectors start as
     combinations of the tetrad (time, jet axis, normal, beam) with coefficients from these scalars;
     L-GATr mixes the slots, and adds to the vectors. They are read out by contraction with the
-    tetrad, so that they transform along when it is transformed.
+    tetrad, so that they transform along when it is transformed. The loss is the Chamfer distance.
 
     Parameters
     ----------
     config : ModelConfig
     normalization : Normalization
         Gives slots, and where the outputs start.
+    types : int
     """
 
-    def __init__(self, config: ModelConfig, normalization: Normalization):
-        super().__init__()
+    def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
+        super().__init__(config, normalization, types)
         self.slots, self.radius = normalization.max_particles, config.radius
-        self.scalars = config.scalar_channels
+        self.scalars, self.settings = config.scalar_channels, config.one_shot
         hidden = config.hidden
         self.slot_embedding = nn.Parameter(0.5 * torch.randn(self.slots, hidden))
         self.slot_mix = ResidualMLP(2 * hidden, hidden, dropout=config.dropout)
@@ -56,17 +65,49 @@ class OneShotParticles(ParticleDecoder):
         particle = normalization.particle
         self.register_buffer("_offset", torch.tensor(particle.offset, dtype=torch.float32))
         self.register_buffer("_scale", torch.tensor(particle.scale, dtype=torch.float32))
+        widths = torch.tensor(particle.scale, dtype=torch.float64)
+        self.register_buffer("_widths", widths, persistent=False)
 
     @full_precision
-    def forward(
-        self,
-        state: Tensor,
-        presence: Tensor,
-        references: Tensor,
-        noise: Tensor | None = None,
-        sampling: SamplingConfig = SamplingConfig(),
+    def decode(
+        self, jets: LatentJets, noise: Mapping[str, Tensor], sampling: SamplingConfig
     ) -> Particles:
-        """See `ParticleDecoder.forward`; no noise is read."""
+        """See `ParticleDecoder.decode`; no noise is read."""
+        return self._make(jets)
+
+    @full_precision
+    def reconstruct(
+        self, jets: LatentJets, target: JetBatch, given: Mapping[str, Tensor], noise: JetNoise
+    ) -> ReconstructedParticles:
+        """See `ParticleDecoder.reconstruct`: as in generation, with the Chamfer distance."""
+        made = self._make(jets)
+        losses = {"chamfer": self._chamfer(made, target)}
+        return ReconstructedParticles(
+            made.log_coordinates, made.presence, made.scalars, losses=losses
+        )
+
+    def _chamfer(self, made: Particles, target: JetBatch) -> Tensor:
+        """[B] in units of the widths of (etarel, phirel, ln ptrel)."""
+        settings, points = self.settings, log_coordinates(target.coordinates)
+        scale = self._widths.to(points.dtype)
+        weights = {}
+        if settings.pt_weighted:
+            weights = {
+                "predicted_weight": made.log_coordinates[..., 2].exp(),
+                "target_weight": target.coordinates[..., 2],
+            }
+        return chamfer(
+            made.log_coordinates / scale,
+            made.presence,
+            points / scale,
+            target.mask,
+            kind=settings.distance,
+            alpha=settings.alpha,
+            **weights,
+        )
+
+    def _make(self, jets: LatentJets) -> Particles:
+        state, presence, references = jets.state, jets.presence, jets.references
         batch = len(state)
         slots = self.slot_embedding.expand(batch, -1, -1)
         mixed = self.slot_mix(
@@ -77,13 +118,10 @@ class OneShotParticles(ParticleDecoder):
         vectors = torch.cat([start, references.expand(batch, self.slots, 4, 4)], dim=2)
         change, scalars = self.network(vectors, mixed, presence > 0.5)
         vectors_out = start + change
-        # components along the references: contraction, over the references' own squares
-        along = minkowski(vectors_out.unsqueeze(-2), references) / minkowski(references, references)
+        along = components(vectors_out, references)
         scale, offset = self._scale.to(along.dtype), self._offset.to(along.dtype)
         angles = torch.stack([along[..., 0, 3], along[..., 0, 2]], dim=-1) * scale[:2]
         ln_ptrel = offset[2] + scale[2] * (along[..., 1, 0] + along[..., 1, 1])
         ln_ptrel = ln_ptrel.clamp(*LN_PTREL_RANGE)
-        coordinates = torch.cat(
-            [squash_angles(angles, self.radius), ln_ptrel.unsqueeze(-1)], dim=-1
-        )
-        return Particles(coordinates, scalars)
+        made = torch.cat([squash_angles(angles, self.radius), ln_ptrel.unsqueeze(-1)], dim=-1)
+        return Particles(made, presence, scalars)

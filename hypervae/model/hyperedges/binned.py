@@ -18,6 +18,7 @@ from hypervae.model.hyperedges.source import HyperedgeSource, Tokens
 from hypervae.model.layers import ReadOut, ResidualMLP
 from hypervae.model.losses.histogram import cramer_distance, soft_histogram
 from hypervae.model.losses.recomputed import colex_members
+from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
 if TYPE_CHECKING:
@@ -204,11 +205,18 @@ class BinnedConsistency(HyperedgeConsistency):
     normalization : Normalization
     """
 
-    def forward(self, decoded: Decoded, targets: BinnedTargets | None = None) -> Tensor:
+    def forward(
+        self,
+        decoded: Decoded,
+        targets: BinnedTargets | None,
+        noise: JetNoise,
+        *,
+        estimated: bool = False,
+    ) -> Tensor:
         """[B]; see `HyperedgeConsistency.forward`. Targets are not read."""
         predicted: BinnedSets = decoded.hyperedges  # type: ignore[assignment]
-        coordinates = decoded.coordinates
-        if decoded.matching is not None:
+        coordinates = decoded.log_coordinates
+        if estimated:
             coordinates = coordinates.detach()
         used = decoded.presence > 0.5
         logs = self.log_weights(decoded, coordinates, used)
@@ -227,7 +235,7 @@ class BinnedConsistency(HyperedgeConsistency):
         found = torch.zeros_like(total)
         for place, order in enumerate(self.orders):
             sets = self.binomials[number_used, order]
-            recomputed = self._histogram(squared, sets, order)
+            recomputed = self._histogram(squared, sets, order, noise)
             wanted = (order * mean_log - self.offset[-1]) / self.scale[-1]
             distance = cramer_distance(fraction[:, place] - recomputed)
             distance = distance + (decoded_log[:, place] - wanted).square()
@@ -235,9 +243,9 @@ class BinnedConsistency(HyperedgeConsistency):
             found = found + (sets > 0)
         return (total / found.clamp_min(1)).to(coordinates.dtype)
 
-    def _histogram(self, squared: Tensor, sets: Tensor, order: int) -> Tensor:
+    def _histogram(self, squared: Tensor, sets: Tensor, order: int, noise: JetNoise) -> Tensor:
         """[B, bins + 2] of a sample of the sets of an order, of which jets have [B]."""
-        number, valid = stratified_indices(sets, self.sets_drawn)
+        number, valid = stratified_indices(sets, self.sets_drawn, noise)
         members = colex_members(number, order, self.binomials)
         position = self.bin_position(squared, members).unsqueeze(-1)
         weights = (valid / valid.sum(1, keepdim=True).clamp_min(1)).to(position.dtype)

@@ -20,7 +20,6 @@ from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from hypervae.config import ModelConfig
-from hypervae.model import noise
 from hypervae.model.attention import count_logits
 from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
 from hypervae.model.hyperedges.heads import ListedHead
@@ -33,7 +32,6 @@ class _Random:
 
     def __init__(self, device: torch.device):
         self.device = device
-        self.keys = noise.active_keys()
         self.cpu = torch.get_rng_state()
         self.cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
@@ -41,7 +39,7 @@ class _Random:
     def again(self) -> Iterator[None]:
         """The same random numbers as from where the state was taken."""
         devices = [] if self.cuda is None else [self.device]
-        with torch.random.fork_rng(devices), noise.of_jets(self.keys):
+        with torch.random.fork_rng(devices):
             torch.set_rng_state(self.cpu)
             if self.cuda is not None:
                 torch.cuda.set_rng_state(self.cuda, self.device)

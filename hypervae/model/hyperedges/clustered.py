@@ -25,6 +25,7 @@ from hypervae.model.hyperedges.listing import SetList, numbers_in_list, padded_l
 from hypervae.model.hyperedges.sets import ListedTargets
 from hypervae.model.hyperedges.source import HyperedgeSource, Tokens
 from hypervae.model.losses.recomputed import colex_members, interpolated
+from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
 # Sets drawn of a cluster.
@@ -132,7 +133,13 @@ class ClusteredConsistency(ListedConsistency):
         return math.comb(max(self.slots - order + 2, 0), 2)
 
     def recomputed(
-        self, number: Tensor, order: int, squared: Tensor, logs: Tensor, used: Tensor
+        self,
+        number: Tensor,
+        order: int,
+        squared: Tensor,
+        logs: Tensor,
+        used: Tensor,
+        noise: JetNoise,
     ) -> tuple[Tensor, Tensor]:
         """Mean features of all sets with the same two hardest members.
 
@@ -140,7 +147,7 @@ class ClusteredConsistency(ListedConsistency):
 
         Parameters
         ----------
-        number, order, squared, logs, used
+        number, order, squared, logs, used, noise
             See `ListedConsistency.recomputed`.
 
         Returns
@@ -154,7 +161,7 @@ class ClusteredConsistency(ListedConsistency):
         last = hardest[..., 1]
         softer = (used[:, : self.slots].sum(1, keepdim=True) - 1 - last).clamp_min(0)
         total = self.binomials[softer, order - 2]
-        rest, valid = stratified_indices(total, _SETS_OF_CLUSTER)
+        rest, valid = stratified_indices(total, _SETS_OF_CLUSTER, noise)
         others = colex_members(rest, order - 2, self.binomials) + last[..., None, None] + 1
         pair = hardest.unsqueeze(2).expand(-1, -1, _SETS_OF_CLUSTER, -1)
         members = torch.cat([pair, others.clamp_max(self.slots - 1)], dim=-1)

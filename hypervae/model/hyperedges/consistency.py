@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from hypervae.correlators.features import DELTA_FLOOR
 from hypervae.correlators.geometry import pair_indices
 from hypervae.correlators.sets import set_counts
-from hypervae.model import noise
 from hypervae.model.losses.histogram import ScaledBins, feature_distance
 from hypervae.model.losses.recomputed import (
     angular_differences,
@@ -31,6 +30,7 @@ from hypervae.model.losses.recomputed import (
     interpolated,
     log_weights,
 )
+from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _SETS = 256
 
 
-def stratified_indices(total: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def stratified_indices(total: Tensor, count: int, noise: JetNoise) -> tuple[Tensor, Tensor]:
     """Draw `count` of the numbers 0 to total - 1 without preference, one of each of `count` parts.
 
     Parameters
@@ -49,6 +49,7 @@ def stratified_indices(total: Tensor, count: int) -> tuple[Tensor, Tensor]:
     total : [B, ...] int64
         Where it is not above `count`, each number comes once.
     count : int
+    noise : JetNoise
 
     Returns
     -------
@@ -109,7 +110,9 @@ class HyperedgeConsistency(nn.Module, ABC):
             self.register_buffer(name, torch.from_numpy(np.asarray(values)), persistent=False)
 
     @abstractmethod
-    def forward(self, decoded: Decoded, targets: Any) -> Tensor:
+    def forward(
+        self, decoded: Decoded, targets: Any, noise: JetNoise, *, estimated: bool = False
+    ) -> Tensor:
         """Distance of the decoded from the recomputed hyperedges.
 
         Parameters
@@ -118,6 +121,10 @@ class HyperedgeConsistency(nn.Module, ABC):
             With hyperedges.
         targets : ListedTargets or BinnedTargets
             Names the sets that are decoded where these are listed.
+        noise : JetNoise
+            Decides the sample of sets.
+        estimated : bool
+            Whether the particles are an estimate, which gets no gradient.
 
         Returns
         -------
@@ -173,9 +180,16 @@ class ListedConsistency(HyperedgeConsistency):
         super().__init__(normalization)
         self.bins = ScaledBins.of(normalization.method)
 
-    def forward(self, decoded: Decoded, targets: ListedTargets) -> Tensor:
+    def forward(
+        self,
+        decoded: Decoded,
+        targets: ListedTargets,
+        noise: JetNoise,
+        *,
+        estimated: bool = False,
+    ) -> Tensor:
         """[B]; see `HyperedgeConsistency.forward`."""
-        coordinates = decoded.coordinates.detach()
+        coordinates = decoded.log_coordinates.detach()
         used = decoded.presence > 0.5
         logs = self.log_weights(decoded, coordinates, used)
         sets: ListedSets = decoded.hyperedges  # type: ignore[assignment]
@@ -185,7 +199,7 @@ class ListedConsistency(HyperedgeConsistency):
         count = self.entries_drawn()
         if index.shape[1] > count:  # some of the sets that the jet has
             reached = mask.cumsum(1, dtype=torch.int32)
-            number, mask = stratified_indices(reached[:, -1].long(), count)
+            number, mask = stratified_indices(reached[:, -1].long(), count, noise)
             column = torch.searchsorted(reached, number.int() + 1).clamp_max(index.shape[1] - 1)
             index = index.gather(1, column)
             features = features.gather(1, column.unsqueeze(-1).expand(-1, -1, features.shape[-1]))
@@ -199,7 +213,7 @@ class ListedConsistency(HyperedgeConsistency):
             here = mask & (index >= first) & (index < first + size)
             number = torch.where(here, index - first, 0)
             first += size
-            values, valid = self.recomputed(number, order, squared, logs, used)
+            values, valid = self.recomputed(number, order, squared, logs, used, noise)
             scaled = (values - self.offset.to(real)) / self.scale.to(real)
             weights = (here & valid).to(real)
             some = weights.sum(1, keepdim=True)
@@ -223,7 +237,13 @@ class ListedConsistency(HyperedgeConsistency):
         return math.comb(self.slots, order)
 
     def recomputed(
-        self, number: Tensor, order: int, squared: Tensor, logs: Tensor, used: Tensor
+        self,
+        number: Tensor,
+        order: int,
+        squared: Tensor,
+        logs: Tensor,
+        used: Tensor,
+        noise: JetNoise,
     ) -> tuple[Tensor, Tensor]:
         """Features of sets from the particles.
 
@@ -239,6 +259,7 @@ class ListedConsistency(HyperedgeConsistency):
             See `log_weights`.
         used : [B, P] bool
             Slots in use.
+        noise : JetNoise
 
         Returns
         -------

@@ -62,7 +62,7 @@ class EdgeConsistency(nn.Module):
         [B]
             Mean over the features of the Cramer distance, in scaled units; 0 without pairs.
         """
-        coordinates = decoded.coordinates.detach()
+        coordinates = decoded.log_coordinates.detach()
         real = coordinates.dtype
         # (the jet's pT only sets the unit of kT and m^2)
         ln_jet_pt = decoded.jet[:, 0].detach() * self.jet_scale + self.jet_offset

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hypervae.config import ModelConfig, TrainConfig
 from hypervae.errors import ConfigError
-from hypervae.model.decoder.interface import Decoded
+from hypervae.model.decoder.interface import Decoded, Reconstructed
+from hypervae.model.decoder.registry import PARTICLE_TERMS
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
-from hypervae.model.losses.chamfer import chamfer
 from hypervae.model.losses.edge_consistency import EdgeConsistency
 from hypervae.model.losses.kl import kl_divergence
 from hypervae.model.losses.squares import masked_mse
 from hypervae.model.losses.sums import sum_loss
+from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
-TERMS = (
-    "particle",
+_HALF = (torch.float16, torch.bfloat16)
+
+#: The terms that every model has, after those of its particle decoder.
+COMMON_TERMS = (
     "edge",
     "hyperedge",
     "jet_features",
@@ -31,30 +35,32 @@ TERMS = (
     "hyperedge_consistency",
     "kl",
 )
-_HALF = (torch.float16, torch.bfloat16)
-
-
-def _full_precision(value: Tensor) -> Tensor:
-    """The same tensor, in float32 if it is in half precision."""
-    return value.float() if value.dtype in _HALF else value
 
 
 class LossTerms(nn.Module):
     """The terms of the loss, unweighted.
 
     Each is the mean over jets of a value that depends on that jet alone, so that the loss of a
-    batch is the mean of those of its parts. Terms of particles that are an estimate (a flow's, in
-    training) are weighted per jet by `Decoded.weight`. The consistency terms are 0 where their
-    weight is 0: they are not computed then.
+    batch is the mean of those of its parts. Those of the particle decoder are computed by it. Terms
+    of particles that are an estimate (a flow's, in training) are weighted per jet by
+    `Reconstructed.trust`. The consistency terms are 0 where their weight is 0: they are not
+    computed then.
 
     Parameters
     ----------
     normalization : Normalization
-    config : mapping
-        The resolved ``train`` section: ``loss_weights``, ``chamfer``, ``chamfer_alpha``,
-        ``chamfer_pt_weighted`` and ``free_bits``.
-    hyperedge_decoder : str
-        Mode of the model's hyperedge decoder, without ``auto``.
+    model : ModelConfig
+        Without ``auto``; its decoder says which terms there are.
+    config : TrainConfig
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of all terms, in their order.
+    particle_names : tuple of str
+        Of those of the particle decoder.
+    weights : dict of str to float
+        Of these terms.
 
     Raises
     ------
@@ -62,80 +68,70 @@ class LossTerms(nn.Module):
         If all weights are 0.
     """
 
-    def __init__(
-        self, normalization: Normalization, config: Mapping[str, Any], hyperedge_decoder: str
-    ):
+    def __init__(self, normalization: Normalization, model: ModelConfig, config: TrainConfig):
         super().__init__()
-        self.weights = dict(config["loss_weights"])
+        self.particle_names = PARTICLE_TERMS[model.decoder]
+        self.names = (*self.particle_names, *COMMON_TERMS)
+        given = config.loss_weights.to_dict()
+        self.weights = {name: given[name] for name in self.names}
         if not any(self.weights.values()):
             raise ConfigError("train.loss_weights: all weights are 0, so nothing would be trained")
-        self.kind, self.alpha = config["chamfer"], config["chamfer_alpha"]
-        self.pt_weighted, self.free_bits = config["chamfer_pt_weighted"], config["free_bits"]
-        # The Chamfer distance is in units of the widths of (etarel, phirel, ln ptrel).
-        scale = torch.tensor(normalization.particle.scale, dtype=torch.float64)
-        self.register_buffer("particle_scale", scale, persistent=False)
+        self.free_bits = config.free_bits
         self.edge_consistency = EdgeConsistency(normalization)
-        self.hyperedge_mode = HYPEREDGE_MODES[hyperedge_decoder]
+        self.hyperedge_mode = HYPEREDGE_MODES[model.hyperedge_decoder]
         self.hyperedge_consistency = self.hyperedge_mode.consistency(normalization)
 
     def forward(
-        self, decoded: Decoded, batch: JetBatch, mean: Tensor, log_variance: Tensor
+        self,
+        reconstructed: Reconstructed,
+        batch: JetBatch,
+        mean: Tensor,
+        log_variance: Tensor,
+        noise: JetNoise,
     ) -> dict[str, Tensor]:
         """Compute the terms, in float32 at least, also under autocast.
 
         Parameters
         ----------
-        decoded : Decoded
+        reconstructed : Reconstructed
         batch : JetBatch
         mean, log_variance : [B, latent_dim]
+        noise : JetNoise
+            Decides which sets the consistency of hyperedges is computed of.
 
         Returns
         -------
         dict
-            A scalar for each of `TERMS`.
+            A scalar for each of `names`.
         """
         with torch.autocast(mean.device.type, enabled=False):
-            decoded, batch = decoded.map(_full_precision), batch.map(_full_precision)
-            mean, log_variance = _full_precision(mean), _full_precision(log_variance)
+            decoded = reconstructed.decoded.map(_at_least_single)
+            batch = batch.map(_at_least_single)
+            mean, log_variance = _at_least_single(mean), _at_least_single(log_variance)
             per_jet = {
-                "particle": self._particle(decoded, batch),
+                **reconstructed.losses,
                 "edge": masked_mse(decoded.edges, batch.edges, batch.edge_mask),
                 "hyperedge": self.hyperedge_mode.loss(decoded.hyperedges, batch.hyperedge_targets),
                 "jet_features": (decoded.jet - batch.jet).square().mean(-1),
-                "multiplicity": functional.cross_entropy(
-                    decoded.multiplicity_logits, batch.mask.sum(1) - 1, reduction="none"
-                ),
-                **self._of_particles(decoded, batch),
+                "multiplicity": self._multiplicity(decoded, batch),
+                **self._of_particles(replace(reconstructed, decoded=decoded), batch, noise),
                 "kl": kl_divergence(mean, log_variance, self.free_bits),
             }
-            return {name: per_jet[name].mean() for name in TERMS}
+            return {name: per_jet[name].mean() for name in self.names}
 
-    def _particle(self, decoded: Decoded, batch: JetBatch) -> Tensor:
-        if decoded.matching is not None:
-            return decoded.matching
-        ptrel = batch.coordinates[..., 2]
-        log_ptrel = ptrel.clamp_min(1e-7).log().unsqueeze(-1)
-        target = torch.cat([batch.coordinates[..., :2], log_ptrel], dim=-1)
-        scale = self.particle_scale.to(target.dtype)
-        weights = {}
-        if self.pt_weighted:
-            weights = {
-                "predicted_weight": decoded.coordinates[..., 2].exp(),
-                "target_weight": ptrel,
-            }
-        return chamfer(
-            decoded.coordinates / scale,
-            decoded.presence,
-            target / scale,
-            batch.mask,
-            kind=self.kind,
-            alpha=self.alpha,
-            **weights,
-        )
+    @staticmethod
+    def _multiplicity(decoded: Decoded, batch: JetBatch) -> Tensor:
+        if decoded.multiplicity_logits is None:  # the particle decoder's own matter
+            return decoded.jet.new_zeros(len(decoded))
+        count = batch.mask.sum(1) - 1
+        return functional.cross_entropy(decoded.multiplicity_logits, count, reduction="none")
 
-    def _of_particles(self, decoded: Decoded, batch: JetBatch) -> dict[str, Tensor]:
+    def _of_particles(
+        self, reconstructed: Reconstructed, batch: JetBatch, noise: JetNoise
+    ) -> dict[str, Tensor]:
         """Terms that read the decoded particles' coordinates as they are."""
-        angles, ln_ptrel = decoded.coordinates.split([2, 1], dim=-1)
+        decoded = reconstructed.decoded
+        angles, ln_ptrel = decoded.log_coordinates.split([2, 1], dim=-1)
         points = torch.cat([angles, ln_ptrel.exp()], dim=-1)
         values = {"sum": sum_loss(points, decoded.presence, batch.coordinates, batch.mask)}
         nothing = torch.zeros_like(values["sum"])
@@ -143,13 +139,17 @@ class LossTerms(nn.Module):
             self.edge_consistency(decoded) if self.weights["edge_consistency"] else nothing
         )
         values["hyperedge_consistency"] = (
-            self.hyperedge_consistency(decoded, batch.hyperedge_targets)
+            self.hyperedge_consistency(
+                decoded, batch.hyperedge_targets, noise, estimated=reconstructed.estimated
+            )
             if self.weights["hyperedge_consistency"]
             else nothing
         )
-        if decoded.weight is not None:
-            values = {name: value * decoded.weight for name, value in values.items()}
-        return values
+        return {name: value * reconstructed.trust for name, value in values.items()}
+
+
+def _at_least_single(values: Tensor) -> Tensor:
+    return values.float() if values.dtype in _HALF else values
 
 
 def total_loss(terms: Mapping[str, Tensor], weights: Mapping[str, float], kl: float) -> Tensor:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from hypervae.model.decoder.registry import PARTICLE_TERMS
 from hypervae.training.observers.interface import EpochReport, Observer, Position, StepReport
 
 _LOG = logging.getLogger(__name__)
@@ -46,9 +47,11 @@ def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
     epochs : int
         Of the whole training.
     """
+    names = {f"val_{name}" for terms in PARTICLE_TERMS.values() for name in terms}
+    particles = sum(value for name, value in row.items() if name in names)
     text = (
         f"epoch {row['epoch']}/{epochs}: loss {row['train_total']:.4f}, "
-        f"validation {row['val_total']:.4f} (particles {row['val_particle']:.3f}, "
+        f"validation {row['val_total']:.4f} (particles {particles:.3f}, "
         f"KL {row['val_kl']:.2f}, {row['active_units']} active units), "
     )
     if row["val_w1m"] is not None:

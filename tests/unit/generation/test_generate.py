@@ -138,14 +138,14 @@ def test_jets_drawn_again_are_counted_in_the_file(folder, tmp_path, monkeypatch)
 
     def loaded(*arguments):
         model = load(*arguments)
-        forward = model.decoder.forward
+        decode = model.decoder.decode
 
         def broken(latent, *arguments, **options):
-            decoded = forward(latent, *arguments, **options)
-            decoded.coordinates[latent[:, 0] > 1, 0] = np.nan
+            decoded = decode(latent, *arguments, **options)
+            decoded.log_coordinates[latent[:, 0] > 1, 0] = np.nan
             return decoded
 
-        model.decoder.forward = broken
+        model.decoder.decode = broken
         return model
 
     monkeypatch.setattr(HyperVAE, "load", loaded)

@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from hypervae.model import HyperVAE, ModelConfig
+from hypervae.model.decoder.interface import LatentJets
 from hypervae.model.layers import LorentzNetwork, ResidualMLP, pool
+from hypervae.model.noise import JetNoise
 from tests.unit.chain import MODEL, small_jets
 from tests.unit.model.lorentz import GENERAL
 
@@ -94,21 +96,29 @@ def test_vectors_stay_in_single_precision_under_autocast(normalization, decoder)
     model = HyperVAE(normalization, ["g"], {**MODEL, "decoder": decoder})
     batch = model.batch(small_jets(8, seed=5))
 
+    noise = {"particles": torch.randn(8, batch.mask.shape[1], 3)}
+
+    def given(dtype):
+        state = torch.randn(8, MODEL["hidden"]).bfloat16().to(dtype)
+        latent = torch.zeros(8, MODEL["latent_dim"], dtype=dtype)
+        kinds = torch.zeros(8, dtype=torch.int64)
+        return LatentJets(state, latent, kinds, torch.eye(4), batch.mask.to(dtype))
+
     def run():
         torch.manual_seed(4)
         found = model.encoder.particles(batch.momenta, batch.mask)
-        state = torch.randn(8, MODEL["hidden"]).bfloat16().float()
-        made = model.decoder.particles.reconstruct(state, batch.mask.float(), torch.eye(4), batch)
-        return found, made.coordinates
+        jets = given(torch.float32)
+        made = model.decoder.particles.reconstruct(jets, batch, noise, JetNoise(batch.key))
+        return found, made.log_coordinates
 
     expected = run()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
         found = run()
         half = model.decoder.particles.reconstruct(
-            torch.randn(8, MODEL["hidden"]).bfloat16(), batch.mask.bfloat16(), torch.eye(4), batch
+            given(torch.bfloat16), batch, noise, JetNoise(batch.key)
         )
-    assert half.coordinates.dtype == torch.float32
+    assert half.log_coordinates.dtype == torch.float32
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == torch.float32
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6)

@@ -3,10 +3,10 @@ import pytest
 import torch
 from scipy import stats
 
-from hypervae.model import noise
-from hypervae.model.dropout import Dropout, GradeDropout, VectorDropout
+from hypervae.model.dropout import Dropout, GradeDropout, VectorDropout, draw_dropout_from
 from hypervae.model.hyperedges.branch import BranchConfig
 from hypervae.model.hyperedges.chunked import ChunkedBranch
+from hypervae.model.noise import JetNoise, gumbel
 
 KEYS = torch.randint(-(2**62), 2**62, (40,), generator=torch.Generator().manual_seed(1))
 LIKE = torch.zeros(0, dtype=torch.float64)
@@ -14,8 +14,7 @@ LIKE = torch.zeros(0, dtype=torch.float64)
 
 def draw(keys, *shape, rows=None, kind="normal", seed=3, like=LIKE):
     torch.manual_seed(seed)
-    with noise.of_jets(keys):
-        return getattr(noise, kind)(rows or len(keys), *shape, like=like)
+    return getattr(JetNoise(keys), kind)(rows or len(keys), *shape, like=like)
 
 
 def test_a_jet_has_its_numbers_whatever_its_companions_and_padding():
@@ -32,17 +31,17 @@ def test_copies_of_a_jet_have_numbers_of_their_own():
 
 def test_draws_and_seeds_differ():
     torch.manual_seed(3)
-    with noise.of_jets(KEYS):
-        first, second = (noise.uniform(40, 5, like=LIKE) for _ in range(2))
+    noise = JetNoise(KEYS)
+    first, second = (noise.uniform(40, 5, like=LIKE) for _ in range(2))
     assert (first != second).all()
     assert (draw(KEYS, 5, kind="uniform", seed=4) != first).all()
 
 
 def test_without_jets_the_generator_is_read():
     torch.manual_seed(3)
-    one = noise.normal(4, 2, like=torch.zeros(1))
+    one = JetNoise().normal(4, 2, like=torch.zeros(1))
     torch.manual_seed(3)
-    assert torch.equal(noise.normal(4, 2, like=torch.zeros(1)), one)
+    assert torch.equal(JetNoise().normal(4, 2, like=torch.zeros(1)), one)
     assert one.dtype == torch.float32
 
 
@@ -65,7 +64,7 @@ def test_uniform_numbers_lie_within(dtype):
     assert values.dtype == dtype
     assert values.min() > 0
     assert values.max() < 1
-    assert torch.isfinite(noise.gumbel(values)).all()
+    assert torch.isfinite(gumbel(values)).all()
 
 
 def test_dropout_keeps_the_mean_and_belongs_to_the_jet():
@@ -74,8 +73,8 @@ def test_dropout_keeps_the_mean_and_belongs_to_the_jet():
 
     def run(rows):
         torch.manual_seed(3)
-        with noise.of_jets(KEYS[rows]):
-            return layer(values[rows])
+        draw_dropout_from(layer, JetNoise(KEYS[rows]))
+        return layer(values[rows])
 
     whole = run(slice(None))
     assert set(whole.unique().tolist()) == {0.0, values.new_tensor(1 / 0.7).item()}
@@ -108,8 +107,8 @@ def test_chunks_draw_again_what_they_drew():
 
     def run(features, particles):
         torch.manual_seed(7)
-        with noise.of_jets(KEYS[:3]):
-            summary, update = branch(features, count, particles, mask)
+        draw_dropout_from(branch, JetNoise(KEYS[:3]))
+        summary, update = branch(features, count, particles, mask)
         return summary.sin().sum() + update.sin().sum()
 
     assert torch.autograd.gradcheck(run, (features, particles))

@@ -46,15 +46,15 @@ def assert_same(one, other):
 
 def faulty(model, wrong):
     """Make the jet of every latent vector with `wrong(latent)` unphysical."""
-    forward, seen = model.decoder.forward, []
+    decode, seen = model.decoder.decode, []
 
     def broken(latent, *arguments, **options):
-        decoded = forward(latent, *arguments, **options)
+        decoded = decode(latent, *arguments, **options)
         seen.append(len(latent))
-        decoded.coordinates[wrong(latent), 0, 0] = torch.nan
+        decoded.log_coordinates[wrong(latent), 0, 0] = torch.nan
         return decoded
 
-    model.decoder.forward = broken
+    model.decoder.decode = broken
     return seen
 
 
@@ -121,7 +121,7 @@ def test_temperature_scales_every_kind_of_noise(make):
     hardest = [
         Sampler(model, seed=1, mix={"g": 1}, sampling=SamplingConfig(temperature=t))
         .draw(400, zeros)
-        .decoded.coordinates
+        .decoded.log_coordinates
         for t in (0.05, 1.0)
     ]
     assert (hardest[0][:, 0].std(0) < 0.2 * hardest[1][:, 0].std(0)).all()
@@ -130,7 +130,7 @@ def test_temperature_scales_every_kind_of_noise(make):
 def test_jets_are_the_decoded_slots_sorted(make):
     sample = Sampler(make(), seed=1, mix={"g": 1}, sampling=SamplingConfig(topology=True)).draw(30)
     check_jets(sample.jets, "sample")
-    coordinates, count = sample.decoded.coordinates.double().numpy(), sample.jets.multiplicity
+    coordinates, count = sample.decoded.log_coordinates.double().numpy(), sample.jets.multiplicity
     for row in range(30):
         order = np.argsort(-coordinates[row, : count[row], 2])
         found = sample.jets.particle_features[row, : count[row]]
@@ -174,7 +174,7 @@ def test_all_that_was_decoded_is_that_of_the_new_draw(make):
     faulty(model, lambda latent: latent[:, 0] > 0.5)
     sample = Sampler(model, seed=2, mix={"g": 1}, sampling=SamplingConfig(topology=True)).draw(40)
     assert sample.redrawn > 3
-    assert torch.isfinite(sample.decoded.coordinates).all()
+    assert torch.isfinite(sample.decoded.log_coordinates).all()
     jet = model.normalization.jet.inverse(sample.decoded.jet.double().numpy())
     np.testing.assert_allclose(np.exp(jet[:, 0]), sample.jets.jet_features[:, 0], rtol=1e-6)
 

@@ -52,7 +52,7 @@ CASES = {
     "step without cross-attention": Case(_steps(cross_attention=False)),
     "step without references": Case(_steps(references=[], condition=[])),
     "step hyperbolic": Case(
-        _steps(train={"chamfer": "hyperbolic", "chamfer_pt_weighted": True, "free_bits": 0.1})
+        _steps(train={"free_bits": 0.1}, one_shot={"distance": "hyperbolic", "pt_weighted": True})
     ),
     "step adamw": Case(_steps(train={"optimizer": "adamw"}, steps=1)),
     **{f"step encoder {mode}": Case(_steps(hyperedge_encoder=mode)) for mode in MODES},

@@ -172,7 +172,8 @@ def training_steps(train: dict | None = None, steps: int = 2, **settings: object
             outcome = optimization.step(step, epoch=number, progress=0.2 + 0.3 * number)
             assert not outcome.skipped
             for name, value in outcome.terms.items():
-                found[f"{number}/{name}"] = value
+                particle = name in optimization.loss_terms.particle_names
+                found[f"{number}/{'particle' if particle else name}"] = value
             found[f"{number}/gradient_norm"] = outcome.gradient_norm
         return found, subject.eval()
 

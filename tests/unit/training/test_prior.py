@@ -7,9 +7,8 @@ from torch import nn
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
 from hypervae.model.prior import FlowPrior, StandardNormal
-from hypervae.training import prior as fitting
 from hypervae.training import run as run_module
-from hypervae.training.prior import fit_prior, posteriors
+from hypervae.training.prior import fit_prior
 from tests.unit.chain import MODEL
 from tests.unit.training.test_trainer import assert_equal_runs
 
@@ -131,21 +130,6 @@ def test_the_seed_decides_and_nothing_else_is_touched(monkeypatch):
         torch.testing.assert_close(model.prior.state_dict()[name], value, rtol=0, atol=0)
     other, _, _ = fitted(gaussian(300), prior_steps=20, seed=2)
     assert not torch.equal(other.prior.out.weight, one.prior.out.weight)
-
-
-def test_only_so_many_jets_are_kept(monkeypatch):
-    monkeypatch.setattr(fitting, "_MOST_JETS", 250)
-    read = []
-
-    def batches(epoch, batch_size):
-        for start in range(100):
-            read.append(start)
-            yield Batch(gaussian(batch_size, start), torch.zeros(batch_size, dtype=torch.int64))
-
-    mean, deviation, jet_type = posteriors(Model(), SimpleNamespace(batches=batches), 100)
-    assert len(read) == 3
-    assert len(mean) == len(deviation) == len(jet_type) == 300
-    assert float(deviation.mean()) == pytest.approx(WIDTH)
 
 
 def test_a_standard_normal_has_nothing_to_fit():

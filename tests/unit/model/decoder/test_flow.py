@@ -4,7 +4,8 @@ import torch
 from hypervae.model import ModelConfig, solvers
 from hypervae.model.decoder import flow
 from hypervae.model.decoder.flow import FlowParticles
-from hypervae.model.decoder.interface import LN_PTREL_RANGE
+from hypervae.model.decoder.interface import LN_PTREL_RANGE, LatentJets
+from hypervae.model.noise import JetNoise
 from hypervae.model.references import jet_tetrad, momenta_of
 from hypervae.model.sampling_config import SamplingConfig
 from tests.unit.chain import MODEL, small_jets
@@ -20,7 +21,7 @@ def particles(normalization, request):
 
 def make(normalization, **changes):
     torch.manual_seed(3)
-    return FlowParticles(ModelConfig.of({**FLOW, **changes}), normalization)
+    return FlowParticles(ModelConfig.of({**FLOW, **changes}), normalization, 1)
 
 
 class Target:
@@ -49,8 +50,24 @@ def inputs(particles, n=20, seed=5, dtype=torch.float64):
     return state, presence, jet_tetrad(state), noise
 
 
+def latent_jets(state, presence, tetrad):
+    """What the decoder reads of these; it needs no latent vector."""
+    kinds = torch.zeros(len(state), dtype=torch.int64)
+    return LatentJets(state, state[:, :0], kinds, tetrad, presence)
+
+
+def decode(particles, state, presence, tetrad, noise, **sampling):
+    jets = latent_jets(state, presence, tetrad)
+    return particles.decode(jets, {"particles": noise}, SamplingConfig(**sampling))
+
+
+def reconstruct(particles, state, presence, tetrad, batch, noise):
+    jets = latent_jets(state, presence, tetrad)
+    return particles.reconstruct(jets, batch, {"particles": noise}, JetNoise())
+
+
 def assert_same(one, other, mask, tolerance):
-    difference = (one.coordinates - other.coordinates).abs().amax(-1)
+    difference = (one.log_coordinates - other.log_coordinates).abs().amax(-1)
     assert float((difference * mask).max()) < tolerance
 
 
@@ -61,11 +78,13 @@ def test_coordinates_stay_and_momenta_transform_along_with_the_references(
     state, presence, tetrad, noise = inputs(particles)
     moved = tetrad @ transformation.T
     with torch.no_grad():
-        made = particles(state, presence, tetrad, noise)
-        other = particles(state, presence, moved, noise)
+        made = decode(particles, state, presence, tetrad, noise)
+        other = decode(particles, state, presence, moved, noise)
     assert_same(made, other, presence, 1e-9)
-    expected = momenta_of(made.coordinates, tetrad) @ transformation.T
-    torch.testing.assert_close(momenta_of(other.coordinates, moved), expected, rtol=1e-8, atol=1e-8)
+    expected = momenta_of(made.log_coordinates, tetrad) @ transformation.T
+    torch.testing.assert_close(
+        momenta_of(other.log_coordinates, moved), expected, rtol=1e-8, atol=1e-8
+    )
 
 
 def test_the_matching_error_does_not_change_with_the_references(particles, batch):
@@ -74,32 +93,38 @@ def test_the_matching_error_does_not_change_with_the_references(particles, batch
     for references in (tetrad, tetrad @ GENERAL.T):
         torch.manual_seed(1)
         with torch.no_grad():
-            found.append(particles.reconstruct(state, presence, references, batch, noise))
-    torch.testing.assert_close(found[0].matching, found[1].matching, rtol=1e-9, atol=1e-9)
+            found.append(reconstruct(particles, state, presence, references, batch, noise))
+    torch.testing.assert_close(
+        found[0].losses["matching"], found[1].losses["matching"], rtol=1e-9, atol=1e-9
+    )
     assert_same(*found, batch.mask, 1e-9)
 
 
 def test_the_vectors_matter_and_both_signs_occur(particles):
     state, presence, tetrad, noise = inputs(particles, 40)
     with torch.no_grad():
-        made = particles(state, presence, tetrad, noise)
+        made = decode(particles, state, presence, tetrad, noise)
         handle = particles.network.register_forward_pre_hook(
             lambda _, given: (torch.zeros_like(given[0]), *given[1:])
         )
-        other = particles(state, presence, tetrad, noise)
+        other = decode(particles, state, presence, tetrad, noise)
         handle.remove()
     used = presence > 0.5
-    assert (made.coordinates - other.coordinates)[used].abs().max() > 1e-3
+    assert (made.log_coordinates - other.log_coordinates)[used].abs().max() > 1e-3
     for angle in (0, 1):
-        assert made.coordinates[used][:, angle].min() < 0 < made.coordinates[used][:, angle].max()
+        assert (
+            made.log_coordinates[used][:, angle].min()
+            < 0
+            < made.log_coordinates[used][:, angle].max()
+        )
 
 
 def test_absent_slots_do_not_influence_the_others(particles, batch):
     state, presence, tetrad, noise = inputs(particles)
     absent = 1 - presence.unsqueeze(-1)
     with torch.no_grad():
-        made = particles(state, presence, tetrad, noise)
-        other = particles(state, presence, tetrad, noise + 50 * absent)
+        made = decode(particles, state, presence, tetrad, noise)
+        other = decode(particles, state, presence, tetrad, noise + 50 * absent)
     assert_same(made, other, presence, 1e-12)
     found = []
     for shift in (0.0, 3.0):
@@ -107,7 +132,9 @@ def test_absent_slots_do_not_influence_the_others(particles, batch):
         batch.coordinates = batch.coordinates + shift * ~batch.mask.unsqueeze(-1)
         away = noise + shift * ~batch.mask.unsqueeze(-1)
         with torch.no_grad():
-            found.append(particles.reconstruct(state, presence, tetrad, batch, away).matching)
+            found.append(
+                reconstruct(particles, state, presence, tetrad, batch, away).losses["matching"]
+            )
     torch.testing.assert_close(*found, rtol=0, atol=1e-12)
 
 
@@ -116,7 +143,7 @@ def test_the_slots_in_training_are_those_of_the_target(particles, batch):
     found = []
     for given in (presence, torch.ones_like(presence)):
         torch.manual_seed(1)
-        found.append(particles.reconstruct(state, given, tetrad, batch, noise).matching)
+        found.append(reconstruct(particles, state, given, tetrad, batch, noise).losses["matching"])
     assert torch.equal(*found)
 
 
@@ -125,12 +152,12 @@ def test_the_same_noise_makes_the_same_jets_in_any_batch(normalization, dtype):
     particles = make(normalization).to(dtype)
     state, presence, tetrad, noise = inputs(particles, 30, dtype=dtype)
     with torch.no_grad():
-        made = particles(state, presence, tetrad, noise)
+        made = decode(particles, state, presence, tetrad, noise)
         for size in (1, 7, 30):
             for start in range(0, 30, size):
                 rows = slice(start, start + size)
-                part = particles(state[rows], presence[rows], tetrad, noise[rows])
-                difference = (part.coordinates - made.coordinates[rows]).abs().amax(-1)
+                part = decode(particles, state[rows], presence[rows], tetrad, noise[rows])
+                difference = (part.log_coordinates - made.log_coordinates[rows]).abs().amax(-1)
                 assert float((difference * presence[rows]).max()) < 1e-5
 
 
@@ -138,7 +165,7 @@ def test_the_same_noise_makes_the_same_jets_in_any_batch(normalization, dtype):
 def test_particles_stay_within_the_radius_and_the_range(particles, scale):
     state, presence, tetrad, noise = inputs(particles, 100)
     with torch.no_grad():
-        coordinates = particles(state, presence, tetrad, scale * noise).coordinates
+        coordinates = decode(particles, state, presence, tetrad, scale * noise).log_coordinates
     assert torch.isfinite(coordinates).all()
     assert coordinates[..., :2].norm(dim=-1).max() <= particles.radius * (1 + 1e-12)
     low, high = LN_PTREL_RANGE
@@ -177,14 +204,14 @@ def test_the_matching_error_of_a_field_at_rest_by_hand(normalization, batch, mon
         FlowParticles, "velocity", lambda self, points, *rest: torch.zeros_like(points)
     )
     state, presence, tetrad, noise = inputs(particles)
-    made = particles.reconstruct(state, presence, tetrad, batch, noise)
+    made = reconstruct(particles, state, presence, tetrad, batch, noise)
     for jet in range(len(batch)):
         used = batch.mask[jet]
         eta_phi, ptrel = batch.coordinates[jet, used, :2], batch.coordinates[jet, used, 2:]
         data = torch.cat([eta_phi, ptrel.log()], dim=-1)
         data = (data - particles._offset) / particles._scale
         squared = (data - noise[jet, used]).square().sum() / used.sum()
-        assert float(made.matching[jet]) == pytest.approx(float(squared), rel=1e-6)
+        assert float(made.losses["matching"][jet]) == pytest.approx(float(squared), rel=1e-6)
 
 
 def test_the_right_field_has_no_error_and_the_estimate_is_the_jet(
@@ -200,13 +227,15 @@ def test_the_right_field_has_no_error_and_the_estimate_is_the_jet(
 
     monkeypatch.setattr(FlowParticles, "velocity", right)
     state, presence, tetrad, noise = inputs(particles)
-    made = particles.reconstruct(state, presence, tetrad, batch, noise)
-    assert float(made.matching.max()) < 1e-20
+    made = reconstruct(particles, state, presence, tetrad, batch, noise)
+    assert float(made.losses["matching"].max()) < 1e-20
     used = batch.mask
-    torch.testing.assert_close(made.coordinates[used][:, :2], batch.coordinates[used][:, :2])
-    torch.testing.assert_close(made.coordinates[used][:, 2].exp(), batch.coordinates[used][:, 2])
+    torch.testing.assert_close(made.log_coordinates[used][:, :2], batch.coordinates[used][:, :2])
+    torch.testing.assert_close(
+        made.log_coordinates[used][:, 2].exp(), batch.coordinates[used][:, 2]
+    )
     latest = times[0].reshape(-1, len(batch)).amax(0)
-    torch.testing.assert_close(made.weight, latest.square())
+    torch.testing.assert_close(made.trust, latest.square())
     # times are spread evenly over [0, 1]
     assert float(times[0].min()) < 0.2
     assert float(times[0].max()) > 0.8
@@ -215,8 +244,8 @@ def test_the_right_field_has_no_error_and_the_estimate_is_the_jet(
 def test_the_error_trains_everything_and_the_state(particles, batch):
     state, presence, tetrad, noise = inputs(particles)
     state.requires_grad_(True)
-    made = particles.reconstruct(state, presence, tetrad, batch, noise)
-    (made.matching.mean() + made.scalars.square().mean()).backward()
+    made = reconstruct(particles, state, presence, tetrad, batch, noise)
+    (made.losses["matching"].mean() + made.scalars.square().mean()).backward()
     assert (state.grad.abs().sum(1) > 0).all()
     for name, parameter in particles.named_parameters():
         if parameter.requires_grad:
@@ -230,9 +259,9 @@ def test_the_error_trains_everything_and_the_state(particles, batch):
 def test_what_edges_are_made_of_knows_no_noise(particles, batch):
     state, presence, tetrad, noise = inputs(particles)
     with torch.no_grad():
-        one = particles.reconstruct(state, presence, tetrad, batch, noise).scalars
-        other = particles.reconstruct(state, presence, tetrad, batch, -noise).scalars
-        made = particles(state, batch.mask.double(), tetrad, noise).scalars
+        one = reconstruct(particles, state, presence, tetrad, batch, noise).scalars
+        other = reconstruct(particles, state, presence, tetrad, batch, -noise).scalars
+        made = decode(particles, state, batch.mask.double(), tetrad, noise).scalars
     assert torch.equal(one, other)
     torch.testing.assert_close(one, made)
 
@@ -248,10 +277,10 @@ def test_the_solver_is_the_one_that_was_chosen(normalization, monkeypatch):
     monkeypatch.setattr(flow, "integrate", record)
     given = inputs(particles, 3, dtype=torch.float32)
     with torch.no_grad():
-        made = particles(*given)
-        other = particles(*given, SamplingConfig(solver="euler", evaluations=4))
+        made = decode(particles, *given)
+        other = decode(particles, *given, solver="euler", evaluations=4)
     assert asked == [("midpoint", 10), ("euler", 4)]
-    assert not torch.equal(made.coordinates, other.coordinates)
+    assert not torch.equal(made.log_coordinates, other.log_coordinates)
 
 
 def two_sided(particles, n, seed):
@@ -274,8 +303,15 @@ def test_training_lowers_the_error_and_samples_have_the_two_modes(normalization)
         jets = two_sided(particles, 16, step)
         torch.manual_seed(step)
         state = torch.zeros(16, FLOW["hidden"])
-        made = particles.reconstruct(state, jets.mask.float(), jet_tetrad(state), jets)
-        loss = made.matching.mean()
+        made = reconstruct(
+            particles,
+            state,
+            jets.mask.float(),
+            jet_tetrad(state),
+            jets,
+            torch.randn(16, particles.slots, 3),
+        )
+        loss = made.losses["matching"].mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -284,8 +320,8 @@ def test_training_lowers_the_error_and_samples_have_the_two_modes(normalization)
     state, _, tetrad, noise = inputs(particles, 1000, dtype=torch.float32)
     mask = two_sided(particles, 1000, steps).mask
     with torch.no_grad():
-        made = particles(torch.zeros_like(state), mask.float(), tetrad, noise)
-    eta, phi, ln_ptrel = made.coordinates.unbind(-1)
+        made = decode(particles, torch.zeros_like(state), mask.float(), tetrad, noise)
+    eta, phi, ln_ptrel = made.log_coordinates.unbind(-1)
     right = eta[:, 0] > 0
     assert 0.4 < float(right.float().mean()) < 0.6
     # two narrow modes and nearly nothing between them

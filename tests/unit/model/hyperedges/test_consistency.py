@@ -5,16 +5,17 @@ import pytest
 import torch
 
 from hypervae.correlators.geometry import weights
-from hypervae.model import noise
 from hypervae.model.decoder import Decoded
 from hypervae.model.hyperedges.binned import BinnedConsistency, scale_gradient
 from hypervae.model.hyperedges.clustered import ClusteredConsistency, cluster_list
 from hypervae.model.hyperedges.consistency import ListedConsistency, stratified_indices
 from hypervae.model.hyperedges.listing import complete_list
 from hypervae.model.hyperedges.sets import BinnedSets, ListedSets, ListedTargets
+from hypervae.model.noise import JetNoise
 from tests.unit.chain import SLOTS, small_jets
 
 HARDEST = 10  # of which sets are formed
+NOISE = JetNoise()
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def decoded_of(jets, normalization, seed=1, **changes):
     fields = {
         "multiplicity_logits": torch.zeros(size, SLOTS),
         "presence": torch.from_numpy(jets.mask).double(),
-        "coordinates": coordinates,
+        "log_coordinates": coordinates,
         "edges": torch.randn(size, SLOTS * (SLOTS - 1) // 2, 5, dtype=torch.float64),
         "hyperedges": BinnedSets(
             torch.randn(size, orders, normalization.binning.size).double(),
@@ -96,15 +97,15 @@ def test_gradient_share():
 
 def test_few_numbers_come_once_and_many_without_preference():
     torch.manual_seed(1)
-    number, valid = stratified_indices(torch.tensor([0, 1, 4, 5]), 4)
+    number, valid = stratified_indices(torch.tensor([0, 1, 4, 5]), 4, NOISE)
     assert valid.sum(1).tolist() == [0, 1, 4, 4]
     assert number[2].tolist() == [0, 1, 2, 3]
     assert number[3].max() <= 4
     assert (number[3].diff() >= 0).all()  # one of each quarter
-    number, valid = stratified_indices(torch.full((5000,), 10), 4)
+    number, valid = stratified_indices(torch.full((5000,), 10), 4, NOISE)
     assert valid.all()
     np.testing.assert_allclose(np.bincount(number.flatten(), minlength=10) / 20_000, 0.1, atol=0.01)
-    huge, _ = stratified_indices(torch.tensor([10**12]), 4)
+    huge, _ = stratified_indices(torch.tensor([10**12]), 4, NOISE)
     assert (huge // (10**12 // 4)).tolist() == [[0, 1, 2, 3]]
 
 
@@ -113,7 +114,7 @@ def test_binned_hyperedges_by_enumeration(jets, normalization, kind):
     decoded = decoded_of(jets, normalization)
     term = BinnedConsistency(normalization)
     term.energy = kind == "energy"
-    found = term(decoded, None)
+    found = term(decoded, None, NOISE)
     size = normalization.binning.size
     scaler = normalization.hyperedge
     fraction = torch.softmax(decoded.hyperedges.fraction_logits, dim=-1).numpy()
@@ -137,20 +138,20 @@ def test_binned_hyperedges_take_the_hardest_particles_wherever_they_are(jets, no
     assert len(full) > 2
     term = BinnedConsistency(normalization)
     decoded = decoded_of(full, normalization)
-    expected = term(decoded, None)
+    expected = term(decoded, None, NOISE)
     order = torch.arange(SLOTS)
     order[:11] = order[:11].flip(0)  # the slots in use stay the first
-    decoded.coordinates = decoded.coordinates[:, order]
-    torch.testing.assert_close(term(decoded, None), expected)
+    decoded.log_coordinates = decoded.log_coordinates[:, order]
+    torch.testing.assert_close(term(decoded, None, NOISE), expected)
 
 
 def test_a_sample_of_sets_stands_for_all(jets, normalization):
     full = jets[jets.multiplicity > 8]
     decoded = decoded_of(full, normalization)
     term = BinnedConsistency(normalization)
-    exact = term(decoded, None)
+    exact = term(decoded, None, NOISE)
     term.sets_drawn = 64
-    sampled = torch.stack([term(decoded, None) for _ in range(200)])
+    sampled = torch.stack([term(decoded, None, NOISE) for _ in range(200)])
     assert (sampled.std(0) > 0).all()
     np.testing.assert_allclose(sampled.mean(0) / exact, 1.0, atol=0.02)
 
@@ -164,8 +165,7 @@ def test_the_sample_belongs_to_the_jet(jets, normalization):
     def of(rows):
         decoded = decoded_of(full, normalization)[rows]
         torch.manual_seed(3)
-        with noise.of_jets(keys[rows]):
-            return term(decoded, None)
+        return term(decoded, None, JetNoise(keys[rows]))
 
     whole = of(slice(None))
     torch.testing.assert_close(of(slice(2, 5)), whole[2:5])
@@ -204,7 +204,7 @@ def own_sets(jets, normalization):
 
 def test_sets_of_the_particles_themselves_are_consistent(jets, normalization, own_sets):
     batch, values = own_sets
-    found = ListedConsistency(normalization)(listed_of(jets, normalization, values), batch)
+    found = ListedConsistency(normalization)(listed_of(jets, normalization, values), batch, NOISE)
     torch.testing.assert_close(
         found, torch.zeros(len(jets), dtype=torch.float64), atol=1e-9, rtol=0
     )
@@ -215,7 +215,7 @@ def test_a_shift_of_the_sets_by_hand(jets, normalization, own_sets):
     values = values.clone()
     values[..., -1] = values[..., -1].clamp(-5, 4) + 0.75  # 3 bins of 0.25
     own = listed_of(jets, normalization, values)
-    found = ListedConsistency(normalization)(own, batch)
+    found = ListedConsistency(normalization)(own, batch, NOISE)
     for row in range(12):
         expected = []
         for order in normalization.hyperedge_orders:
@@ -234,10 +234,10 @@ def test_a_sample_of_the_listed_sets(jets, normalization, own_sets):
     term = ListedConsistency(normalization)
     term.sets_drawn = 16
     own = listed_of(jets, normalization, values)
-    assert float(term(own, batch).abs().max()) < 1e-9
+    assert float(term(own, batch, NOISE).abs().max()) < 1e-9
     own.hyperedges.features = values + 0.5
     several = jets.multiplicity > 2
-    assert (term(own, batch)[several] > 0.05).all()
+    assert (term(own, batch, NOISE)[several] > 0.05).all()
 
 
 def test_sets_of_slots_that_are_not_used_do_not_count(jets, normalization, own_sets):
@@ -253,11 +253,11 @@ def test_sets_of_slots_that_are_not_used_do_not_count(jets, normalization, own_s
     logs = normalization.hyperedge.scale[-1]
     own = listed_of(jets, normalization, values, presence=used)
     # ln w of the rest changes by what the lost particles had: undo that
-    total = own.coordinates[row, :, 2].exp()
+    total = own.log_coordinates[row, :, 2].exp()
     lost = torch.log(total[:5].sum() / (total * torch.from_numpy(jets.mask[row])).sum())
     orders = torch.tensor([len([m for m in some if m != HARDEST]) for some in members.tolist()])
     values[row, :, -1] -= orders * lost / logs
-    found = ListedConsistency(normalization)(own, batch)
+    found = ListedConsistency(normalization)(own, batch, NOISE)
     assert float(found[row]) == pytest.approx(0.0, abs=1e-9)
 
 
@@ -274,9 +274,9 @@ def test_clusters_of_the_particles_themselves_are_consistent(jets, normalization
     assert batch.mask.sum() > 50
     term = ClusteredConsistency(normalization)
     own = listed_of(jets, normalization, values)
-    assert float(term(own, batch).abs().max()) < 1e-9
+    assert float(term(own, batch, NOISE).abs().max()) < 1e-9
     own.hyperedges.features = values + 0.5
-    assert (term(own, batch)[jets.multiplicity > 2] > 0.05).all()
+    assert (term(own, batch, NOISE)[jets.multiplicity > 2] > 0.05).all()
 
 
 def test_without_sets_or_orders_there_is_nothing(jets, normalization):
@@ -284,10 +284,10 @@ def test_without_sets_or_orders_there_is_nothing(jets, normalization):
     index = torch.zeros(len(jets), 0, dtype=torch.int64)
     batch = ListedTargets(torch.empty(0), index, index.bool())
     term = ListedConsistency(normalization)
-    assert not term(listed_of(jets, normalization, nothing), batch).any()
+    assert not term(listed_of(jets, normalization, nothing), batch, NOISE).any()
 
 
-def trained_by(term, decoded, *targets):
+def trained_by(term, decoded, targets=None, **options):
     """Names of what gets a gradient from a term."""
     hyperedges = {} if decoded.hyperedges is None else vars(decoded.hyperedges)
     leaves = {
@@ -295,7 +295,7 @@ def trained_by(term, decoded, *targets):
         for name, value in {**vars(decoded), **hyperedges}.items()
         if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel()
     }
-    value = term(decoded, *targets).sum()
+    value = term(decoded, targets, NOISE, **options).sum()
     found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
     return {name for name, g in zip(leaves, found, strict=True) if g is not None and g.any()}
 
@@ -305,10 +305,10 @@ def test_which_side_gives_way(jets, normalization, own_sets):
     binned = decoded_of(jets, normalization)
     heads = {"fraction_logits", "log_weight"}
     term = BinnedConsistency(normalization)
-    assert trained_by(term, binned) == {*heads, "coordinates"}
+    assert trained_by(term, binned) == {*heads, "log_coordinates"}
     # the estimate of a flow stays what it is
-    flow = decoded_of(jets, normalization, matching=torch.zeros(len(jets)))
-    assert trained_by(term, flow) == heads
+    flow = decoded_of(jets, normalization)
+    assert trained_by(term, flow, estimated=True) == heads
     listed = listed_of(jets, normalization, values + 0.5)
     assert trained_by(ListedConsistency(normalization), listed, targets) == {"features"}
 
@@ -321,15 +321,15 @@ def test_particles_move_to_the_decoded_histogram(jets, normalization):
     wide = torch.zeros_like(decoded.hyperedges.fraction_logits)
     wide[..., -4] = 50.0
     decoded.hyperedges.fraction_logits = wide
-    decoded.coordinates.requires_grad_()
-    before = term(decoded, None)
-    (gradient,) = torch.autograd.grad(before.sum(), decoded.coordinates)
-    center = decoded.coordinates[..., :2].detach()
-    decoded.coordinates = decoded.coordinates.detach() - 1e-3 * gradient
-    assert (term(decoded, None) < before).all()
+    decoded.log_coordinates.requires_grad_()
+    before = term(decoded, None, NOISE)
+    (gradient,) = torch.autograd.grad(before.sum(), decoded.log_coordinates)
+    center = decoded.log_coordinates[..., :2].detach()
+    decoded.log_coordinates = decoded.log_coordinates.detach() - 1e-3 * gradient
+    assert (term(decoded, None, NOISE) < before).all()
     used = torch.from_numpy(chosen.mask)
 
     def size(angles):
         return angles.norm(dim=-1)[used].mean()
 
-    assert size(decoded.coordinates[..., :2]) > size(center)
+    assert size(decoded.log_coordinates[..., :2]) > size(center)

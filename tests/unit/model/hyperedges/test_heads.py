@@ -7,6 +7,7 @@ from hypervae.model import HyperVAE
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.hyperedges.sets import ListedTargets
 from hypervae.model.losses.terms import LossTerms, total_loss
+from hypervae.model.noise import JetNoise
 from tests.unit.chain import MODEL, SLOTS, small_jets
 
 SCALARS = MODEL["scalar_channels"]
@@ -139,8 +140,8 @@ def test_every_mode_learns(normalization, mode):
     config = {**MODEL, "hyperedge_decoder": mode, "hyperedge_encoder": "binned"}
     model = HyperVAE(normalization, ["g"], {**config, "hyperedge_samples": 64})
     batch = model.batch(small_jets(32, seed=6))
-    losses = LossTerms(normalization, resolve_section("train", {}), mode)
-    weights = {**resolve_section("train", {})["loss_weights"], "hyperedge": 1.0}
+    losses = LossTerms(normalization, model.config, resolve_section("train", {}))
+    weights = {**losses.weights, "hyperedge": 1.0}
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     found = []
     for step in range(40):
@@ -157,8 +158,9 @@ def test_every_mode_learns(normalization, mode):
 
 
 def model_step(model, batch):
-    decoded, mean, log_variance = model(batch, 0.7)
-    return decoded, batch, mean, log_variance
+    noise = JetNoise(batch.key)
+    reconstructed, mean, log_variance = model(batch, noise, 0.7)
+    return reconstructed, batch, mean, log_variance, noise
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -168,7 +170,7 @@ def test_jets_without_sets_give_finite_losses(normalization, mode):
     model = HyperVAE(normalization, ["g"], config).double()
     jets = small_jets(20)
     batch = model.batch(jets[torch.zeros(2, dtype=torch.int64).numpy()])  # one particle
-    losses = LossTerms(normalization, resolve_section("train", {}), mode)
+    losses = LossTerms(normalization, model.config, resolve_section("train", {}))
     terms = losses(*model_step(model, batch))
     assert all(torch.isfinite(value) for value in terms.values()), terms
     sum(terms.values()).backward()

@@ -55,7 +55,7 @@ def test_recomputed_edges_are_those_of_the_batch(jets, normalization):
 def test_edges_follow_the_particles(jets, normalization):
     edges = torch.randn(len(jets), SLOTS * (SLOTS - 1) // 2, 5, dtype=torch.float64)
     decoded = decoded_of(jets, normalization, edges=edges.requires_grad_())
-    decoded.coordinates.requires_grad_()
+    decoded.log_coordinates.requires_grad_()
     EdgeConsistency(normalization)(decoded).sum().backward()
     assert edges.grad.any()
-    assert decoded.coordinates.grad is None
+    assert decoded.log_coordinates.grad is None

@@ -7,13 +7,16 @@ import torch
 from hypervae.config import resolve_section
 from hypervae.errors import ConfigError
 from hypervae.model import HyperVAE
-from hypervae.model.hyperedges.registry import DEFAULT_MODE
+from hypervae.model.decoder.chamfer import chamfer
+from hypervae.model.decoder.registry import PARTICLE_DECODERS, PARTICLE_TERMS
 from hypervae.model.hyperedges.sets import BinnedSets
-from hypervae.model.losses.chamfer import chamfer
-from hypervae.model.losses.terms import TERMS, LossTerms, total_loss
+from hypervae.model.losses.terms import COMMON_TERMS, LossTerms, total_loss
+from hypervae.model.noise import JetNoise
 from tests.unit.chain import MODEL, small_jets
 
 DEFAULTS = resolve_section("train", {})
+TERMS = ("chamfer", *COMMON_TERMS)
+NOISE = JetNoise()
 
 
 @pytest.fixture
@@ -25,39 +28,48 @@ def batch(model):
 def make_terms(normalization):
     """Loss terms with changes to the section of `train`."""
 
-    def make(hyperedge_decoder=DEFAULT_MODE, **changes):
-        section = resolve_section("train", changes)
-        return LossTerms(normalization, section, hyperedge_decoder)
+    def make(model, **changes):
+        return LossTerms(normalization, model.config, resolve_section("train", changes))
 
     return make
 
 
 def terms_of(model, batch, losses, temperature=0.7):
     torch.manual_seed(1)
-    decoded, mean, log_variance = model(batch, temperature)
-    return losses(decoded, batch, mean, log_variance)
+    noise = JetNoise(batch.key)
+    reconstructed, mean, log_variance = model(batch, noise, temperature)
+    return losses(reconstructed, batch, mean, log_variance, noise)
+
+
+def some_of(reconstructed, rows):
+    """Some jets of what was reconstructed."""
+    return replace(
+        reconstructed,
+        decoded=reconstructed.decoded[rows],
+        losses={name: value[rows] for name, value in reconstructed.losses.items()},
+        trust=reconstructed.trust[rows],
+    )
 
 
 def test_terms_of_a_perfect_reconstruction_vanish(model, batch, make_terms):
     torch.manual_seed(1)
-    decoded, mean, log_variance = model(batch)
+    made, mean, log_variance = model(batch)
     ln_ptrel = batch.coordinates[..., 2:].clamp_min(1e-7).log()
     count, targets = batch.mask.sum(1), batch.hyperedge_targets
-    perfect = replace(
-        decoded,
+    decoded = replace(
+        made.decoded,
         presence=batch.mask.double(),
-        coordinates=torch.cat([batch.coordinates[..., :2], ln_ptrel], dim=-1),
+        log_coordinates=torch.cat([batch.coordinates[..., :2], ln_ptrel], dim=-1),
         edges=batch.edges,
         hyperedges=BinnedSets(targets.fraction.clamp_min(1e-30).log(), targets.log_weight),
         jet=batch.jet,
         multiplicity_logits=1e3
         * torch.nn.functional.one_hot(count - 1, batch.mask.shape[1]).double(),
     )
-    zero = torch.zeros_like(mean)
-    losses = make_terms()
-    found = losses(perfect, batch, zero, zero)
-    imperfect = losses(decoded, batch, mean, log_variance)
-    for name in TERMS:
+    zero, losses = torch.zeros_like(mean), make_terms(model)
+    found = losses(replace(made, decoded=decoded), batch, zero, zero, NOISE)
+    imperfect = losses(made, batch, mean, log_variance, NOISE)
+    for name in COMMON_TERMS:
         if "consistency" in name:  # one side is interpolated where the other is looked up
             assert float(found[name]) < 0.05 * float(imperfect[name].detach()), name
         else:
@@ -66,12 +78,12 @@ def test_terms_of_a_perfect_reconstruction_vanish(model, batch, make_terms):
 
 def test_terms_are_means_over_jets(model, batch, make_terms):
     torch.manual_seed(1)
-    decoded, mean, log_variance = model(batch)
-    losses = make_terms(free_bits=0.05)
-    whole = losses(decoded, batch, mean, log_variance)
+    made, mean, log_variance = model(batch)
+    losses = make_terms(model, free_bits=0.05)
+    whole = losses(made, batch, mean, log_variance, NOISE)
     assert tuple(whole) == TERMS
     halves = [
-        losses(decoded[half], batch[half], mean[half], log_variance[half])
+        losses(some_of(made, half), batch[half], mean[half], log_variance[half], NOISE)
         for half in (slice(0, 8), slice(8, None))
     ]
     for name in TERMS:
@@ -80,51 +92,68 @@ def test_terms_are_means_over_jets(model, batch, make_terms):
 
 
 def test_particles_are_compared_in_units_of_their_widths(model, batch, make_terms, normalization):
-    torch.manual_seed(1)
-    decoded, mean, log_variance = model(batch)
     ptrel = batch.coordinates[..., 2]
     target = torch.cat(
         [batch.coordinates[..., :2], ptrel.clamp_min(1e-7).log().unsqueeze(-1)], dim=-1
     )
     scale = torch.from_numpy(normalization.particle.scale)
-    points = decoded.coordinates / scale, decoded.presence, target / scale, batch.mask
-    found = make_terms()(decoded, batch, mean, log_variance)["particle"]
-    torch.testing.assert_close(found, chamfer(*points).mean())
-    losses = make_terms(chamfer="hyperbolic", chamfer_alpha=0.3, chamfer_pt_weighted=True)
-    expected = chamfer(
-        *points,
-        kind="hyperbolic",
-        alpha=0.3,
-        predicted_weight=decoded.coordinates[..., 2].exp(),
-        target_weight=ptrel,
-    ).mean()
-    torch.testing.assert_close(losses(decoded, batch, mean, log_variance)["particle"], expected)
+    section = {"distance": "hyperbolic", "alpha": 0.3, "pt_weighted": True}
+    for settings in ({}, section):
+        torch.manual_seed(3)
+        own = HyperVAE(normalization, ["g", "q"], {**MODEL, "one_shot": settings}).double()
+        torch.manual_seed(1)
+        made, mean, log_variance = own(batch)
+        points = made.decoded.log_coordinates / scale, made.decoded.presence
+        options = {}
+        if settings:
+            options = {
+                "kind": "hyperbolic",
+                "alpha": 0.3,
+                "predicted_weight": made.decoded.log_coordinates[..., 2].exp(),
+                "target_weight": ptrel,
+            }
+        expected = chamfer(*points, target / scale, batch.mask, **options).mean()
+        found = make_terms(own)(made, batch, mean, log_variance, NOISE)["chamfer"]
+        torch.testing.assert_close(found, expected)
 
 
-def test_a_matching_error_stands_in_for_the_chamfer_distance(model, batch, make_terms):
+def test_what_reads_estimated_particles_is_trusted_jet_by_jet(model, batch, make_terms):
     torch.manual_seed(1)
-    decoded, mean, log_variance = model(batch)
-    losses = make_terms()
-    plain = losses(decoded, batch, mean, log_variance)
-    matching, weight = torch.rand(2, len(batch), dtype=torch.float64)
-    found = losses(replace(decoded, matching=matching, weight=weight), batch, mean, log_variance)
-    torch.testing.assert_close(found["particle"], matching.mean())
-    # what reads the estimated particles is weighted per jet, nothing else is
+    made, mean, log_variance = model(batch)
+    losses = make_terms(model)
+    plain = losses(made, batch, mean, log_variance, NOISE)
+    trust = torch.rand(len(batch), dtype=torch.float64)
+    found = losses(replace(made, trust=trust), batch, mean, log_variance, NOISE)
     rows = [
-        losses(decoded[row], batch[row], mean[row], log_variance[row])
+        losses(some_of(made, row), batch[row], mean[row], log_variance[row], NOISE)
         for row in (slice(k, k + 1) for k in range(len(batch)))
     ]
-    for name in TERMS[1:]:
+    for name in TERMS:
         if name == "sum" or "consistency" in name:
             per_jet = torch.stack([row[name] for row in rows])
-            torch.testing.assert_close(found[name], (weight * per_jet).mean())
+            torch.testing.assert_close(found[name], (trust * per_jet).mean())
         else:
             torch.testing.assert_close(found[name], plain[name])
 
 
+@pytest.mark.parametrize("name", PARTICLE_DECODERS)
+def test_a_particle_decoder_computes_the_terms_that_the_registry_names(
+    normalization, make_terms, batch, name
+):
+    torch.manual_seed(3)
+    model = HyperVAE(normalization, ["g", "q"], {**MODEL, "decoder": name}).double()
+    made, _, _ = model(batch)
+    assert tuple(made.losses) == PARTICLE_TERMS[name]
+    assert all(value.shape == (len(batch),) for value in made.losses.values())
+    losses = make_terms(model)
+    assert losses.names == (*PARTICLE_TERMS[name], *COMMON_TERMS)
+    assert all(losses.weights.values())  # the config has a default for each
+    assert tuple(terms_of(model, batch, losses)) == losses.names
+
+
 def test_consistency_of_weight_zero_is_not_computed(model, batch, make_terms, monkeypatch):
     weights = {"edge_consistency": 0, "hyperedge_consistency": 0}
-    losses = make_terms(loss_weights=weights)
+    losses = make_terms(model, loss_weights=weights)
     for name in weights:
         monkeypatch.setattr(getattr(losses, name), "forward", None)
     found = terms_of(model, batch, losses)
@@ -132,34 +161,38 @@ def test_consistency_of_weight_zero_is_not_computed(model, batch, make_terms, mo
     assert [float(found[name]) for name in weights] == [0.0, 0.0]
 
 
-def test_all_weights_zero_is_refused(make_terms):
+def test_all_weights_zero_is_refused(model, make_terms):
     with pytest.raises(ConfigError, match="loss_weights"):
-        make_terms(loss_weights=dict.fromkeys(TERMS, 0))
+        make_terms(model, loss_weights=dict.fromkeys(TERMS, 0))
 
 
 def test_half_precision_is_computed_in_float32(normalization, make_terms):
     torch.manual_seed(3)
     model = HyperVAE(normalization, ["g", "q"], MODEL)
     batch = model.batch(small_jets(24, seed=6))
-    decoded, mean, log_variance = model(batch)
+    made, mean, log_variance = model(batch)
 
-    half = decoded.map(torch.Tensor.bfloat16)
-    full = half.map(torch.Tensor.float)
-    losses = make_terms()
+    half = replace(
+        made,
+        decoded=made.decoded.map(torch.Tensor.bfloat16),
+        losses={name: value.float() for name, value in made.losses.items()},
+    )
+    full = replace(half, decoded=half.decoded.map(torch.Tensor.float))
+    losses = make_terms(model)
     mean, log_variance = mean.bfloat16(), log_variance.bfloat16()
-    expected = losses(full, batch, mean.float(), log_variance.float())
+    expected = losses(full, batch, mean.float(), log_variance.float(), NOISE)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = losses(half, batch, mean, log_variance)
+        found = losses(half, batch, mean, log_variance, NOISE)
     for name in TERMS:
         assert found[name].dtype == torch.float32
         torch.testing.assert_close(found[name], expected[name], msg=name)
 
 
 def test_total_loss_weighs_and_anneals():
-    terms = {"particle": 2.0, "kl": 10.0}
-    assert total_loss(terms, {"particle": 0.5, "kl": 0.1}, 0.25) == pytest.approx(1.0 + 0.25)
+    terms = {"chamfer": 2.0, "kl": 10.0}
+    assert total_loss(terms, {"chamfer": 0.5, "kl": 0.1}, 0.25) == pytest.approx(1.0 + 0.25)
     broken = {**terms, "sum": float("inf")}
-    weights = {"particle": 0.5, "kl": 0.1, "sum": 0.0}
+    weights = {"chamfer": 0.5, "kl": 0.1, "sum": 0.0}
     assert total_loss(broken, weights, 1.0) == pytest.approx(2.0)
 
 
@@ -167,7 +200,7 @@ STATE = "decoder.state."
 SLOTS = ["decoder.particles.slot_embedding", "decoder.particles.slot_mix."]
 PARTICLES = [*SLOTS, "decoder.particles.start.", "decoder.particles.network."]
 TRAINED_BY = {
-    "particle": [*PARTICLES, "decoder.multiplicity.", STATE],
+    "chamfer": [*PARTICLES, "decoder.multiplicity.", STATE],
     "edge": ["decoder.edges.", "decoder.particles.network.", STATE],
     "hyperedge": ["decoder.hyperedges.", STATE],
     "jet_features": ["decoder.jet.", STATE],
@@ -195,7 +228,7 @@ def assert_trained(model, prefixes):
 @pytest.mark.parametrize("term", TERMS)
 def test_every_term_trains_its_heads(model, batch, make_terms, term):
     model.train()
-    terms_of(model, batch, make_terms())[term].backward()
+    terms_of(model, batch, make_terms(model))[term].backward()
     assert_trained(model, TRAINED_BY[term] + ENCODER)
 
 
@@ -206,7 +239,7 @@ def test_terms_of_single_sets_train_the_set_decoder(normalization, make_terms, m
     config = {**MODEL, "hyperedge_decoder": mode, "hyperedge_samples": 40}
     model = HyperVAE(normalization, ["g", "q"], config).double()
     batch = model.batch(small_jets(24, seed=6))
-    losses = make_terms(mode)
+    losses = make_terms(model)
     terms_of(model, batch, losses)[term].backward()
     assert_trained(model, ["decoder.hyperedges.", STATE])
 
@@ -215,16 +248,16 @@ def test_terms_of_a_flow_train_its_heads(normalization, make_terms):
     torch.manual_seed(3)
     model = HyperVAE(normalization, ["g", "q"], {**MODEL, "decoder": "flow"}).double()
     batch = model.batch(small_jets(24, seed=6))
-    for term in ("particle", "sum", "edge_consistency", "hyperedge_consistency"):
+    for term in ("matching", "sum", "edge_consistency", "hyperedge_consistency"):
         model.zero_grad()
-        terms_of(model, batch, make_terms())[term].backward()
+        terms_of(model, batch, make_terms(model))[term].backward()
         head = {"edge_consistency": "edges", "hyperedge_consistency": "hyperedges"}
         assert_trained(model, [f"decoder.{head.get(term, 'particles')}.", STATE])
 
 
 def test_all_parameters_are_trained_by_some_term(model, batch, make_terms):
     model.train()
-    sum(terms_of(model, batch, make_terms()).values()).backward()
+    sum(terms_of(model, batch, make_terms(model)).values()).backward()
     # the last block's vector update is not read where scalars alone are
     still = [
         name
@@ -238,10 +271,12 @@ def test_all_parameters_are_trained_by_some_term(model, batch, make_terms):
 @pytest.mark.parametrize("kind", ["squared", "plain", "hyperbolic"])
 @pytest.mark.parametrize("temperature", [None, 0.3])
 def test_jets_of_one_particle_give_finite_losses_and_gradients(
-    model, make_terms, temperature, kind
+    normalization, make_terms, temperature, kind
 ):
+    config = {**MODEL, "one_shot": {"distance": kind}}
+    model = HyperVAE(normalization, ["g", "q"], config).double()
     batch = model.batch(small_jets(20)[np.zeros(4, dtype=int)])
-    terms = terms_of(model, batch, make_terms(chamfer=kind), temperature)
+    terms = terms_of(model, batch, make_terms(model), temperature)
     assert all(torch.isfinite(value) for value in terms.values()), terms
     sum(terms.values()).backward()
     for name, parameter in model.named_parameters():
@@ -254,7 +289,7 @@ def test_initial_weighted_terms_are_comparable(normalization, make_terms, config
     torch.manual_seed(seed)
     model = HyperVAE(normalization, ["g", "q"], config)
     batch = model.batch(small_jets(64, seed=6))
-    terms = terms_of(model, batch, make_terms(model.config.hyperedge_decoder), temperature=1.0)
+    terms = terms_of(model, batch, make_terms(model), temperature=1.0)
     weights = DEFAULTS["loss_weights"]
     weighted = {name: weights[name] * float(value.detach()) for name, value in terms.items()}
     assert min(weighted.values()) > 0
@@ -265,7 +300,7 @@ def test_a_few_steps_lower_the_loss_and_spread_the_angles(normalization, make_te
     torch.manual_seed(2)
     model = HyperVAE(normalization, ["g"], MODEL)
     batch = model.batch(small_jets(32, seed=6))
-    losses_of = make_terms()
+    losses_of = make_terms(model)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     for _ in range(70):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hypervae.model.losses.chamfer import chamfer, distance
+from hypervae.model.decoder.chamfer import chamfer, distance
 
 KINDS = ("squared", "plain", "hyperbolic")
 
