@@ -70,7 +70,7 @@ def make_optimization(
     fabric = make_fabric(config)
     fabric.launch()
     torch.manual_seed(1)
-    model = HyperVAE(normalization, ["g"], config["model"])
+    model = HyperVAE(normalization, ["g"], config.model)
     sources = find_sources(shards, correlators, normalization, path)
     split = SplitConfig.of(normalization.settings["split"])
     stream = JetStream(sources, ["g"], "train", split, seed=1)

@@ -104,7 +104,7 @@ def measure(mode_name: str, checkpointing: bool, folder: Path, lgatr: str) -> di
     section = resolve_section(
         "train", {**content["train"], "model": {**content["model"], **modes, "lgatr": lgatr}}
     )
-    model = HyperVAE(normalization, ["g"], section["model"])
+    model = HyperVAE(normalization, ["g"], section.model)
     with ShardReader(folder / "shard.h5") as reader:
         batch = model.batch(reader.read(0, 2))
     losses = LossTerms(normalization, model.config, section)

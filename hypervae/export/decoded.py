@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hypervae.config import resolve_section
+from hypervae.config import GenerateConfig
 from hypervae.correlators.geometry import pair_count
 from hypervae.data.jets import Jets
 from hypervae.errors import ConfigError, InputError
@@ -90,21 +90,21 @@ class DecodedTopology:
             ``edge_attr`` (each pair once) and the hyperedges, as float32 tensors.
         """
         config = self._settings(reader)
-        sampler = make_sampler(self.model, config, config["mix"], topology=True)
-        for start in range(0, reader.n_jets, config["batch_size"]):
-            jets = reader.read(start, start + config["batch_size"])
-            sample = sampler.draw(min(config["batch_size"], config["jets"] - start))
+        sampler = make_sampler(self.model, config, config.mix, topology=True)
+        for start in range(0, reader.n_jets, config.batch_size):
+            jets = reader.read(start, start + config.batch_size)
+            sample = sampler.draw(min(config.batch_size, config.jets - start))
             _check_same(jets, sample.jets, reader.path, start)
             yield jets, self._extras(jets, sample)
 
-    def _settings(self, reader: TypedReader) -> dict[str, Any]:
+    def _settings(self, reader: TypedReader) -> GenerateConfig:
         """The config that a file was generated with."""
         found = reader.attributes.get("settings", "{}")
         try:
             settings = json.loads(found)
             weights = settings.pop("weights")
             settings.pop("model")
-            config = resolve_section("generate", settings)
+            config = GenerateConfig.of(settings)
         except (TypeError, ValueError, KeyError, AttributeError, ConfigError) as error:
             raise InputError(
                 reader.path,
@@ -117,9 +117,9 @@ class DecodedTopology:
             raise InputError(
                 reader.path, "weights", found=weights, expected=f"{mine}, those of {self.model_dir}"
             )
-        if config["jets"] != reader.n_jets:
+        if config.jets != reader.n_jets:
             raise InputError(
-                reader.path, "jets", found=str(reader.n_jets), expected=str(config["jets"])
+                reader.path, "jets", found=str(reader.n_jets), expected=str(config.jets)
             )
         return config
 

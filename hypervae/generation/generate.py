@@ -6,8 +6,8 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from hypervae.config import GenerateConfig
 from hypervae.device import choose_device
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.generation.files import GeneratedWriter
@@ -21,7 +21,7 @@ from hypervae.progress import Progress
 def generate_jets(
     model_dir: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    config: Mapping[str, Any],
+    config: GenerateConfig,
     *,
     jet_type: str | None = None,
 ) -> int:
@@ -36,8 +36,7 @@ def generate_jets(
     model_dir : path-like
         A trained model.
     output : path-like
-    config : mapping
-        The resolved ``generate`` section.
+    config : GenerateConfig
     jet_type : str, optional
         May be left out if the model knows one type, or for the mix in the config.
 
@@ -56,12 +55,12 @@ def generate_jets(
         If the model does not know a type, its jets stay unphysical, or the output cannot be
         written.
     """
-    model = HyperVAE.load(model_dir, choose_device(config["device"]))
-    sampler = make_sampler(model, config, chosen_mix(model, config["mix"], jet_type))
+    model = HyperVAE.load(model_dir, choose_device(config.device))
+    sampler = make_sampler(model, config, chosen_mix(model, config.mix, jet_type))
     # the device is where, not what
-    settings = {key: value for key, value in config.items() if key != "device"}
+    settings = {key: value for key, value in config.to_dict().items() if key != "device"}
     settings |= {
-        "mix": {kind: config["mix"].get(kind, 1.0) for kind in sampler.kinds},
+        "mix": {kind: config.mix.get(kind, 1.0) for kind in sampler.kinds},
         "model": Path(model_dir).resolve().name,
         "weights": weights_digest(model_dir),
     }
@@ -70,15 +69,15 @@ def generate_jets(
         model.normalization.max_particles,
         jet_types=sampler.kinds,
         source="hypervae",
-        seed=config["seed"],
+        seed=config.seed,
         settings=settings,
         packages=("torch", "lgatr"),
     )
     label = f"generate {', '.join(sampler.kinds)}"
     try:
-        with Progress(config["jets"], label, "jets") as progress, writer:
-            while writer.n_jets < config["jets"]:
-                size = min(config["batch_size"], config["jets"] - writer.n_jets)
+        with Progress(config.jets, label, "jets") as progress, writer:
+            while writer.n_jets < config.jets:
+                size = min(config.batch_size, config.jets - writer.n_jets)
                 sample = sampler.draw(size)
                 writer.append(sample.jets, sample.types, sample.redrawn)
                 progress.update(size)
@@ -111,16 +110,16 @@ def chosen_mix(
 
 
 def make_sampler(
-    model: HyperVAE, config: Mapping[str, Any], mix: Mapping[str, float], topology: bool = False
+    model: HyperVAE, config: GenerateConfig, mix: Mapping[str, float], topology: bool = False
 ) -> Sampler:
     """The sampler that a ``generate`` section asks for."""
     sampling = SamplingConfig(
-        temperature=config["temperature"],
-        solver=config["flow_solver"],
-        evaluations=config["flow_evaluations"],
+        temperature=config.temperature,
+        solver=config.flow_solver,
+        evaluations=config.flow_evaluations,
         topology=topology,
     )
-    return Sampler(model, seed=config["seed"], mix=mix, sampling=sampling)
+    return Sampler(model, seed=config.seed, mix=mix, sampling=sampling)
 
 
 def weights_digest(model_dir: str | os.PathLike[str]) -> str:

@@ -214,7 +214,7 @@ def test_the_command(folder, tmp_path):
 @pytest.mark.parametrize(
     ("mix", "message"),
     [
-        ("{q: -1}", r"mix\.q: found -1 .*expected at least 0"),
+        ("{q: -1}", r"mix\.q: found -1\.0 .*expected at least 0"),
         ("{top: 1}", r"mix\.top: unknown name; expected one of g, q"),
         ("q", r"mix: found .*expected object"),
         ("{q", r"--mix: found '\{q'"),

@@ -68,7 +68,7 @@ def trainer(chain, train_config, tmp_path):
         fabric = make_fabric(config)
         fabric.launch()
         torch.manual_seed(1)
-        model = HyperVAE(merged, ["g"], config["model"])
+        model = HyperVAE(merged, ["g"], config.model)
         sources = find_sources(shards, correlators, merged, path)
         loaders = [
             JetLoader(
