@@ -1,0 +1,250 @@
+"""The velocity of particles within their subjets: a transformer in the jet's own frame.
+
+All it sees are distances and angles within the jet, in the frame that its subjets span, and pT
+shares: numbers that do not change under boosts along the beam and rotations about it. So whatever
+the network does with them is exactly equivariant under these (as in Lorentz local canonicalization,
+Spinner et al., arXiv:2505.20280, with one frame a jet).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from hypervae.model.flow_matching import TIME_FEATURES, time_features, velocity_of
+from hypervae.scaffold.geometry import Scaffold, Slots, slots_of
+from hypervae.scaffold.shapes import SlotTables, free_directions
+
+# Features of a particle beside its distances to all axes, two each.
+_FEATURES = 19
+# Floors within logarithms of squared distances: a hundredth of the finest structure.
+_NEAR = 1e-5
+
+
+@dataclass
+class ShapeContext:
+    """What is known of the particles of B jets before they have a place.
+
+    Attributes
+    ----------
+    scaffold : Scaffold
+    slots : Slots
+    jet_type : [B] int64
+    place : [B, P, 2]
+        Axis of the particle's subjet.
+    width, ln_share, count : [B, P]
+        Of its subjet.
+    free : [B, P, 3]
+        1 where a number of its shape is free.
+    """
+
+    scaffold: Scaffold
+    slots: Slots
+    jet_type: Tensor
+    place: Tensor
+    width: Tensor
+    ln_share: Tensor
+    count: Tensor
+    free: Tensor
+
+    @classmethod
+    def of(
+        cls, scaffold: Scaffold, jet_type: Tensor, slots: int, real: torch.dtype
+    ) -> ShapeContext:
+        """Look up the subjets of the slots, in a floating type."""
+        taken = slots_of(scaffold.counts, slots)
+
+        def of_subjet(values: Tensor) -> Tensor:
+            return values.gather(1, taken.subjet).to(real)
+
+        index = taken.subjet.unsqueeze(-1).expand(-1, -1, 2)
+        return cls(
+            scaffold=scaffold,
+            slots=taken,
+            jet_type=jet_type,
+            place=scaffold.axes.gather(1, index).to(real),
+            width=of_subjet(scaffold.width),
+            ln_share=of_subjet(scaffold.share.clamp_min(1e-9).log()),
+            count=of_subjet(scaffold.counts),
+            free=free_directions(taken, scaffold.counts).to(real),
+        )
+
+    def repeat(self, times: int) -> ShapeContext:
+        """The same jets several times, one sample of jets after the other."""
+
+        def again(values: Tensor) -> Tensor:
+            return values.repeat(times, *[1] * (values.dim() - 1))
+
+        scaffold, slots = self.scaffold, self.slots
+        return ShapeContext(
+            Scaffold(
+                *(
+                    again(values)
+                    for values in (
+                        scaffold.axes,
+                        scaffold.width,
+                        scaffold.share,
+                        scaffold.counts,
+                        scaffold.coordinates,
+                    )
+                )
+            ),
+            Slots(again(slots.subjet), again(slots.rank), again(slots.mask)),
+            again(self.jet_type),
+            *(
+                again(values)
+                for values in (self.place, self.width, self.ln_share, self.count, self.free)
+            ),
+        )
+
+
+class AdaptiveBlock(nn.Module):
+    """Pre-norm transformer block; a condition sets scales and shifts of its norms.
+
+    As DiT's blocks (Peebles, Xie, arXiv:2212.09748), without gates. What it adds starts at zero.
+    Attention is written out: masked fused attention has no fast kernel in half precision on CPUs.
+
+    Parameters
+    ----------
+    width, heads, ratio : int
+        The ratio is that of the inner width of the MLP.
+    """
+
+    def __init__(self, width: int, heads: int, ratio: int = 2):
+        super().__init__()
+        self.heads = heads
+        self.norms = nn.ModuleList(nn.LayerNorm(width, elementwise_affine=False) for _ in range(2))
+        self.condition = nn.Linear(width, 4 * width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.attended = nn.Linear(width, width)
+        self.widen = nn.Linear(width, ratio * width)
+        self.narrow = nn.Linear(ratio * width, width)
+        for layer in (self.condition, self.attended, self.narrow):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, values: Tensor, condition: Tensor, bias: Tensor) -> Tensor:
+        """[B, P, W], condition [B, W], bias of the attention [B, 1, 1, P] -> [B, P, W]."""
+        scale1, shift1, scale2, shift2 = self.condition(condition).unsqueeze(1).chunk(4, dim=-1)
+        batch, slots, width = values.shape
+        normed = torch.addcmul(shift1, self.norms[0](values), 1 + scale1)
+        query, key, value = (
+            self.query_key_value(normed)
+            .view(batch, slots, 3, self.heads, width // self.heads)
+            .permute(2, 0, 3, 1, 4)
+        )
+        logits = query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5 + bias
+        mixed = logits.softmax(dim=-1).to(value.dtype) @ value
+        values = values + self.attended(mixed.transpose(1, 2).reshape(batch, slots, width))
+        normed = torch.addcmul(shift2, self.norms[1](values), 1 + scale2)
+        return values + self.narrow(nn.functional.silu(self.widen(normed)))
+
+
+class ShapeNetwork(nn.Module):
+    """Velocity of the shapes of subjets, in the coordinates of `SlotTables`.
+
+    Per particle it sees the point itself and what it means (offset, share, place in the jet, the
+    distances to all axes beside that to its own), its subjet and its slot; per jet the condition
+    and the time.
+
+    Parameters
+    ----------
+    tables : SlotTables
+        Shared with the decoder, which fits and holds them.
+    condition : int
+        Channels of the condition.
+    width, blocks, heads : int
+    """
+
+    def __init__(self, tables: SlotTables, condition: int, *, width: int, blocks: int, heads: int):
+        super().__init__()
+        self._tables = (tables,)  # in a tuple: not a part of this module, not saved twice
+        self.slots = tables.slots
+        self.slot = nn.Embedding(tables.subjets * tables.slots, width)
+        nn.init.normal_(self.slot.weight, std=0.5)
+        self.features = nn.Linear(_FEATURES + 2 * tables.subjets, width)
+        self.condition = nn.Sequential(
+            nn.Linear(condition + TIME_FEATURES, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+        )
+        self.of_jet = nn.Linear(width, width)
+        self.blocks = nn.ModuleList(AdaptiveBlock(width, heads) for _ in range(blocks))
+        self.norm = nn.LayerNorm(width)
+        self.velocity = nn.Linear(width, 3)
+        nn.init.zeros_(self.velocity.weight)
+        nn.init.zeros_(self.velocity.bias)
+        self.recompute = False  # gradient checkpointing
+
+    def forward(
+        self, points: Tensor, time: Tensor, condition: Tensor, context: ShapeContext
+    ) -> Tensor:
+        """Velocity of the points.
+
+        Parameters
+        ----------
+        points : [B, P, 3]
+            0 where they are not free.
+        time : [B]
+        condition : [B, C]
+        context : ShapeContext
+
+        Returns
+        -------
+        [B, P, 3]
+            0 where the points are not free.
+        """
+        slots = context.slots
+        state = self.condition(torch.cat([condition, time_features(time)], dim=-1))
+        number = slots.subjet * self.slots + slots.rank
+        values = self.features(self._features(points, context) * slots.mask.unsqueeze(-1))
+        values = values + self.slot(number) + self.of_jet(state).unsqueeze(1)
+        bias = values.new_zeros(slots.mask.shape).masked_fill_(~slots.mask, -1e4)[:, None, None]
+        for block in self.blocks:
+            if self.recompute and torch.is_grad_enabled():
+                values = checkpoint(block, values, state, bias, use_reentrant=False)
+            else:
+                values = block(values, state, bias)
+        raw = self.velocity(self.norm(values)).to(points.dtype)
+        return velocity_of(raw, points, time) * context.free
+
+    def _features(self, points: Tensor, context: ShapeContext) -> Tensor:
+        """[B, P, features] each of order one."""
+        tables = self._tables[0]
+        offset, ln_share = tables.shapes(
+            points, context.slots, context.scaffold.counts, context.jet_type
+        )
+        width, count = context.width.unsqueeze(-1), context.count.unsqueeze(-1)
+        ln_share, of_subjet = ln_share.unsqueeze(-1), context.ln_share.unsqueeze(-1)
+        place = context.place + width * offset
+        squared = offset.square().sum(-1, keepdim=True)
+        axes = context.scaffold.axes.to(points.dtype).unsqueeze(1)
+        far = (place.unsqueeze(2) - axes).square().sum(-1)
+        nearer = (far + _NEAR).log() - (width.square() * squared + _NEAR).log()
+        ln_pt = ln_share + of_subjet
+        first = (context.slots.rank == 0).unsqueeze(-1).to(points.dtype)
+        return torch.cat(
+            [
+                points,
+                0.5 * offset,
+                0.5 * ln_share + 1,
+                0.5 * (squared + 1e-3).log(),
+                5 * place,
+                0.5 * (place.square().sum(-1, keepdim=True) + 1e-4).log() + 2,
+                0.5 * ln_pt + 2,
+                ln_pt.clamp(max=1.0).exp(),
+                5 * context.place,
+                10 * width,
+                0.5 * width.clamp_min(1e-5).log() + 2,
+                0.5 * of_subjet + 1,
+                0.1 * count,
+                first,
+                5 * far.sqrt(),
+                0.5 * nearer.clamp(-4.0, 4.0),
+            ],
+            dim=-1,
+        )

@@ -1,0 +1,89 @@
+"""The network of the shapes of subjets."""
+
+import numpy as np
+import torch
+
+from hypervae.model.shape_flow import AdaptiveBlock, ShapeContext, ShapeNetwork
+from hypervae.scaffold import coordinates, scaffold_of
+from hypervae.scaffold.shapes import SlotTables
+
+SLOTS, SUBJETS = 10, 3
+
+
+def made(jets=6, seed=0):
+    torch.manual_seed(seed)
+    values = torch.randn(jets, len(coordinates(SUBJETS)), dtype=torch.float64)
+    names = [coordinate.name for coordinate in coordinates(SUBJETS)]
+    values[:, names.index("multiplicity")] = torch.randint(1, SLOTS + 1, (jets,))
+    values[:, names.index("count1")] = torch.randint(1, 4, (jets,))
+    values[:, names.index("count2")] = torch.randint(1, 4, (jets,))
+    scaffold = scaffold_of(values, SUBJETS, SLOTS)
+    kind = torch.zeros(jets, dtype=torch.int64)
+    context = ShapeContext.of(scaffold, kind, SLOTS, torch.float64)
+    tables = SlotTables(SUBJETS, SLOTS, 1).double()
+    network = ShapeNetwork(tables, 5, width=16, blocks=2, heads=2).double()
+    for parameter in network.parameters():  # read-outs start at zero
+        torch.nn.init.normal_(parameter, std=0.3)
+    points = torch.randn(jets, SLOTS, 3, dtype=torch.float64) * context.free
+    condition, time = torch.randn(jets, 5, dtype=torch.float64), torch.rand(jets).double()
+    return network, points, time, condition, context
+
+
+def test_velocity_is_zero_where_nothing_is_free():
+    network, points, time, condition, context = made()
+    velocity = network(points, time, condition, context)
+    assert torch.isfinite(velocity).all()
+    assert not velocity[context.free == 0].any()
+    assert velocity[context.free > 0].abs().min() > 0
+
+
+def test_a_jet_does_not_see_its_batch():
+    network, points, time, condition, context = made()
+    whole = network(points, time, condition, context)
+    again = network(
+        *(values.repeat(2, *[1] * (values.dim() - 1)) for values in (points, time, condition)),
+        context.repeat(2),
+    )
+    torch.testing.assert_close(again[: len(whole)], whole)
+    torch.testing.assert_close(again[len(whole) :], whole)
+
+
+def test_masked_slots_change_nothing():
+    network, points, time, condition, context = made()
+    whole = network(points, time, condition, context)
+    other = points + 7.0 * (~context.slots.mask).unsqueeze(-1)
+    changed = network(other, time, condition, context)
+    torch.testing.assert_close(changed, whole)
+
+
+def test_checkpointing_gives_the_same_gradient():
+    network, points, time, condition, context = made()
+
+    def gradient():
+        network.zero_grad()
+        network(points, time, condition, context).square().sum().backward()
+        return [parameter.grad.clone() for parameter in network.parameters()]
+
+    plain = gradient()
+    network.recompute = True
+    for one, other in zip(plain, gradient(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_untrained_it_follows_the_standard_normal():
+    """Read-outs of zero leave the velocity towards a standard normal, which any slot is."""
+    tables = SlotTables(SUBJETS, SLOTS, 1)
+    network = ShapeNetwork(tables, 5, width=16, blocks=1, heads=2)
+    _, points, time, condition, context = made()
+    context = ShapeContext.of(context.scaffold, context.jet_type, SLOTS, torch.float32)
+    points, time = points.float(), time.float()
+    velocity = network(points, time, condition.float(), context)
+    t = time[:, None, None]
+    expected = (2 * t - 1) / (t**2 + (1 - t) ** 2) * points * context.free
+    np.testing.assert_allclose(velocity.detach(), expected, atol=1e-6)
+
+
+def test_a_block_adds_nothing_at_first():
+    block = AdaptiveBlock(8, 2)
+    values, condition = torch.randn(2, 4, 8), torch.randn(2, 8)
+    torch.testing.assert_close(block(values, condition, torch.zeros(2, 1, 1, 4)), values)
