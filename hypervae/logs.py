@@ -54,9 +54,9 @@ class FileHandler(logging.Handler):
         super().__init__()
         self.path = Path(path)
 
-    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
+    def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record is kept."""
-        return not getattr(record, "transient", False) and super().filter(record)
+        return not getattr(record, "transient", False) and bool(super().filter(record))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append one record."""

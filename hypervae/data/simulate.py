@@ -99,7 +99,7 @@ def leading_jets(
     events: ak.Array,
     *,
     radius: float,
-    jet_pt: tuple[float, float],
+    jet_pt: tuple[float, ...],
     max_particles: int,
     min_particle_pt: float = 0.0,
 ) -> tuple[Jets, NDArray[np.int64]]:

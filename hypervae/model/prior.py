@@ -66,6 +66,9 @@ class FlowPrior(Prior):
         Of its MLP.
     """
 
+    offset: Tensor
+    scale: Tensor
+
     def __init__(self, latent_dim: int, types: int, width: int):
         super().__init__()
         self.types = types

@@ -15,6 +15,7 @@ from lightning.fabric.plugins.environments import (
     TorchElasticEnvironment,
 )
 from lightning.fabric.strategies import DDPStrategy, Strategy
+from torch import Tensor
 
 from hypervae.config import TrainConfig
 from hypervae.device import choose_device, choose_precision
@@ -75,7 +76,19 @@ def make_fabric(config: TrainConfig) -> Fabric:
 
 def precision_plugin(precision: str, device: str) -> Precision:
     """Fabric's plugin for a precision as `choose_precision` returns it."""
-    return Precision() if precision == "32-true" else Autocast(precision, device)
+    if precision == "32-true":
+        return Precision()
+    return Autocast("16-mixed" if precision == "16-mixed" else "bf16-mixed", device)
+
+
+def sum_over_processes(fabric: Fabric, values: Tensor) -> Tensor:
+    """The sum of a tensor of each process, the same in all."""
+    if fabric.world_size == 1:
+        return values
+    total = fabric.all_reduce(values, reduce_op="sum")
+    if not isinstance(total, Tensor):
+        raise TypeError(f"found {type(total).__name__}, expected a tensor")
+    return total
 
 
 def launched_by(processes: int) -> ClusterEnvironment:

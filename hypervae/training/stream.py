@@ -173,6 +173,7 @@ class EpochOrder:
         self._windows = np.split(order, np.arange(stream.mixed, n, stream.mixed))
         self._ends = np.cumsum([stream.blocks[window, 2].sum() for window in self._windows])
         self._number: int | None = None
+        self._window: Block | None = None
 
     def take(self, start: int, stop: int) -> Block:
         """The jets at [start, stop) of the stream, which lie in it.
@@ -182,21 +183,22 @@ class EpochOrder:
         parts = []
         while start < stop:
             number = int(np.searchsorted(self._ends, start, side="right"))
-            if number != self._number:
-                self._enter(number)
+            if number != self._number or self._window is None:
+                self._window = None  # the one before is not kept while this one is read
+                self._window = self._enter(number)
             end = min(stop, int(self._ends[number]))
             first = int(self._ends[number]) - len(self._rows)
             parts.append(self._window[self._rows[start - first : end - first]])
             start = end
         return Block.join(parts)
 
-    def _enter(self, number: int) -> None:
-        self._window = None  # the one before is not kept while this one is read
-        self._window = Block.join([self.stream.load(block) for block in self._windows[number]])
-        size = len(self._window.jets)
+    def _enter(self, number: int) -> Block:
+        window = Block.join([self.stream.load(block) for block in self._windows[number]])
+        size = len(window.jets)
         random = rng(self.stream.seed, "shuffle", self.epoch, number)
         self._rows = random.permutation(size) if self.shuffle else np.arange(size)
         self._number = number
+        return window
 
 
 def _changed(source: Source, found: int, expected: int, what: str) -> InputError:

@@ -62,7 +62,7 @@ class Muon(Optimizer):
                     raise ValueError(f"Muon: found a parameter of shape {tuple(parameter.shape)}")
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step; parameters without a gradient stay as they are."""
         loss = None
         if closure is not None:
@@ -82,6 +82,8 @@ class Muon(Optimizer):
         directions = []
         for parameter in parameters:
             gradient, state = parameter.grad, self.state[parameter]
+            if gradient is None:
+                continue
             if "momentum" not in state:
                 state["momentum"] = torch.zeros_like(parameter)
             state["momentum"].lerp_(gradient, 1 - group["momentum"])

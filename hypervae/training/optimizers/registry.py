@@ -90,7 +90,7 @@ def _muon(model: Module, config: TrainConfig, scales_loss: bool) -> Optimizer:
             others,
             lr=rate * config.adamw_ratio,
             weight_decay=decay,
-            betas=config.betas,
+            betas=(config.betas[0], config.betas[1]),
             fused=not scales_loss,
         )
         parts.append(adamw)
