@@ -41,11 +41,11 @@ MODEL_FIGURES: Mapping[str, ModelFigure] = {
     "correlators": ModelFigure(read_correlators, draw_correlators),
     "latent": ModelFigure(
         partial(read_reconstruction, names=latent.DATASETS),
-        lambda content, title: latent.draw_latent(*content, title),
+        lambda content, title: latent.draw_latent(content[0], content[1], title),
     ),
     "reconstruction": ModelFigure(
         partial(read_reconstruction, names=reconstruction.DATASETS),
-        lambda content, title: reconstruction.draw_reconstruction(*content, title),
+        lambda content, title: reconstruction.draw_reconstruction(content[0], content[1], title),
     ),
 }
 

@@ -92,7 +92,7 @@ def arrays_of(found: Reconstruction) -> dict[str, NDArray[Any]]:
     dict of str to array
     """
     latent = found.latent
-    arrays = {"jet_type": found.jet_type}
+    arrays: dict[str, NDArray[Any]] = {"jet_type": found.jet_type}
     arrays |= {f"latent/{field.name}": getattr(latent, field.name) for field in fields(latent)}
     arrays |= {"latent/kl": latent.kl(), "latent/active": latent.active()}
     for side, jets in zip(SIDES, (found.true, found.reconstructed), strict=True):

@@ -104,10 +104,13 @@ def analyse(
         np.take_along_axis(values, order[..., None] if values.ndim == 3 else order, axis=1)
         for values in (positions, weight, subjet, mask)
     )
-    jets = jets.astype(np.float64)
-    frame = _Frame.of(positions, weight, nodes, parents, jets[:, 1], counts)
+    features: NDArray[np.float64] = jets.astype(np.float64)
+    frame = _Frame.of(positions, weight, nodes, parents, features[:, 1], counts)
     shapes = _Shapes.of(frame, weight, subjet, mask, subjets)
-    found = {**_of_jet(frame, positions, weight, jets), **_of_nodes(frame, weight, shapes, parents)}
+    found = {
+        **_of_jet(frame, positions, weight, features),
+        **_of_nodes(frame, weight, shapes, parents),
+    }
     coordinates = np.stack([found[name] for name in columns(subjets)], axis=1)
     return ScaffoldedJets(coordinates, shapes.offsets, shapes.ln_share, shapes.counts)
 
