@@ -4,19 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_GROUPS = (
-    "w1", "efp", "fpd", "kpd", "fpnd", "coverage", "observables", "substructure", "correlators",
-    "classifier",
-)  # fmt: skip
-_OBSERVABLES = (
-    "mass", "multiplicity", "ptrel", "etarel", "phirel", "jet_pt", "jet_eta", "jet_mass",
-    "mass_kept", "pt", "eta", "width", "tau1", "tau2", "tau3", "tau21", "tau32", "c2",
-)  # fmt: skip
-_CORRELATORS = (
-    "w1_e2c", "deviation_e2c", "w1_e3c", "deviation_e3c", "w1_e4c", "deviation_e4c",
-    "deviation_e3c_e2c",
-)  # fmt: skip
-
 
 def jet_sources() -> Iterable[str]:
     """Where jets may come from."""
@@ -69,7 +56,6 @@ def monitors() -> Iterable[str]:
 
 def metric_names() -> Iterable[str]:
     """Groups of metrics, and single ones."""
-    single = ["w1m", "w1p", "w1p_etarel", "w1p_phirel", "w1p_ptrel", "w1efp", "cov", "mmd"]
-    for name in _OBSERVABLES:
-        single += [f"w1_{name}", f"overlap_{name}"]
-    return [*_GROUPS, *single, *_CORRELATORS, "auc"]
+    from hypervae.evaluation.metrics import GROUPS, METRICS
+
+    return dict.fromkeys([*GROUPS, *METRICS])

@@ -17,8 +17,8 @@ from hypervae.correlators.kernel import Groups, correlate
 from hypervae.correlators.means import CorrelatorMeans
 from hypervae.data.jets import Jets
 from hypervae.evaluation.distance import REPLICAS, MetricValue, resample
+from hypervae.evaluation.metrics import ORDERS
 
-ORDERS = (2, 3, 4)
 # Jets have a radius of 0.4; particles nearer than 1e-3 are below the resolution of any detector.
 BINNING = Binning(60, 1e-3, 1.0)
 # The bootstrap draws blocks of jets: a thousand are as good as each jet by itself, and small.

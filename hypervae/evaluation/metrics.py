@@ -1,19 +1,26 @@
 """The metrics: what each is called, what it measures and how it is computed, by groups.
 
-``evaluate.metrics`` names groups or single metrics; a group is computed as a whole.
+``evaluate.metrics`` names groups or single metrics; a group is computed as a whole. The config
+takes names from here, also where the Snakefile is read: what computes is imported where it is
+called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hypervae.config import EvaluateConfig
 from hypervae.errors import ConfigError
-from hypervae.evaluation import classifier, correlators, coverage, fpnd, frechet, w1
-from hypervae.evaluation.comparison import Comparison
-from hypervae.evaluation.distance import MetricValue, difference
 from hypervae.observables.table import in_group
+
+if TYPE_CHECKING:
+    from hypervae.config import EvaluateConfig
+    from hypervae.evaluation.comparison import Comparison
+    from hypervae.evaluation.distance import MetricValue
+
+#: Orders of the energy correlators that are compared.
+ORDERS = (2, 3, 4)
 
 
 class Unavailable(Exception):
@@ -56,12 +63,16 @@ class Group:
 
 
 def _w1(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import w1
+
     return w1.w1m_w1p(
         pair.sample.jets, pair.reference.jets, **_w1_protocol(pair), seed=pair.seed("jetnet")
     )
 
 
 def _efp(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import w1
+
     return {
         "w1efp": w1.w1efp(
             pair.sample.efps, pair.reference.efps, **_w1_protocol(pair), seed=pair.seed("w1efp")
@@ -77,16 +88,22 @@ def _w1_protocol(pair: Comparison) -> dict[str, int]:
 
 
 def _fpd(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import frechet
+
     _require(pair, frechet.FEWEST)
     return {"fpd": frechet.fpd(pair.sample.efps, pair.reference.efps, seed=pair.seed("fpd"))}
 
 
 def _kpd(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import frechet
+
     _require(pair, frechet.FEWEST)
     return {"kpd": frechet.kpd(pair.sample.efps, pair.reference.efps, seed=pair.seed("kpd"))}
 
 
 def _fpnd(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import fpnd
+
     jets = pair.sample.jets
     if jets.jet_type not in fpnd.JET_TYPES:
         raise Unavailable(f"jetnet has statistics of {', '.join(fpnd.JET_TYPES)} alone")
@@ -96,6 +113,8 @@ def _fpnd(pair: Comparison) -> dict[str, MetricValue]:
 
 
 def _coverage(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import coverage
+
     return coverage.coverage(
         pair.sample.jets,
         pair.reference.jets,
@@ -105,6 +124,8 @@ def _coverage(pair: Comparison) -> dict[str, MetricValue]:
 
 
 def _classifier(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import classifier
+
     _require(pair, classifier.FEWEST)
     return {
         "auc": classifier.classifier_auc(
@@ -114,9 +135,29 @@ def _classifier(pair: Comparison) -> dict[str, MetricValue]:
 
 
 def _correlators(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import correlators
+
     return correlators.compare_correlators(
         pair.sample.correlators, pair.reference.correlators, generator=pair.rng("correlators")
     )
+
+
+def _frechet_jets(config: EvaluateConfig) -> int:
+    from hypervae.evaluation import frechet
+
+    return frechet.JETS
+
+
+def _fpnd_jets(config: EvaluateConfig) -> int:
+    from hypervae.evaluation import fpnd
+
+    return fpnd.JETS
+
+
+def _coverage_jets(config: EvaluateConfig) -> int:
+    from hypervae.evaluation import coverage
+
+    return coverage.JETS
 
 
 def _require(pair: Comparison, fewest: int) -> None:
@@ -129,6 +170,8 @@ def _observables(group: str) -> Group:
     table = in_group(group)
 
     def measure(pair: Comparison) -> dict[str, MetricValue]:
+        from hypervae.evaluation.distance import difference
+
         found = {}
         for name in table:
             found[f"w1_{name}"], found[f"overlap_{name}"] = difference(
@@ -151,7 +194,7 @@ def _observables(group: str) -> Group:
 
 def _enc_metrics() -> dict[str, Metric]:
     metrics = {}
-    for order in correlators.ORDERS:
+    for order in ORDERS:
         name = f"E{order}C(R_L)"
         metrics[f"w1_e{order}c"] = Metric(f"1-Wasserstein distance in ln R_L of {name}")
         metrics[f"deviation_e{order}c"] = Metric(f"mean of |ratio - 1| of {name}, weighted with it")
@@ -180,17 +223,17 @@ GROUPS: Mapping[str, Group] = {
     "fpd": Group(
         {"fpd": Metric("Fréchet physics distance: 36 EFPs (d <= 4), to infinite samples")},
         _fpd,
-        lambda config: frechet.JETS,
+        _frechet_jets,
     ),
     "kpd": Group(
         {"kpd": Metric("kernel physics distance: 36 EFPs (d <= 4)")},
         _kpd,
-        lambda config: frechet.JETS,
+        _frechet_jets,
     ),
     "fpnd": Group(
         {"fpnd": Metric("Fréchet ParticleNet distance to real JetNet (floor: training jets')")},
         _fpnd,
-        lambda config: fpnd.JETS,
+        _fpnd_jets,
     ),
     "coverage": Group(
         {
@@ -198,7 +241,7 @@ GROUPS: Mapping[str, Group] = {
             "mmd": Metric("minimum matching distance by the EMD, over the pT of the full jet"),
         },
         _coverage,
-        lambda config: coverage.JETS,
+        _coverage_jets,
     ),
     "observables": _observables("observables"),
     "substructure": _observables("substructure"),
@@ -207,6 +250,12 @@ GROUPS: Mapping[str, Group] = {
         {"auc": Metric("classifier two-sample test: area under the ROC curve (0.5: alike)")},
         _classifier,
     ),
+}
+
+
+#: Every metric, by name.
+METRICS: Mapping[str, Metric] = {
+    name: metric for group in GROUPS.values() for name, metric in group.metrics.items()
 }
 
 
