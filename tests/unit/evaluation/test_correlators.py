@@ -25,14 +25,14 @@ def compare(a, b, replicas=30):
 
 def test_two_particles():
     share, angle = 0.3, 0.2
-    mean = correlator_sums(pairs(angle, share)).mean()
+    mean = correlator_sums(pairs(angle, share)).means().mean
     np.testing.assert_allclose(mean.sum(axis=1), 1.0)
     place = np.searchsorted(BINNING.edges, angle)
     for row, order in enumerate(ORDERS):
         expected = 1 - share**order - (1 - share) ** order
         assert mean[row, place] == pytest.approx(expected, rel=1e-6)
         assert mean[row, 0] == pytest.approx(1 - expected, rel=1e-6)
-    ratio, error = correlator_sums(pairs(angle, share)).ratios()
+    ratio, error = correlator_sums(pairs(angle, share)).means().ratios()
     assert ratio[1, place] == pytest.approx(1.5)
     assert error[1, place] == pytest.approx(0.0, abs=1e-7)
     assert np.isnan(ratio[1, place + 1])
@@ -46,8 +46,8 @@ def test_blocks_and_chunks_do_not_matter(monkeypatch):
     monkeypatch.setattr(correlators, "_CHUNK", 25)
     parts = correlator_sums(jets)
     np.testing.assert_array_equal(np.sort(parts.jets), [12] * 1 + [13] * 6)
-    np.testing.assert_allclose(parts.mean(), whole.mean(), rtol=1e-12)
-    for one, other in zip(parts.ratios(), whole.ratios(), strict=True):
+    np.testing.assert_allclose(parts.means().mean, whole.means().mean, rtol=1e-12)
+    for one, other in zip(parts.means().ratios(), whole.means().ratios(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
@@ -55,7 +55,8 @@ def test_errors_are_the_spread_between_samples():
     sums = [correlator_sums(toy_jets(200, seed)) for seed in range(60)]
     for name in ("mean", "ratio"):
         found = [
-            (s.mean(), np.sqrt(s.covariance()[0])) if name == "mean" else s.ratios() for s in sums
+            (means.mean, means.error) if name == "mean" else means.ratios()
+            for means in map(CorrelatorSums.means, sums)
         ]
         values, errors = (np.array(part)[:, :, 35:45] for part in zip(*found, strict=True))
         # E2C over E2C is 1 without an error.
