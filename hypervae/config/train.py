@@ -120,7 +120,8 @@ class TrainConfig(Section):
         BeforeValidator(lambda value: "32" if value == 32 else value),  # YAML reads a number
     ] = key(
         "auto",
-        "auto: bf16-mixed from compute capability 8.0, 16-mixed below, 32 on a CPU",
+        "auto: bf16-mixed from compute capability 8.0, 16-mixed below; on a CPU 32, or bf16-mixed "
+        "where the CPU has instructions for it and the decoder was measured faster with them",
     )
     monitor: Annotated[Text, OneOf(monitors)] = key(
         "total",

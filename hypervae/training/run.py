@@ -36,7 +36,7 @@ from hypervae.training.observers.monitor import Monitor
 from hypervae.training.observers.progress import ProgressBar
 from hypervae.training.observers.tensorboard import TensorBoard
 from hypervae.training.prior import fit_prior
-from hypervae.training.processes import is_first, limit_memory, make_fabric
+from hypervae.training.processes import FAST_IN_BF16, is_first, limit_memory, make_fabric
 from hypervae.training.samples import SampleCheck
 from hypervae.training.stream import JetStream
 from hypervae.training.trainer import Loaders, Trainer
@@ -112,7 +112,7 @@ def train(
     output_dir = Path(output_dir)
     _check_output(output_dir)
     data = _read(files, config, jet_types)
-    fabric = make_fabric(config)
+    fabric = make_fabric(config, fast_in_bf16=config.model.decoder in FAST_IN_BF16)
     decided = _decided(config, data, fabric.device.type)
     checkpoints = Checkpoints(checkpoint_dir, fingerprint(decided, data.merged, data.types))
     folder = checkpoints.directory
@@ -139,7 +139,8 @@ def train(
                 return None
             trained = trainer.optimization.model
             prior_error = fit_prior(trained, loaders.training, config)
-            _write(output_dir, trainer, files.normalization, config, prior_error)
+            about = {"precision": decided["precision"], "prior_error": prior_error}
+            _write(output_dir, trainer, files.normalization, config, about)
     return trained
 
 
@@ -158,7 +159,9 @@ def _decided(config: TrainStageConfig, data: _Data, device: str) -> dict[str, An
     return {
         **config.to_dict(),
         "model": model.to_dict(),
-        "precision": choose_precision(config.precision, device),
+        "precision": choose_precision(
+            config.precision, device, fast_in_bf16=config.model.decoder in FAST_IN_BF16
+        ),
     }
 
 
@@ -183,7 +186,8 @@ def _observers(
             most = config.monitor_jets
             jets = loaders.validation.jets(most)
             check = SampleCheck(jets, max(most // len(jets), 1), config.seed)
-        observers.append(Monitor(fabric, check, config.monitor_every))
+        floors = config.monitor == "floors"
+        observers.append(Monitor(fabric, check, config.monitor_every, floors))
     if first:
         observers += [
             TensorBoard(folder / TENSORBOARD),
@@ -199,16 +203,16 @@ def _write(
     trainer: Trainer,
     normalization: str | os.PathLike[str],
     config: TrainStageConfig,
-    prior_error: float | None,
+    more: dict[str, Any],
 ) -> None:
-    """Write the trained model and its history."""
+    """Write the trained model, `more` of what is to be known about it, and its history."""
     best, history = trainer.state.best, trainer.state.history
     about = {
         "config": {key: value for key, value in config.to_dict().items() if key != "model"},
         "fingerprint": trainer.checkpoints.fingerprint,
         "best_epoch": best.epoch + 1,
         "validation_loss": best.loss,
-        "prior_error": prior_error,
+        **more,
         "training_jets": trainer.training.n_jets,
         "versions": software_versions(("torch", "lgatr", "lightning")),
     }

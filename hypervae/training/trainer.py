@@ -261,6 +261,7 @@ class Trainer:
             },
             **{f"val_{name}": value for name, value in validated.terms.items()},
             "val_w1m": None,
+            "val_floors": None,
             "gradient_norm": means.get("gradient_norm", math.nan),
             "skipped": self.state.skipped,
             "active_units": validated.latent.active_units(),

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hypervae.device import choose_device, choose_precision
+from hypervae.device import bf16_instructions, choose_device, choose_precision
 from hypervae.doctor import describe
 from hypervae.errors import HyperVAEError
 
@@ -37,6 +37,31 @@ def test_auto_precision_follows_the_compute_capability(cuda, capability, expecte
     assert choose_precision("auto", "cpu") == "32-true"
     assert choose_precision("32", "cuda") == "32-true"
     assert choose_precision("bf16-mixed", "cuda") == "bf16-mixed"
+
+
+CPUS = {
+    "flags\t\t: fpu avx2 avx512f avx512_bf16 amx_tile\n": True,
+    "flags\t\t: fpu amx_bf16\n": True,
+    "flags\t\t: fpu avx2 avx512f\nbugs\t: avx512_bf16\n": False,
+    "Features\t: fp asimd\n": False,
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), CPUS.items())
+def test_auto_precision_on_a_cpu_follows_its_instructions(tmp_path, monkeypatch, text, expected):
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{text}")
+    has = bf16_instructions(tmp_path / "cpuinfo")
+    assert has == expected
+    monkeypatch.setattr("hypervae.device.bf16_instructions", lambda: has)
+    assert choose_precision("auto", "cpu") == "32-true"
+    assert choose_precision("auto", "cpu", fast_in_bf16=True) == (
+        "bf16-mixed" if expected else "32-true"
+    )
+    assert choose_precision("32", "cpu", fast_in_bf16=True) == "32-true"
+
+
+def test_where_a_cpu_says_nothing_it_has_no_bf16(tmp_path):
+    assert not bf16_instructions(tmp_path / "missing")
 
 
 def test_doctor_names_versions_and_choices(cuda):

@@ -56,4 +56,6 @@ def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
     )
     if row["val_w1m"] is not None:
         text += f"W1M {row['val_w1m']:.4f}, "
+    if row["val_floors"] is not None:
+        text += f"{row['val_floors']:.2f} floors, "
     return text + f"{row['jets_per_s']:.0f} jets/s"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # the section.
 _TAGS = {
     "val_w1m": "validation/w1m",
+    "val_floors": "validation/floors",
     "learning_rate": "epoch/learning_rate",
     "gradient_norm": "epoch/gradient_norm",
     "skipped": "epoch/skipped_steps",

@@ -60,7 +60,7 @@ def test_training_lowers_the_validation_loss(run, tmp_path):
     # the loss of the first epoch is already a trained one; the KL term is validated in full
     assert rows[-1]["val_total"] < 0.9 * rows[0]["val_total"]
     assert rows[-1]["train_total"] < 0.9 * rows[0]["train_total"]
-    empty = {"val_w1m", "peak_gpu_memory_mb"}
+    empty = {"val_w1m", "val_floors", "peak_gpu_memory_mb"}
     assert all(math.isfinite(row[name]) for row in rows for name in row.keys() - empty)
     loaded = HyperVAE.load(tmp_path / "model")
     assert loaded.jet_types == model.jet_types == ("q", "g")
@@ -73,7 +73,7 @@ def test_training_lowers_the_validation_loss(run, tmp_path):
     terms = ("chamfer", *COMMON_TERMS)
     for side in ("train", "val"):
         logged = [name.removeprefix(f"{side}_") for name in rows[0] if name.startswith(side)]
-        assert [name for name in logged if name != "w1m"] == [*terms, "total"]
+        assert [name for name in logged if name not in ("w1m", "floors")] == [*terms, "total"]
         assert all(row[f"{side}_{term}"] > 0 for row in rows for term in terms)
 
 
@@ -300,9 +300,19 @@ def test_the_best_epoch_may_be_that_of_the_lowest_w1m(run, tmp_path, monkeypatch
     assert read_checkpoint(folder / "best.ckpt")["epoch"] == 4
 
 
-def test_w1m_as_monitor_needs_samples(run):
+@pytest.mark.parametrize("monitor", ["w1m", "floors"])
+def test_a_monitor_of_samples_needs_some(run, monitor):
     with pytest.raises(ConfigError, match="monitor_every: found 0"):
-        run(monitor="w1m", monitor_every=0)
+        run(monitor=monitor, monitor_every=0)
+
+
+def test_the_best_epoch_may_be_that_of_the_smallest_distance_in_floors(run, tmp_path):
+    run("model", epochs=4, monitor="floors", monitor_every=2, monitor_jets=20)
+    rows = history(tmp_path / "model")
+    floors = [row["val_floors"] for row in rows]
+    assert [math.isnan(value) for value in floors] == [True, False, True, False]
+    about = json.loads((tmp_path / "model" / "config.json").read_text())["training"]
+    assert about["best_epoch"] == (2 if floors[1] <= floors[3] else 4)
 
 
 def test_without_samples_there_is_no_w1m(run, tmp_path):
