@@ -143,7 +143,8 @@ DEPENDS = {
     "import": IO | {"kinematics"},
     "correlators": CORRELATORS | {"device"},
     "normalize": NORMALIZED - {"seeds"},  # it reads sums and runs no kernel
-    "train": NORMALIZED | {"registry", "model", "training", "device"},
+    # its monitor measures N-subjettiness as the evaluation does, and takes nothing else of it
+    "train": NORMALIZED | {"registry", "model", "training", "device", "evaluation"},
     "generate": NORMALIZED | {"registry", "model", "generation", "device"},
     "evaluate": CORRELATORS | {"evaluation", "observables"},
     "equivariance": NORMALIZED | {"registry", "model", "equivariance"},
@@ -158,7 +159,10 @@ NOT_WITHIN = {
     "import": {"data.simulate", "data.jetnet", "data.download", "data.split"},
     "correlators": {"data.simulate", "data.jetnet", "data.importing"},
     "normalize": {"data.simulate", "data.jetnet", "data.importing"},
-    "train": {"data.simulate", "data.jetnet", "data.importing"},
+    "train": {
+        *("data.simulate", "data.jetnet", "data.importing"),
+        *("evaluation.evaluate", "evaluation.metrics", "evaluation.w1", "evaluation.frechet"),
+    },
     "generate": {"data.simulate", "data.jetnet", "data.importing", "model.losses.terms"},
     "evaluate": {"data.simulate", "data.jetnet", "data.importing"},
     "equivariance": {"data.simulate", "data.importing", "model.losses.terms"},
