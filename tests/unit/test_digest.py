@@ -143,12 +143,11 @@ DEPENDS = {
     "import": IO | {"kinematics"},
     "correlators": CORRELATORS | {"device"},
     "normalize": NORMALIZED - {"seeds"},  # it reads sums and runs no kernel
-    # its monitor measures N-subjettiness as the evaluation does, and takes nothing else of it
-    "train": NORMALIZED | {"registry", "model", "training", "device", "evaluation"},
-    "generate": NORMALIZED | {"registry", "model", "generation", "device"},
+    "train": NORMALIZED | {"model", "training", "device", "observables"},
+    "generate": NORMALIZED | {"model", "generation", "device"},
     "evaluate": CORRELATORS | {"evaluation", "observables"},
-    "equivariance": NORMALIZED | {"registry", "model", "equivariance"},
-    "reconstruct": NORMALIZED | {"registry", "model", "observables", "reconstruction"},
+    "equivariance": NORMALIZED | {"model", "equivariance"},
+    "reconstruct": NORMALIZED | {"model", "observables", "reconstruction"},
     "plot": NORMALIZED - {"seeds"} | {"observables", "plotting"},
 }
 # Within a shared sub-package.
@@ -159,10 +158,7 @@ NOT_WITHIN = {
     "import": {"data.simulate", "data.jetnet", "data.download", "data.split"},
     "correlators": {"data.simulate", "data.jetnet", "data.importing"},
     "normalize": {"data.simulate", "data.jetnet", "data.importing"},
-    "train": {
-        *("data.simulate", "data.jetnet", "data.importing"),
-        *("evaluation.evaluate", "evaluation.metrics", "evaluation.w1", "evaluation.frechet"),
-    },
+    "train": {"data.simulate", "data.jetnet", "data.importing"},
     "generate": {"data.simulate", "data.jetnet", "data.importing", "model.losses.terms"},
     "evaluate": {"data.simulate", "data.jetnet", "data.importing"},
     "equivariance": {"data.simulate", "data.importing", "model.losses.terms"},
