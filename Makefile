@@ -64,9 +64,10 @@ test-slurm: $(STAMP) ## the workflow on a throwaway Slurm cluster (root and Slur
 	$(PY) -m pytest tests/slurm -rs $(ARGS)
 
 .PHONY: lint
-lint: $(STAMP) ## ruff, snakefmt, snakemake --lint
+lint: $(STAMP) ## ruff, mypy, snakefmt, snakemake --lint
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 	$(VENV)/bin/snakefmt --check workflow
 	$(VENV)/bin/snakemake --lint
 

@@ -90,7 +90,8 @@ class DecodedTopology:
             ``edge_attr`` (each pair once) and the hyperedges, as float32 tensors.
         """
         config = self._settings(reader)
-        sampler = make_sampler(self.model, config, config.mix, topology=True)
+        mix = {str(kind): share for kind, share in config.mix.items()}
+        sampler = make_sampler(self.model, config, mix, topology=True)
         for start in range(0, reader.n_jets, config.batch_size):
             jets = reader.read(start, start + config.batch_size)
             sample = sampler.draw(min(config.batch_size, config.jets - start))
@@ -125,8 +126,9 @@ class DecodedTopology:
 
     def _extras(self, jets: Jets, sample: Sample) -> list[dict[str, Any]]:
         decoded, merged = sample.decoded, self.normalization
-        edges = merged.edge.inverse(decoded.edges.double().cpu().numpy()).astype(np.float32)
-        hyperedges = self.mode.export(decoded.hyperedges, jets.multiplicity, merged)
+        pairs, sets = decoded.topology()
+        edges = merged.edge.inverse(pairs.double().cpu().numpy()).astype(np.float32)
+        hyperedges = self.mode.export(sets, jets.multiplicity, merged)
         return [
             {"edge_attr": torch.from_numpy(edges[row, : pair_count(int(particles))].copy()), **some}
             for row, (particles, some) in enumerate(zip(jets.multiplicity, hyperedges, strict=True))

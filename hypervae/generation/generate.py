@@ -56,11 +56,12 @@ def generate_jets(
         written.
     """
     model = HyperVAE.load(model_dir, choose_device(config.device))
-    sampler = make_sampler(model, config, chosen_mix(model, config.mix, jet_type))
+    mix = {str(kind): share for kind, share in config.mix.items()}
+    sampler = make_sampler(model, config, chosen_mix(model, mix, jet_type))
     # the device is where, not what
     settings = {key: value for key, value in config.to_dict().items() if key != "device"}
     settings |= {
-        "mix": {kind: config.mix.get(kind, 1.0) for kind in sampler.kinds},
+        "mix": {kind: mix.get(kind, 1.0) for kind in sampler.kinds},
         "model": Path(model_dir).resolve().name,
         "weights": weights_digest(model_dir),
     }

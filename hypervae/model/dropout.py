@@ -44,7 +44,9 @@ class Dropout(nn.Module):
 class VectorDropout(Dropout):
     """For L-GATr-slim: vectors [..., 4, V] are dropped whole, which is equivariant."""
 
-    def forward(self, vectors: Tensor, scalars: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(  # type: ignore[override]
+        self, vectors: Tensor, scalars: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Vectors [B, ..., 4, V] and scalars [B, ..., S]."""
         if not self.training or self.probability == 0:
             return vectors, scalars
@@ -56,7 +58,7 @@ class VectorDropout(Dropout):
 class GradeDropout(Dropout):
     """For L-GATr: each grade of a multivector [..., 16] is dropped whole, which is equivariant."""
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, multivectors: Tensor, scalars: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Multivectors [B, ..., 16] and scalars [B, ..., S]."""

@@ -128,7 +128,7 @@ class HyperVAE(nn.Module):
         """Compute activations again in the backward pass instead of keeping them, or stop it."""
         for module in self.modules():
             if hasattr(module, "recompute"):
-                module.recompute = on
+                module.recompute = on  # type: ignore[assignment]
 
     def type_index(self, jet_type: str) -> int:
         """Index of a jet type among the model's.

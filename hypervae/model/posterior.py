@@ -20,8 +20,11 @@ ACTIVE_VARIANCE = 0.01
 class EncodingModel(Protocol):
     """What is read of a model; `hypervae.model.HyperVAE` is one."""
 
-    encoder: nn.Module
     training: bool
+
+    @property
+    def encoder(self) -> nn.Module:
+        """From a batch to mean and log variance."""
 
     @property
     def device(self) -> torch.device:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.fabric import Fabric
@@ -20,6 +20,7 @@ from hypervae.seeds import derive_seed
 from hypervae.training.loader import Step
 from hypervae.training.memory import OutOfMemory, advice, is_out_of_memory
 from hypervae.training.optimizers.registry import make_optimizer
+from hypervae.training.processes import sum_over_processes
 from hypervae.training.schedules import kl_factor, learning_rate_factor, temperature
 
 
@@ -80,6 +81,11 @@ class Optimization:
         """That of the last step, of the first group of parameters."""
         return float(self.optimizer.param_groups[0]["lr"])
 
+    @property
+    def averaged(self) -> HyperVAE:
+        """The model with the moving average of its weights."""
+        return cast(HyperVAE, self.ema.module)
+
     def state(self) -> dict[str, Any]:
         """Everything that a later attempt needs."""
         return {
@@ -118,13 +124,13 @@ class Optimization:
         factor = learning_rate_factor(progress, config.warmup, config.schedule)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-        sums = self._gradient(step, epoch, progress)
-        *sums, asked = self._over_processes(torch.cat([sums, sums.new_tensor([float(stop)])]))
-        norm = float(
-            self.fabric.clip_gradients(
-                self.wrapped, self.optimizer, max_norm=config.clip, error_if_nonfinite=False
-            )
+        mine = self._gradient(step, epoch, progress)
+        mine = torch.cat([mine, mine.new_tensor([float(stop)])])
+        *sums, asked = sum_over_processes(self.fabric, mine).tolist()
+        clipped = self.fabric.clip_gradients(
+            self.wrapped, self.optimizer, max_norm=config.clip, error_if_nonfinite=False
         )
+        norm = math.nan if clipped is None else float(clipped)
         finite = math.isfinite(norm) and math.isfinite(sums[-1])
         # fp16's scaler must see a gradient that overflowed: it skips the step and lowers its scale
         if finite or (self.scaler is not None and not math.isfinite(norm)):
@@ -195,8 +201,3 @@ class Optimization:
         # DistributedDataParallel takes the mean over processes
         self.fabric.backward(loss * (share * self.fabric.world_size))
         return torch.stack([*terms.values(), loss]).detach().double()
-
-    def _over_processes(self, sums: Tensor) -> list[float]:
-        if self.fabric.world_size > 1:
-            sums = self.fabric.all_reduce(sums, reduce_op="sum")
-        return sums.tolist()

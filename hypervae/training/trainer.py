@@ -21,7 +21,7 @@ from hypervae.training.loader import JetLoader, Step
 from hypervae.training.memory import OutOfMemory, advice, is_out_of_memory
 from hypervae.training.monitors import MONITORS
 from hypervae.training.observers.interface import EpochReport, Observers, Position, StepReport
-from hypervae.training.processes import peak_memory_mb
+from hypervae.training.processes import peak_memory_mb, sum_over_processes
 from hypervae.training.state import Best, RunState
 from hypervae.training.step import Optimization, Outcome
 from hypervae.training.validation import ValidationResult, validate
@@ -215,7 +215,7 @@ class Trainer:
     def _end_epoch(self) -> None:
         """Validate, let the observers measure, keep the weights if they are the best, save."""
         memory = peak_memory_mb(self.fabric.device)
-        averaged = self.optimization.ema.module
+        averaged = self.optimization.averaged
         validated = validate(
             averaged,
             self.validation,
@@ -304,10 +304,8 @@ class Trainer:
     def _asked_to_stop(self) -> bool:
         """Whether any process was asked to stop; the same in all."""
         asked = self.signals.received is not None
-        if self.fabric.world_size == 1:
-            return asked
         flag = torch.tensor(float(asked), device=self.fabric.device)
-        return bool(self.fabric.all_reduce(flag, reduce_op="sum") > 0)
+        return bool(sum_over_processes(self.fabric, flag) > 0)
 
     def _stop(self, together: bool = True) -> NoReturn:
         """Save and leave, all processes at the same step."""

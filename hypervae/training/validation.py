@@ -15,6 +15,7 @@ from hypervae.model.noise import JetNoise
 from hypervae.seeds import derive_seed
 from hypervae.training.latent import LatentStatistics
 from hypervae.training.loader import JetLoader
+from hypervae.training.processes import sum_over_processes
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,8 @@ def validate(
             total = total_loss(terms, loss_terms.weights, 1.0)
             sums += weight * torch.stack([*terms.values(), total, torch.ones_like(total)]).double()
             latent.add(mean, log_variance)
-    if fabric.world_size > 1:
-        sums = fabric.all_reduce(sums, reduce_op="sum")
-        latent = LatentStatistics.from_tensor(fabric.all_reduce(latent.tensor(), reduce_op="sum"))
-    *sums, jets = sums.tolist()
+    latent = LatentStatistics.from_tensor(sum_over_processes(fabric, latent.tensor()))
+    *totals, jets = sum_over_processes(fabric, sums).tolist()
     names = (*loss_terms.names, "total")
-    means = {name: value / jets for name, value in zip(names, sums, strict=True)}
+    means = {name: value / jets for name, value in zip(names, totals, strict=True)}
     return ValidationResult(means, latent)

@@ -65,6 +65,9 @@ class FlowParticles(ParticleDecoder):
 
     default_solver = "midpoint"
 
+    _offset: Tensor
+    _scale: Tensor
+
     def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
         super().__init__(config, normalization, types)
         self.slots, self.radius = normalization.max_particles, config.radius
@@ -92,7 +95,8 @@ class FlowParticles(ParticleDecoder):
         self, jets: LatentJets, noise: Mapping[str, Tensor], sampling: SamplingConfig
     ) -> Particles:
         """See `ParticleDecoder.decode`; the noise is where the particles start."""
-        mask = jets.presence > 0.5
+        presence = jets.used
+        mask = presence > 0.5
         slots = self._slots(jets.state, mask)
         condition = self.condition(slots)
         points = integrate(
@@ -102,7 +106,7 @@ class FlowParticles(ParticleDecoder):
             evaluations=sampling.evaluations,
             power=_TIME_POWER,
         )
-        return Particles(self.placed(points), jets.presence, self.slot_scalars(slots))
+        return Particles(self.placed(points), presence, self.slot_scalars(slots))
 
     @full_precision
     def reconstruct(

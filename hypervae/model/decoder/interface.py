@@ -64,6 +64,12 @@ class Decoded(TensorRecord):
     edges: Tensor | None = None
     hyperedges: DecodedHyperedges | None = None
 
+    def topology(self) -> tuple[Tensor, DecodedHyperedges]:
+        """Edges and hyperedges, where they were asked for."""
+        if self.edges is None or self.hyperedges is None:
+            raise ValueError("topology: found none, expected that it was asked for")
+        return self.edges, self.hyperedges
+
 
 @dataclass
 class Reconstructed:
@@ -110,6 +116,13 @@ class LatentJets(TensorRecord):
     jet_type: Tensor
     references: Tensor
     presence: Tensor | None = None
+
+    @property
+    def used(self) -> Tensor:
+        """[B, P] the presence, for decoders that are given it."""
+        if self.presence is None:
+            raise ValueError("presence: found none, expected one for this particle decoder")
+        return self.presence
 
 
 @dataclass

@@ -45,6 +45,10 @@ class OneShotParticles(ParticleDecoder):
     types : int
     """
 
+    _offset: Tensor
+    _scale: Tensor
+    _widths: Tensor
+
     def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
         super().__init__(config, normalization, types)
         self.slots, self.radius = normalization.max_particles, config.radius
@@ -90,7 +94,7 @@ class OneShotParticles(ParticleDecoder):
         """[B] in units of the widths of (etarel, phirel, ln ptrel)."""
         settings, points = self.settings, log_coordinates(target.coordinates)
         scale = self._widths.to(points.dtype)
-        weights = {}
+        weights: dict[str, Tensor] = {}
         if settings.pt_weighted:
             weights = {
                 "predicted_weight": made.log_coordinates[..., 2].exp(),
@@ -107,7 +111,7 @@ class OneShotParticles(ParticleDecoder):
         )
 
     def _make(self, jets: LatentJets) -> Particles:
-        state, presence, references = jets.state, jets.presence, jets.references
+        state, presence, references = jets.state, jets.used, jets.references
         batch = len(state)
         slots = self.slot_embedding.expand(batch, -1, -1)
         mixed = self.slot_mix(

@@ -108,10 +108,11 @@ class LossTerms(nn.Module):
             decoded = reconstructed.decoded.map(_at_least_single)
             batch = batch.map(_at_least_single)
             mean, log_variance = _at_least_single(mean), _at_least_single(log_variance)
+            edges, hyperedges = decoded.topology()
             per_jet = {
                 **reconstructed.losses,
-                "edge": masked_mse(decoded.edges, batch.edges, batch.edge_mask),
-                "hyperedge": self.hyperedge_mode.loss(decoded.hyperedges, batch.hyperedge_targets),
+                "edge": masked_mse(edges, batch.edges, batch.edge_mask),
+                "hyperedge": self.hyperedge_mode.loss(hyperedges, batch.hyperedge_targets),
                 "jet_features": (decoded.jet - batch.jet).square().mean(-1),
                 "multiplicity": self._multiplicity(decoded, batch),
                 **self._of_particles(replace(reconstructed, decoded=decoded), batch, noise),
@@ -157,8 +158,9 @@ def total_loss(terms: Mapping[str, Tensor], weights: Mapping[str, float], kl: fl
 
     A term of weight 0 does not enter, so that it cannot spoil the sum by being infinite.
     """
-    return sum(
+    weighted = [
         weights[name] * (kl if name == "kl" else 1.0) * value
         for name, value in terms.items()
         if weights[name]
-    )
+    ]
+    return sum(weighted[1:], start=weighted[0])
