@@ -22,15 +22,15 @@ def _add_sets(
 ) -> None:  # pragma: no cover - compiled
     """Add neighbouring sets, one for each pair, to their pairs' clusters."""
     for pair in range(pairs):
-        code = bins[pair]
+        rl_bin = bins[pair]
         for column in range(tables.shape[1]):
-            ratios[pair, column] += tables[code, column]
+            ratios[pair, column] += tables[rl_bin, column]
         count[pair] += 1.0
 
 
 @numba.njit(cache=True, nogil=True)
 def _clusters(
-    codes: NDArray[Any],
+    pair_bins: NDArray[Any],
     logs: NDArray[Any],
     particles: NDArray[Any],
     orders: NDArray[Any],
@@ -44,12 +44,12 @@ def _clusters(
     # pragma: no cover - compiled
     highest = orders.max()
     width = tables.shape[1]
-    bins = np.zeros((highest + 1, max(numbers[-1].max(), 1)), dtype=codes.dtype)
+    bins = np.zeros((highest + 1, max(numbers[-1].max(), 1)), dtype=pair_bins.dtype)
     subsets = np.zeros_like(bins)
     others = np.zeros(highest, dtype=np.int64)
-    for jet in range(codes.shape[0]):
+    for jet in range(pair_bins.shape[0]):
         n = particles[jet]
-        walk_bins(codes[jet], n, highest, numbers, bins, subsets)
+        walk_bins(pair_bins[jet], n, highest, numbers, bins, subsets)
         for row in range(orders.size):
             order = orders[row]
             if n < order:
@@ -92,7 +92,7 @@ def _clusters(
 
 
 def cluster_features(
-    codes: NDArray[np.unsignedinteger],
+    pair_bins: NDArray[np.unsignedinteger],
     counts: NDArray[np.int64],
     log_weight: NDArray[np.float64],
     orders: list[int],
@@ -102,7 +102,7 @@ def cluster_features(
 
     Parameters
     ----------
-    codes : [n, P (P - 1) / 2]
+    pair_bins : [n, P (P - 1) / 2]
         Pair bins.
     counts : [n] int64
         Sets are formed of the first so many particles, which are sorted by falling pT.
@@ -125,12 +125,12 @@ def cluster_features(
     """
     most = int(counts.max(initial=0))
     lengths = np.asarray(cluster_counts(most, orders), dtype=np.int64)
-    shape = (len(codes), int(lengths.sum()))
+    shape = (len(pair_bins), int(lengths.sum()))
     values = np.zeros((*shape, tables.shape[1] + 1))
     count, weight_sum = np.zeros(shape), np.zeros(shape)
     if shape[1]:
         _clusters(
-            codes,
+            pair_bins,
             log_weight,
             counts.astype(np.int64, copy=False),
             np.asarray(orders, dtype=np.int64),

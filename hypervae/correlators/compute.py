@@ -48,7 +48,7 @@ def binning_of(config: CorrelatorsConfig) -> Binning:
 
 def jet_sums(
     jets: Jets,
-    codes: NDArray[np.unsignedinteger],
+    pair_bins: NDArray[np.unsignedinteger],
     config: CorrelatorsStageConfig,
     *,
     threads: int = 1,
@@ -59,7 +59,7 @@ def jet_sums(
     Parameters
     ----------
     jets : Jets
-    codes : [n, pairs]
+    pair_bins : [n, pairs]
         As `geometry.pair_bins`.
     config : CorrelatorsStageConfig
     threads : int
@@ -70,7 +70,7 @@ def jet_sums(
     binning = binning_of(config)
     counts = jets.multiplicity
     weight = geometry.weights(jets, config.weight, config.exponent)
-    arguments = (weight, counts, codes, list(config.orders), binning.size)
+    arguments = (weight, counts, pair_bins, list(config.orders), binning.size)
     if device == "cpu":
         enc, squares, cross = kernel.correlate(*arguments, threads=threads)
     else:
@@ -90,7 +90,7 @@ def jet_sums(
     orders = list(config.hyperedges.orders)
     hardest = np.minimum(counts, config.hyperedges.max_particles)
     log_weight = np.log(np.where(jets.mask, weight, 1.0))
-    set_counts, _ = set_histograms(log_weight, hardest, codes, orders, binning.size)
+    set_counts, _ = set_histograms(log_weight, hardest, pair_bins, orders, binning.size)
     for order in orders:
         shift = _LN_WEIGHT_SHIFT * order
         sums = sets.log_weight_sums(log_weight, hardest, order, shift)
@@ -112,7 +112,7 @@ def jet_sums(
         enc[0],
         squares[0],
         cross[0],
-        np.bincount(codes[present], minlength=binning.size).astype(np.float64),
+        np.bincount(pair_bins[present], minlength=binning.size).astype(np.float64),
         set_counts.sum(axis=0, dtype=np.float64),
         np.bincount(counts, minlength=slots + 1),
         moments,
@@ -166,13 +166,13 @@ def compute_correlators(
         for jets in reader.chunks(batch):
             particle_digest.update(jets.particle_features.tobytes())
             jet_digest.update(jets.jet_features.tobytes())
-            codes = geometry.pair_bins(jets, binning, threads)
-            writer.append(codes)
+            pair_bins = geometry.pair_bins(jets, binning, threads)
+            writer.append(pair_bins)
             train = split_of(jets, seed=seed, fractions=fractions, first_row=row) == TRAIN
             for name, chosen in (("train", train), ("rest", ~train)):
                 if chosen.any():
                     sums = jet_sums(
-                        jets[chosen], codes[chosen], config, threads=threads, device=device
+                        jets[chosen], pair_bins[chosen], config, threads=threads, device=device
                     )
                     parts[name].append(sums)
             row += len(jets)

@@ -132,10 +132,10 @@ def _bin_pairs(
             elif value >= high:
                 out[jet, p] = bins + 1
             else:
-                code = cells[1 + (bits[p] >> shift) - first]
-                while value >= edges_squared[code + 1]:
-                    code += 1
-                out[jet, p] = code + 1
+                rl_bin = cells[1 + (bits[p] >> shift) - first]
+                while value >= edges_squared[rl_bin + 1]:
+                    rl_bin += 1
+                out[jet, p] = rl_bin + 1
 
 
 def _cells(edges_squared: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:

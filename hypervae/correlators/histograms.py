@@ -126,7 +126,7 @@ def _walk(
     logs: NDArray[Any],
     weights: NDArray[Any],
     counts: NDArray[Any],
-    codes: NDArray[Any],
+    pair_bins: NDArray[Any],
     orders: NDArray[Any],
     table: NDArray[Any] | None,
     count_out: NDArray[Any],
@@ -146,13 +146,13 @@ def _walk(
     for jet in range(logs.shape[0]):
         n = counts[jet]
         pairs = n * (n - 1) // 2
-        sorted_pairs(codes[jet], pairs, starts, order)
+        sorted_pairs(pair_bins[jet], pairs, starts, order)
         neighbours[:] = np.uint64(0)
         if table is not None:
             _subset_sums(weights[jet], n, table)
         for place in range(pairs):
             pair = order[place]
-            i, j, code = first[pair], second[pair], codes[jet, pair]
+            i, j, rl_bin = first[pair], second[pair], pair_bins[jet, pair]
             shared = neighbours[i] & neighbours[j]
             _cliques(
                 neighbours,
@@ -169,11 +169,11 @@ def _walk(
             ends = logs[jet, i] + logs[jet, j]
             for row in range(orders.size):
                 degree = orders[row] - 2
-                count_out[jet, row, code] += count[degree]
-                log_out[jet, row, code] += log_sum[degree] + count[degree] * ends
+                count_out[jet, row, rl_bin] += count[degree]
+                log_out[jet, row, rl_bin] += log_sum[degree] + count[degree] * ends
                 if table is not None:
                     product = weights[jet, i] * weights[jet, j]
-                    weight_out[jet, row, code] += product * weight_sum[degree]
+                    weight_out[jet, row, rl_bin] += product * weight_sum[degree]
             neighbours[i] |= np.uint64(1) << np.uint64(j)
             neighbours[j] |= np.uint64(1) << np.uint64(i)
 
@@ -181,7 +181,7 @@ def _walk(
 def _histograms(
     log_weight: NDArray[np.float64],
     counts: NDArray[np.int64],
-    codes: NDArray[np.unsignedinteger],
+    pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
     dtype: type[np.floating],
@@ -195,14 +195,14 @@ def _histograms(
     weights = np.exp(log_weight) if weighted else log_weight
     if orders:
         rows, table = np.asarray(orders), np.zeros((8, 256)) if weighted else None
-        _walk(log_weight, weights, counts, codes, rows, table, count, log_sum, weight_sum)
+        _walk(log_weight, weights, counts, pair_bins, rows, table, count, log_sum, weight_sum)
     return count, log_sum, weight_sum
 
 
 def set_histograms(
     log_weight: NDArray[np.float64],
     counts: NDArray[np.int64],
-    codes: NDArray[np.unsignedinteger],
+    pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
     dtype: type[np.floating] = np.float32,
@@ -215,7 +215,7 @@ def set_histograms(
         Logarithms of the particles' weights.
     counts : [n] int64
         Sets are formed of the first so many particles, at most 64.
-    codes : [n, P (P - 1) / 2]
+    pair_bins : [n, P (P - 1) / 2]
         Pair bins.
     orders : list of int
         Set sizes between 3 and 6.
@@ -228,13 +228,13 @@ def set_histograms(
     -------
     count, log_sum : [n, len(orders), size]
     """
-    return _histograms(log_weight, counts, codes, orders, size, dtype, False)[:2]
+    return _histograms(log_weight, counts, pair_bins, orders, size, dtype, False)[:2]
 
 
 def weighted_histograms(
     log_weight: NDArray[np.float64],
     counts: NDArray[np.int64],
-    codes: NDArray[np.unsignedinteger],
+    pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
     dtype: type[np.floating] = np.float32,
@@ -243,7 +243,7 @@ def weighted_histograms(
 
     Parameters
     ----------
-    log_weight, counts, codes, orders, size, dtype
+    log_weight, counts, pair_bins, orders, size, dtype
         See `set_histograms`.
 
     Returns
@@ -252,4 +252,4 @@ def weighted_histograms(
     weight_sum : [n, len(orders), size] float64
         In float64 always: products of weights reach below the range of float32.
     """
-    return _histograms(log_weight, counts, codes, orders, size, dtype, True)
+    return _histograms(log_weight, counts, pair_bins, orders, size, dtype, True)

@@ -30,18 +30,18 @@ _WORD = 64  # bits of a word of neighbours
 
 @numba.njit(cache=True, nogil=True)
 def sorted_pairs(
-    codes: NDArray[Any], total: int, starts: NDArray[Any], order: NDArray[Any]
+    pair_bins: NDArray[Any], total: int, starts: NDArray[Any], order: NDArray[Any]
 ) -> None:  # pragma: no cover - compiled
     """Counting sort: the numbers of a jet's pairs, by rising bin."""
     starts[:] = 0
     for pair in range(total):
-        starts[codes[pair] + 1] += 1
-    for code in range(1, starts.size):
-        starts[code] += starts[code - 1]
+        starts[pair_bins[pair] + 1] += 1
+    for rl_bin in range(1, starts.size):
+        starts[rl_bin] += starts[rl_bin - 1]
     for pair in range(total):
-        code = codes[pair]
-        order[starts[code]] = pair
-        starts[code] += 1
+        rl_bin = pair_bins[pair]
+        order[starts[rl_bin]] = pair
+        starts[rl_bin] += 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -188,7 +188,7 @@ def _kernel(highest: int) -> Any:
     def walk(
         w: NDArray[Any],
         counts: NDArray[Any],
-        codes: NDArray[Any],
+        pair_bins: NDArray[Any],
         rows: NDArray[Any],
         group: NDArray[Any],
         total: NDArray[Any],
@@ -230,28 +230,28 @@ def _kernel(highest: int) -> Any:
                 graph[:] = 0.0
                 weighted[:] = 0.0
                 bits[:] = np.uint64(0)
-                sorted_pairs(codes[jet], pairs, starts, order)
+                sorted_pairs(pair_bins[jet], pairs, starts, order)
             for place in range(pairs):
                 pair = order[place] if highest > 2 else place
                 i, j = first[pair], second[pair]
-                code = codes[jet, pair]
+                rl_bin = pair_bins[jet, pair]
                 wi, wj = weight[i], weight[j]
                 p2 = wi * wj
-                histogram[code, 0] += 2 * p2
+                histogram[rl_bin, 0] += 2 * p2
                 if highest > 2:
                     if highest == 3:
                         s1, s2 = _row_product(graph, i, weighted, j, width), 0.0
                     else:
                         s1, s2 = _common_weights(graph[i], weighted[j], weight, common, width)
                     p3 = p2 * (wi + wj) / 2
-                    histogram[code, 1] += 6 * (p3 + p2 * s1)
+                    histogram[rl_bin, 1] += 6 * (p3 + p2 * s1)
                     if highest > 3 and s1 > 0.0:
                         c2 = s2 / 2 + _linked_pairs(bits, i, j, graph, common, width)
                     else:
                         c2 = 0.0
                     if highest > 3:
                         p4 = p2 * ((wi * wi + wj * wj) / 6 + p2 / 4)
-                        histogram[code, 2] += 24 * (p4 + p3 * s1 + p2 * c2)
+                        histogram[rl_bin, 2] += 24 * (p4 + p3 * s1 + p2 * c2)
                     if highest > 4:
                         large[:] = 0.0
                         if s1 > 0.0:
@@ -260,11 +260,11 @@ def _kernel(highest: int) -> Any:
                             )
                         cubes = wi * wi * wi + wj * wj * wj
                         p5 = p2 * (cubes / 24 + p2 * (wi + wj) / 12)
-                        histogram[code, 3] += 120 * (p5 + p4 * s1 + p3 * c2 + p2 * large[0])
+                        histogram[rl_bin, 3] += 120 * (p5 + p4 * s1 + p3 * c2 + p2 * large[0])
                         if highest > 5:
                             fourth = wi * wi * wi * wi + wj * wj * wj * wj
                             p6 = p2 * (fourth / 120 + p2 * (wi * wi + wj * wj) / 48 + p2 * p2 / 36)
-                            histogram[code, 4] += 720 * (
+                            histogram[rl_bin, 4] += 720 * (
                                 p6 + p5 * s1 + p4 * c2 + p3 * large[0] + p2 * large[1]
                             )
                     graph[i, j] = graph[j, i] = 1.0
@@ -274,14 +274,14 @@ def _kernel(highest: int) -> Any:
                         bits[i, j // _WORD] |= np.uint64(1) << np.uint64(j % _WORD)
                         bits[j, i // _WORD] |= np.uint64(1) << np.uint64(i % _WORD)
             here = group[jet]
-            for code in range(size):
-                if histogram[code, 0] == 0.0:
+            for rl_bin in range(size):
+                if histogram[rl_bin, 0] == 0.0:
                     continue  # no pair in this bin, and so no larger set
                 for place in range(rows.size):
-                    value = histogram[code, rows[place]]
-                    total[here, code, place] += value
-                    squares[here, code, place] += value * value
-                    cross[here, code, place] += value * histogram[code, 0]
+                    value = histogram[rl_bin, rows[place]]
+                    total[here, rl_bin, place] += value
+                    squares[here, rl_bin, place] += value * value
+                    cross[here, rl_bin, place] += value * histogram[rl_bin, 0]
 
     return walk
 
@@ -306,7 +306,7 @@ _WALKS = {highest: _kernel(highest) for highest in (2, 3, 4, 5, 6)}
 def correlate(
     weight: NDArray[np.float64],
     counts: NDArray[np.int64],
-    codes: NDArray[np.unsignedinteger],
+    pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
     groups: Groups | None = None,
@@ -320,7 +320,7 @@ def correlate(
         As `geometry.weights`.
     counts : [n] int64
         Particles of each jet, which come first.
-    codes : [n, P (P - 1) / 2]
+    pair_bins : [n, P (P - 1) / 2]
         As `geometry.pair_bins`.
     orders : list of int
         Between 2 and 6.
@@ -344,7 +344,7 @@ def correlate(
 
     def run(part: slice) -> NDArray[np.float64]:
         sums = np.zeros((3, number, size, len(orders)))
-        walk(weight[part], counts[part], codes[part], rows, group[part], *sums)
+        walk(weight[part], counts[part], pair_bins[part], rows, group[part], *sums)
         return sums
 
     results = share(run, len(weight), threads)

@@ -29,7 +29,7 @@ class SampledSets(NamedTuple):
         Index of the order.
     number : [n, S] int64
         Colexicographic number among the sets of that order, see `sets.set_members`.
-    code : [n, S]
+    rl_bin : [n, S]
         R_L bin.
     log_weight : [n, S] float64
         ln w, the sum of the members'.
@@ -39,7 +39,7 @@ class SampledSets(NamedTuple):
     total: NDArray[np.int64]
     order: NDArray[np.int64]
     number: NDArray[np.int64]
-    code: NDArray[np.unsignedinteger]
+    rl_bin: NDArray[np.unsignedinteger]
     log_weight: NDArray[np.float64]
 
 
@@ -68,7 +68,7 @@ def _draw(
 def _sample(
     logs: NDArray[Any],
     counts: NDArray[Any],
-    codes: NDArray[Any],
+    pair_bins: NDArray[Any],
     orders: NDArray[Any],
     numbers: NDArray[Any],
     samples: int,
@@ -76,7 +76,7 @@ def _sample(
     total: NDArray[Any],
     order: NDArray[Any],
     number: NDArray[Any],
-    code: NDArray[Any],
+    rl_bin: NDArray[Any],
     out: NDArray[Any],
 ) -> None:
     # pragma: no cover - compiled
@@ -98,7 +98,7 @@ def _sample(
                     before += numbers[n, orders[row]]
                     row += 1
                 # members of a colexicographic number: the last is the largest that fits
-                left, member, log_weight, farthest = position - before, n, 0.0, codes[jet, 0]
+                left, member, log_weight, farthest = position - before, n, 0.0, pair_bins[jet, 0]
                 for k in range(orders[row], 0, -1):
                     member -= 1
                     while numbers[member, k] > left:
@@ -108,21 +108,21 @@ def _sample(
                     members[k - 1] = member
                     if k == orders[row] - 1:
                         larger = members[k]
-                        farthest = codes[jet, larger * (larger - 1) // 2 + member]
+                        farthest = pair_bins[jet, larger * (larger - 1) // 2 + member]
                     elif k < orders[row] - 1:
                         for other in range(k, orders[row]):
                             larger = members[other]
-                            one_code = codes[jet, larger * (larger - 1) // 2 + member]
-                            farthest = max(farthest, one_code)
+                            one_bin = pair_bins[jet, larger * (larger - 1) // 2 + member]
+                            farthest = max(farthest, one_bin)
                 order[jet, place] = row
                 number[jet, place] = position - before
-                code[jet, place] = farthest
+                rl_bin[jet, place] = farthest
                 out[jet, place] = log_weight
                 place += 1
 
 
 def sample_sets(
-    codes: NDArray[np.unsignedinteger],
+    pair_bins: NDArray[np.unsignedinteger],
     counts: NDArray[np.int64],
     log_weight: NDArray[np.float64],
     orders: list[int],
@@ -135,7 +135,7 @@ def sample_sets(
 
     Parameters
     ----------
-    codes : [n, P (P - 1) / 2]
+    pair_bins : [n, P (P - 1) / 2]
         Pair bins.
     counts : [n] int64
         Sets are formed of the first so many particles.
@@ -153,13 +153,13 @@ def sample_sets(
     size = np.minimum(total, samples)
     shape = (len(counts), int(size.max(initial=0)))
     order, number = np.zeros((2, *shape), dtype=np.int64)
-    code, out = np.zeros(shape, dtype=codes.dtype), np.zeros(shape)
+    rl_bin, out = np.zeros(shape, dtype=pair_bins.dtype), np.zeros(shape)
     if shape[1]:
         rows = np.asarray(orders, dtype=np.int64)
         keys, counts = np.asarray(keys, dtype=np.uint64), counts.astype(np.int64, copy=False)
-        results = (total, order, number, code, out)
-        _sample(log_weight, counts, codes, rows, numbers, samples, keys, *results)
-    return SampledSets(size, total, order, number, code, out)
+        results = (total, order, number, rl_bin, out)
+        _sample(log_weight, counts, pair_bins, rows, numbers, samples, keys, *results)
+    return SampledSets(size, total, order, number, rl_bin, out)
 
 
 def content_keys(features: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[np.uint64]:

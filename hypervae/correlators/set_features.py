@@ -38,16 +38,16 @@ def _fill(
     out: NDArray[Any],
 ) -> None:  # pragma: no cover - compiled
     for t in range(out.shape[0]):
-        code = bins[t]
+        rl_bin = bins[t]
         for f in range(len(columns)):
-            out[t, f] = tables[code, f]
+            out[t, f] = tables[rl_bin, f]
         for f in range(len(times)):
             out[t, len(columns) + f] = sums[t] + shift
 
 
 @numba.njit(cache=True, nogil=True)
 def _walk(
-    codes: NDArray[Any],
+    pair_bins: NDArray[Any],
     logs: NDArray[Any],
     shift: float,
     particles: NDArray[Any],
@@ -63,12 +63,12 @@ def _walk(
     # pragma: no cover - compiled
     highest = orders.max()
     longest = max(counts[-1].max(), 1)
-    bins = np.zeros((highest + 1, longest), dtype=codes.dtype)
+    bins = np.zeros((highest + 1, longest), dtype=pair_bins.dtype)
     subsets = np.zeros_like(bins)
     sums = np.zeros((highest + 1, longest), dtype=logs.dtype)
-    for jet in range(codes.shape[0]):
+    for jet in range(pair_bins.shape[0]):
         n = particles[jet]
-        walk_bins(codes[jet], n, highest, counts, bins, subsets)
+        walk_bins(pair_bins[jet], n, highest, counts, bins, subsets)
         sums[1, :n] = logs[jet, :n]
         for k in range(2, highest + 1):
             for m in range(k - 1, n):
@@ -84,7 +84,7 @@ def _walk(
 
 
 def set_features(
-    codes: NDArray[np.unsignedinteger],
+    pair_bins: NDArray[np.unsignedinteger],
     counts: NDArray[np.int64],
     log_weight: NDArray[np.floating],
     orders: list[int],
@@ -96,7 +96,7 @@ def set_features(
 
     Parameters
     ----------
-    codes : [n, P (P - 1) / 2]
+    pair_bins : [n, P (P - 1) / 2]
         Pair bins.
     counts : [n] int64
         Sets are formed of the first so many particles.
@@ -123,10 +123,10 @@ def set_features(
     numbers = set_counts(most, max(orders, default=2))
     lengths = numbers[most, orders]
     ends = np.cumsum(lengths)
-    values = np.empty((len(codes), int(lengths.sum()), tables.shape[1] + times), dtype=dtype)
-    if orders and len(codes):
+    values = np.empty((len(pair_bins), int(lengths.sum()), tables.shape[1] + times), dtype=dtype)
+    if orders and len(pair_bins):
         _walk(
-            codes,
+            pair_bins,
             log_weight,
             dtype.type(shift),
             counts.astype(np.int64, copy=False),

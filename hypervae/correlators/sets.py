@@ -58,7 +58,7 @@ def _largest(
 
 @numba.njit(cache=True, nogil=True)
 def walk_bins(
-    codes: NDArray[Any],
+    pair_bins: NDArray[Any],
     particles: int,
     order: int,
     counts: NDArray[Any],
@@ -74,9 +74,9 @@ def walk_bins(
     bin of the farthest partner over all k-sets.
     """
     for t in range(counts[particles, 2]):
-        bins[2, t] = codes[t]
+        bins[2, t] = pair_bins[t]
     for m in range(2, particles):
-        row = codes[m * (m - 1) // 2 :]
+        row = pair_bins[m * (m - 1) // 2 :]
         for t in range(m):
             subsets[1, t] = row[t]
         for k in range(2, order):
@@ -97,12 +97,12 @@ def set_counts(particles: int, order: int) -> NDArray[np.int64]:
     )
 
 
-def set_bins(codes: NDArray[np.unsignedinteger], particles: int, order: int) -> NDArray[Any]:
+def set_bins(pair_bins: NDArray[np.unsignedinteger], particles: int, order: int) -> NDArray[Any]:
     """The R_L bin of every set of one jet: the largest of its pairs'.
 
     Parameters
     ----------
-    codes : [pairs]
+    pair_bins : [pairs]
         The jet's pair bins.
     particles : int
         Sets are formed of the hardest so many.
@@ -111,11 +111,11 @@ def set_bins(codes: NDArray[np.unsignedinteger], particles: int, order: int) -> 
     Returns
     -------
     [C(particles, order)]
-        Same type as `codes`.
+        Same type as `pair_bins`.
     """
     counts = set_counts(particles, order)
-    bins = np.zeros((order + 1, max(int(counts[-1].max()), 1)), dtype=codes.dtype)
-    walk_bins(codes, particles, order, counts, bins, np.zeros_like(bins))
+    bins = np.zeros((order + 1, max(int(counts[-1].max()), 1)), dtype=pair_bins.dtype)
+    walk_bins(pair_bins, particles, order, counts, bins, np.zeros_like(bins))
     return bins[order, : counts[particles, order]]
 
 

@@ -24,7 +24,7 @@ _NUMBERS_AT_ONCE = 64_000_000
 def correlate_torch(
     weight: NDArray[np.float64],
     counts: NDArray[np.int64],
-    codes: NDArray[np.unsignedinteger],
+    pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
     groups: Groups | None = None,
@@ -34,7 +34,7 @@ def correlate_torch(
 
     Parameters
     ----------
-    weight, counts, codes, orders, size, groups
+    weight, counts, pair_bins, orders, size, groups
         See `kernel.correlate`.
     device : str
         A torch device.
@@ -53,7 +53,7 @@ def correlate_torch(
         part = slice(start, start + batch)
         histograms = _batch(
             torch.from_numpy(np.ascontiguousarray(weight[part])).to(device),
-            torch.from_numpy(codes[part].astype(np.int32)).to(device),
+            torch.from_numpy(pair_bins[part].astype(np.int32)).to(device),
             [2, *orders],
             size,
         )
@@ -67,7 +67,7 @@ def correlate_torch(
     return sums[0], sums[1], sums[2]
 
 
-def _batch(weight: Tensor, codes: Tensor, orders: list[int], size: int) -> Tensor:
+def _batch(weight: Tensor, pair_bins: Tensor, orders: list[int], size: int) -> Tensor:
     """[B, orders, size] correlators of each jet; absent particles have weight 0 and add nothing."""
     jets, slots = weight.shape
     highest = max(orders)
@@ -78,11 +78,11 @@ def _batch(weight: Tensor, codes: Tensor, orders: list[int], size: int) -> Tenso
     for members_count in range(2, min(highest, slots) + 1):
         members = torch.from_numpy(set_members(slots, members_count).astype(np.int64))
         members = members.to(weight.device)
-        farthest = codes.new_zeros(jets, len(members))
+        farthest = pair_bins.new_zeros(jets, len(members))
         for b in range(1, members_count):
             for a in range(b):
                 j, i = members[:, b], members[:, a]
-                farthest = torch.maximum(farthest, codes[:, pair_index(i, j)])
+                farthest = torch.maximum(farthest, pair_bins[:, pair_index(i, j)])
         # coefficients of x^members_count ... x^highest of the product over the members
         terms = {0: weight.new_ones(jets, len(members))}
         for b in range(members_count):

@@ -108,7 +108,7 @@ class HypergraphDataset(Dataset):
         with ShardReader(source.shard, source.jet_type) as reader:
             jets = reader.read(start, start + _BLOCK)
         with CorrelatorReader(source.correlators) as reader:
-            self._codes = reader.pair_bins(start, start + len(jets))
+            self._pair_bins = reader.pair_bins(start, start + len(jets))
         self._prepare(jets, JET_TYPES[source.jet_type])
         self._block = (place, start)
 
@@ -128,14 +128,14 @@ class HypergraphDataset(Dataset):
     def _graph(self, row: int) -> Data:
         merged, n = self.normalization, int(self._counts[row])
         pairs = pair_count(n)
-        codes = self._codes[row]
+        pair_bins = self._pair_bins[row]
         features = np.concatenate(
-            [merged.ln_e2c[codes[:pairs], None], self._pairs[row, :pairs]], axis=1
+            [merged.ln_e2c[pair_bins[:pairs], None], self._pairs[row, :pairs]], axis=1
         )
         edges = torch.from_numpy(merged.edge.forward(features).astype(np.float32))
         orders = merged.hyperedge_orders
         values, _ = set_features(
-            codes[None],
+            pair_bins[None],
             self._hardest[row : row + 1],
             self._logs[row : row + 1].astype(np.float32),
             orders,

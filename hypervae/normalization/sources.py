@@ -49,31 +49,31 @@ def find_sources(
         )
     sources = []
     for shard, file in zip(shards, correlators, strict=True):
-        with CorrelatorReader(file) as codes:
-            if codes.content not in normalization.contents:
+        with CorrelatorReader(file) as stored:
+            if stored.content not in normalization.contents:
                 raise InputError(
                     file, "jets", found="jets that are not in it", expected=f"jets of {path}"
                 )
-            if codes.settings != normalization.settings:
+            if stored.settings != normalization.settings:
                 raise InputError(
                     file,
                     "settings",
-                    found=str(codes.settings),
+                    found=str(stored.settings),
                     expected=f"{normalization.settings} as in {path}",
                 )
-            with ShardReader(shard, codes.jet_type or None) as jets:
+            with ShardReader(shard, stored.jet_type or None) as jets:
                 for name in ("n_jets", "max_particles"):
-                    if getattr(jets, name) != getattr(codes, name):
+                    if getattr(jets, name) != getattr(stored, name):
                         raise InputError(
                             shard,
                             name,
                             found=str(getattr(jets, name)),
-                            expected=f"{getattr(codes, name)} as in {file}",
+                            expected=f"{getattr(stored, name)} as in {file}",
                         )
                 first = jets.read(0, _COMPARED)
                 bins = geometry.pair_bins(first, normalization.binning)
                 # rounding may move a pair over an edge; other jets differ in nearly all
-                if (bins != codes.pair_bins(0, len(first))).mean() > 0.01:
+                if (bins != stored.pair_bins(0, len(first))).mean() > 0.01:
                     raise InputError(
                         shard,
                         "jets",

@@ -120,7 +120,7 @@ class JetBatches(Dataset[JetBatch]):
         batch = make_batch(
             block.jets,
             self.normalization,
-            pair_bins=block.codes,
+            pair_bins=block.pair_bins,
             encoder=self.model.hyperedge_encoder,
             decoder=self.model.hyperedge_decoder,
             samples=self.model.hyperedge_samples,

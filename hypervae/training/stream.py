@@ -30,7 +30,7 @@ class Block:
     Attributes
     ----------
     jets : Jets
-    codes : [n, P (P - 1) / 2]
+    pair_bins : [n, P (P - 1) / 2]
         Pair bins.
     kinds : [n] int64
         Index of the jet's type among the model's.
@@ -39,12 +39,12 @@ class Block:
     """
 
     jets: Jets
-    codes: NDArray[np.unsignedinteger]
+    pair_bins: NDArray[np.unsignedinteger]
     kinds: NDArray[np.int64]
     numbers: NDArray[np.uint64]
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Block:
-        return Block(self.jets[rows], self.codes[rows], self.kinds[rows], self.numbers[rows])
+        return Block(self.jets[rows], self.pair_bins[rows], self.kinds[rows], self.numbers[rows])
 
     @classmethod
     def join(cls, blocks: Sequence[Block]) -> Block:
@@ -55,7 +55,7 @@ class Block:
             concatenate([block.jets for block in blocks]),
             *(
                 np.concatenate([getattr(block, name) for block in blocks])
-                for name in ("codes", "kinds", "numbers")
+                for name in ("pair_bins", "kinds", "numbers")
             ),
         )
 
@@ -149,10 +149,10 @@ class JetStream:
                     expected=f"{source.n_jets} as in {source.shard}",
                 )
             stop = min(start + self.block_rows, source.n_jets)
-            codes = reader.pair_bins(start, stop)[rows - start]
+            pair_bins = reader.pair_bins(start, stop)[rows - start]
         kind = self.jet_types.index(source.jet_type)
         numbers = ((index << 40) + rows).astype(np.uint64)
-        return Block(jets, codes, np.full(len(rows), kind), numbers)
+        return Block(jets, pair_bins, np.full(len(rows), kind), numbers)
 
     def epoch(self, epoch: int, shuffle: bool = True) -> EpochOrder:
         """The stream in the order of an epoch."""

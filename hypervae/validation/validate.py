@@ -103,10 +103,10 @@ def _correlators(path: Path) -> list[str]:
     with CorrelatorReader(path) as reader:
         last = len(reader.edges)
         for start in range(0, reader.n_jets, 10_000):
-            codes = reader.pair_bins(start, min(start + 10_000, reader.n_jets))
-            if codes.size and codes.max() > last:
+            pair_bins = reader.pair_bins(start, min(start + 10_000, reader.n_jets))
+            if pair_bins.size and pair_bins.max() > last:
                 raise InputError(
-                    path, "pair_bins", found=f"bin {codes.max()}", expected=f"at most {last}"
+                    path, "pair_bins", found=f"bin {pair_bins.max()}", expected=f"at most {last}"
                 )
         total = reader.sums("all")
         if total is None:

@@ -43,9 +43,9 @@ def sampled_features(
         source.samples,
         source.keys,
     )
-    mask = np.arange(sample.code.shape[1]) < sample.size[:, None]
+    mask = np.arange(sample.rl_bin.shape[1]) < sample.size[:, None]
     values = np.empty((*mask.shape, source.ratios.shape[1] + 2), dtype=source.array_type)
-    values[..., :-2] = source.ratios[sample.code]
+    values[..., :-2] = source.ratios[sample.rl_bin]
     values[..., -2:] = source.scale_log(sample.log_weight)[..., None]
     values *= mask[..., None]
     return sample, values, mask

@@ -38,7 +38,7 @@ def test_samples_are_sets_of_their_jet_each_at_most_once(orders, samples):
         for row, size in enumerate(orders):
             chosen = order == row
             bins = sets.set_bins(codes[jet], n, size)[number[chosen]]
-            np.testing.assert_array_equal(drawn.code[jet, here][chosen], bins)
+            np.testing.assert_array_equal(drawn.rl_bin[jet, here][chosen], bins)
             ln_w = log_weight[jet][sets.set_members(n, size)].sum(axis=1)[number[chosen]]
             np.testing.assert_allclose(drawn.log_weight[jet, here][chosen], ln_w, rtol=1e-12)
 
