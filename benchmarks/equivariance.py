@@ -72,11 +72,11 @@ def main() -> None:
             model, shards = trained(folder, *size)
         found = measure_equivariance(model, read_list(shards), config, folder / "out.json")
     print(json.dumps(found["figures"]))
-    complaints = found["complaints"]
+    broken_bounds = found["broken_bounds"]
     if found["figures"]["residual_group"] == NOTHING:
-        complaints.append("the encoder's references and features leave no symmetry to be tested")
-    if complaints:
-        raise SystemExit("\n".join(complaints))
+        broken_bounds.append("the encoder's references and features leave no symmetry to be tested")
+    if broken_bounds:
+        raise SystemExit("\n".join(broken_bounds))
 
 
 if __name__ == "__main__":

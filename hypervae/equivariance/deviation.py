@@ -53,7 +53,7 @@ class Equivariance:
     deviation: float
     spread: float
 
-    def complaints(self) -> list[str]:
+    def broken_bounds(self) -> list[str]:
         """What is wrong with it, in words; empty if nothing is."""
         found = []
         name = f"{self.what} under {self.group} in {str(self.dtype).removeprefix('torch.')}"

@@ -235,7 +235,7 @@ def measure_model(
         ``residual_group`` (None where that is nothing). ``encoder_general``: under boosts in any
         direction, in float32. ``decoder_fp64``: decoded momenta, references transformed along.
         ``spread``: of the encoder's outputs between jets, over their size.
-    complaints : list of str
+    broken_bounds : list of str
         Broken bounds.
     """
     single, double = torch.float32, torch.float64
@@ -256,4 +256,4 @@ def measure_model(
         "decoder_fp64": bounded["decoder_fp64"].deviation,
         "spread": general.spread,
     }
-    return figures, [line for found in bounded.values() for line in found.complaints()]
+    return figures, [line for found in bounded.values() for line in found.broken_bounds()]

@@ -15,14 +15,14 @@ from hypervae.formats.evaluation import EvaluatedCorrelators
 from hypervae.plotting.overlay import (
     Curve,
     distance_text,
+    draw_empty_panel,
+    draw_header,
     draw_overlay,
     figure_title,
     fit_height,
-    head_figure,
     log_axis,
     panel_page,
     panel_pair,
-    say_missing,
     set_metric,
 )
 
@@ -46,7 +46,7 @@ def draw_evaluated_correlators(
     """
     if correlators is None or not {"test", "generated"} <= correlators.mean.keys():
         figure, axis = plt.subplots(figsize=(13.0, 2.5))
-        say_missing(axis, None, "energy correlators: not in the evaluation")
+        draw_empty_panel(axis, None, "energy correlators: not in the evaluation")
         figure.suptitle(figure_title(results), x=0.125, ha="left")
         return figure
     figure, grid = panel_page(6)
@@ -73,7 +73,7 @@ def draw_evaluated_correlators(
         set_metric(main, text)
         ratios += 1
     _tell(figure.add_subplot(grid[1, 2]), correlators, metrics, compared)
-    head_figure(figure, results, dict.fromkeys(correlators.mean, compared))
+    draw_header(figure, results, dict.fromkeys(correlators.mean, compared))
     return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hypervae.observables import ObservableValues
-from hypervae.plotting.overlay import figure_title, say_missing
+from hypervae.plotting.overlay import draw_empty_panel, figure_title
 
 # Jets have a radius of 0.4; a few particles lie beyond 0.5.
 HALF_WIDTH = 0.5
@@ -60,7 +60,7 @@ def draw_images(
         axis.set_title(title, y=1.02)
     if test is None or generated is None or not (test.any() and generated.any()):
         for axis in axes:
-            say_missing(axis, None, "no particles in the evaluation")
+            draw_empty_panel(axis, None, "no particles in the evaluation")
         return figure
     top = max(test.max(), generated.max())
     norm = LogNorm(top * 10.0**-_DECADES, top)

@@ -15,13 +15,13 @@ from hypervae.observables import OBSERVABLES, ObservableValues, drawn_in
 from hypervae.plotting.overlay import (
     Curve,
     distance_text,
+    draw_empty_panel,
+    draw_header,
     draw_overlay,
     fit_height,
-    head_figure,
     log_axis,
     panel_page,
     panel_pair,
-    say_missing,
     set_metric,
 )
 from hypervae.plotting.style import GENERATED
@@ -126,7 +126,7 @@ def draw_page(
         _draw_panel(main, ratio, name, samples, bins)
         text = distance_text(results["metrics"].get(f"w1_{name}"), results["sizes"]["compared"])
         set_metric(main, text)
-    head_figure(figure, results, {name: len(sample) for name, sample in samples.items()})
+    draw_header(figure, results, {name: len(sample) for name, sample in samples.items()})
     return figure
 
 
@@ -144,7 +144,7 @@ def _draw_panel(
                 finite[key], jet_of[key] = values[there], sample.jet_of(name)[there]
             missing[key] = int((~there).sum())
     if not {"test", "generated"} <= finite.keys():
-        say_missing(main, ratio, "not in the evaluation" if not missing else "no finite value")
+        draw_empty_panel(main, ratio, "not in the evaluation" if not missing else "no finite value")
         return
     edges = bin_edges(finite["test"], finite["generated"], name, bins)
     log_x = about.log_x and edges[0] > 0

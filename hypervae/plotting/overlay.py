@@ -160,7 +160,7 @@ def fit_height(axis: Axes, curves: Mapping[str, Curve], log: bool, room: float =
     axis.set_ylim(low, top * (top / low) ** (room - 1))
 
 
-def say_missing(main: Axes, ratio: Axes | None, what: str) -> None:
+def draw_empty_panel(main: Axes, ratio: Axes | None, what: str) -> None:
     """An empty panel that says why it is empty."""
     main.text(0.5, 0.5, what, transform=main.transAxes, ha="center", va="center", color="#777777")
     for axis in (main, ratio):
@@ -170,7 +170,7 @@ def say_missing(main: Axes, ratio: Axes | None, what: str) -> None:
             axis.minorticks_off()
 
 
-def head_figure(figure: Figure, results: Mapping[str, Any], samples: Mapping[str, int]) -> None:
+def draw_header(figure: Figure, results: Mapping[str, Any], samples: Mapping[str, int]) -> None:
     """Title and legend above the panels.
 
     Parameters

@@ -28,7 +28,7 @@ def test_every_result_is_there(finished):
             assert metrics[name]["floor"] > 0
             assert np.isfinite(metrics[name]["floor_error"])
         measured = json.loads((results / f"equivariance/{model}.json").read_text())
-        assert measured["complaints"] == []
+        assert measured["broken_bounds"] == []
         assert measured["figures"]["residual_group"] == "rotations about the beam"
         for figure in ("jets", "particles", "substructure", "correlators", "image"):
             for suffix in ("png", "pdf"):

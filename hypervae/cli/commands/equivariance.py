@@ -39,5 +39,5 @@ def command(
     results = measure_equivariance(model, read_list(shards), config, output, table)
     for name, value in results["figures"].items():
         click.echo(f"{name:<24}{value if isinstance(value, str | None) else f'{value:.3g}'}")
-    for line in results["complaints"]:
+    for line in results["broken_bounds"]:
         click.echo(f"warning: {line}", err=True)

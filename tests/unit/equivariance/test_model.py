@@ -85,7 +85,7 @@ def test_transformations_are_proper_and_never_the_identity(group):
 def test_an_invariant_function_does_not_move(momenta, dtype):
     found = measure(equivariant, [momenta], Transformations(WHOLE_GROUP), dtype=dtype)
     assert found.deviation < BOUNDS[dtype]
-    assert found.complaints() == []
+    assert found.broken_bounds() == []
     assert found == measure(equivariant, [momenta], Transformations(WHOLE_GROUP), dtype=dtype)
     assert found != measure(
         equivariant, [momenta], Transformations(WHOLE_GROUP, seed=2), dtype=dtype
@@ -102,7 +102,7 @@ def test_the_deviation_by_hand():
     moved = (vectors @ matrices.transpose(0, 2, 1))[..., 0] - [3.0, 5.0]
     assert found.deviation == pytest.approx(np.sqrt((moved**2).mean(axis=1)).max() / 1.0)
     assert found.spread == pytest.approx(1.0 / np.sqrt((9 + 25) / 2))
-    assert "energies under boosts in float64: the outputs move by" in found.complaints()[0]
+    assert "energies under boosts in float64: the outputs move by" in found.broken_bounds()[0]
 
 
 def test_a_z_score_of_each_component_is_caught(momenta):
@@ -113,7 +113,7 @@ def test_a_z_score_of_each_component_is_caught(momenta):
 
     found = measure(scored, [momenta], Transformations(WHOLE_GROUP))
     assert found.deviation > 0.1
-    assert found.complaints()
+    assert found.broken_bounds()
 
 
 def test_a_network_that_ignores_its_input_is_caught(momenta):
@@ -124,12 +124,12 @@ def test_a_network_that_ignores_its_input_is_caught(momenta):
             Transformations(WHOLE_GROUP),
         )
         assert found.deviation < 1e-6
-        assert bool(found.complaints()) == (constant == 3.0)
+        assert bool(found.broken_bounds()) == (constant == 3.0)
     found = measure(
         lambda values: (torch.ones(len(values), 2), None), [momenta], Transformations(WHOLE_GROUP)
     )
     assert found.deviation == found.spread == 0
-    assert "the network ignores its input" in found.complaints()[0]
+    assert "the network ignores its input" in found.broken_bounds()[0]
 
 
 def test_vectors_transform_along(momenta):
@@ -212,7 +212,7 @@ def test_each_choice_of_references(measured, kind, names, dtype):
     if dtype == torch.float64:
         checked.append(of.decoder(dtype))
     for found in checked:
-        assert found.complaints() == []
+        assert found.broken_bounds() == []
     if names:
         assert of.particles(dtype, WHOLE_GROUP, transform_references=False).deviation > 0.05
     assert of.general_boosts(dtype).deviation > 0.05
@@ -224,7 +224,7 @@ def test_boosts_along_the_beam_where_nothing_breaks_them(measured, kind):
     for dtype in (torch.float32, torch.float64):
         found = of.encoder(dtype)
         assert found.group == BEAM_ROTATIONS_AND_BOOSTS
-        assert found.complaints() == []
+        assert found.broken_bounds() == []
     told = measured(lgatr=kind, references=[], condition=["jet_features"])
     assert told.encoder(torch.float64, BEAM_ROTATIONS_AND_BOOSTS).deviation > 1e-3
 
@@ -233,18 +233,18 @@ def test_boosts_along_the_beam_where_nothing_breaks_them(measured, kind):
 def test_each_mode_of_the_hyperedges(measured, mode):
     of = measured(hyperedge_encoder=mode, hyperedge_samples=20, hyperedge_window=8)
     for dtype in (torch.float32, torch.float64):
-        assert of.encoder(dtype).complaints() == []
+        assert of.encoder(dtype).broken_bounds() == []
 
 
 def test_the_flow_decoder(measured):
-    assert measured(decoder="flow").decoder().complaints() == []
+    assert measured(decoder="flow").decoder().broken_bounds() == []
 
 
 def test_everything_of_a_model(normalization, jets):
     torch.manual_seed(3)
     model = HyperVAE(normalization, ["g", "q"], MODEL)
-    figures, complaints = measure_model(model, jets, np.zeros(12, dtype=int), transformations=3)
-    assert complaints == []
+    figures, broken_bounds = measure_model(model, jets, np.zeros(12, dtype=int), transformations=3)
+    assert broken_bounds == []
     assert list(figures) == [
         "particle_fp32", "particle_fp64", "encoder_residual_fp32", "encoder_residual_fp64",
         "residual_group", "encoder_general", "decoder_fp64", "spread",
@@ -256,9 +256,9 @@ def test_everything_of_a_model(normalization, jets):
     constant = model.encoder.fusion[-1].weight
     with torch.no_grad():
         constant.mul_(1e-4)
-    figures, complaints = measure_model(model, jets, np.zeros(12, dtype=int), transformations=3)
+    figures, broken_bounds = measure_model(model, jets, np.zeros(12, dtype=int), transformations=3)
     assert figures["spread"] < 1e-2
-    assert any("encoder" in line and "ignores its input" in line for line in complaints)
+    assert any("encoder" in line and "ignores its input" in line for line in broken_bounds)
 
 
 def test_held_out_jets_are_test_jets_of_every_type(chain, normalization):
@@ -294,7 +294,7 @@ def test_the_command_writes_figures_and_a_table(chain, normalization, tmp_path, 
     content = json.loads((tmp_path / "out.json").read_text())
     assert content["model"] == "gq"
     assert content["jets"] == 6
-    assert content["complaints"] == []
+    assert content["broken_bounds"] == []
     assert content["figures"]["particle_fp64"] < content["bounds"]["particle_fp64"] == 1e-6
     table = (tmp_path / "out.html").read_text()
     for words in ("rotations about the beam", "decoder_fp64", "≤ 1e-06", "All bounds are met"):

@@ -1,0 +1,78 @@
+"""The equivariance of a model, measured.
+
+Layout (JSON): ``model``, its name; ``figures``, by the names of `FIGURES` (None where there was
+nothing to measure), and ``residual_group``, the group that references and features leave;
+``bounds`` of those that have one, from above but for the spread; ``broken_bounds``, in words;
+``jets`` and ``transformations``, numbers of each; ``seed``. The report gets the same as HTML.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from hypervae.io import write_json, write_text
+
+#: What each figure is.
+FIGURES = {
+    "particle_fp32": "particle branch, references transformed along; whole group, float32",
+    "particle_fp64": "the same in float64",
+    "encoder_residual_fp32": "whole encoder, features recomputed; {group}, float32",
+    "encoder_residual_fp64": "the same in float64",
+    "encoder_general": "whole encoder, features recomputed; boosts in any direction",
+    "decoder_fp64": "decoded momenta, references transformed along; whole group, float64",
+    "spread": "spread of the encoder's outputs between jets, over their size",
+}
+
+
+def write_equivariance(path: str | os.PathLike[str], results: Mapping[str, Any]) -> None:
+    """Write the figures as JSON, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    results : mapping
+        As the layout says.
+    """
+    write_json(path, dict(results))
+
+
+def write_table(path: str | os.PathLike[str], results: Mapping[str, Any]) -> None:
+    """Write the figures as an HTML page, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    results : mapping
+        As the layout says.
+    """
+    write_text(path, _page(results))
+
+
+def _page(results: Mapping[str, Any]) -> str:
+    """The figures as an HTML page, for the report."""
+    figures = results["figures"]
+    group = figures["residual_group"]
+    rows = []
+    for name, text in FIGURES.items():
+        value, bound = figures[name], results["bounds"].get(name)
+        shown = "not measured" if value is None else f"{value:.2g}"
+        limit = "" if bound is None else f"{'≥' if name == 'spread' else '≤'} {bound:g}"
+        cells = (name, text.format(group=group), shown, limit)
+        rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+    notes = [html.escape(line) for line in results["broken_bounds"]] or ["All bounds are met."]
+    title = html.escape(f"Equivariance of model {results['model']}, measured")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
+        "<style>body{font-family:sans-serif}td,th{padding:.3em .8em;text-align:left;"
+        "border-bottom:1px solid #ccc}</style></head>\n"
+        f"<body><h3>{title}</h3>\n<table>\n"
+        "<tr><th>figure</th><th>what</th><th>value</th><th>bound</th></tr>\n"
+        + "\n".join(rows)
+        + f"\n</table>\n<p>{results['jets']} held-out jets, {results['transformations']} "
+        "transformations of each group, the largest deviation.</p>\n"
+        + "".join(f"<p>{note}</p>\n" for note in notes)
+        + "</body></html>\n"
+    )
