@@ -142,10 +142,8 @@ def test_killed_ten_times_at_random_a_run_equals_an_uninterrupted_one(
     chain, train_config, tmp_path
 ):
     epochs = 6
-    files = chain.of("g")
-    train(
-        TrainingFiles(*files), tmp_path / "whole", tmp_path / "other", train_config(epochs=epochs)
-    )
+    files = TrainingFiles(*chain.of("g"))
+    train(files, tmp_path / "whole", tmp_path / "other", train_config(epochs=epochs))
     # a fork of a process that has imported everything, and run nothing
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, "hypervae.training.run"])
@@ -164,7 +162,7 @@ def test_killed_ten_times_at_random_a_run_equals_an_uninterrupted_one(
         assert process.exitcode == -signal.SIGKILL, (attempt, process.exitcode)
         assert not (tmp_path / "model").exists()
     train(
-        TrainingFiles(*files),
+        files,
         tmp_path / "model",
         tmp_path / "checkpoints",
         train_config(epochs=epochs),
