@@ -27,7 +27,7 @@ _BATCH = 256
 
 
 @dataclass(frozen=True)
-class Sampled:
+class MonitorSample:
     """A sample of generated jets beside validation jets.
 
     Attributes
@@ -66,7 +66,7 @@ class SampleCheck:
         self.jets, self.n_jets = dict(jets), n_jets
         self.seed = derive_seed(seed, "sample check")
 
-    def measure(self, model: HyperVAE) -> Sampled:
+    def measure(self, model: HyperVAE) -> MonitorSample:
         """Generate jets and measure their distance to the validation jets.
 
         Parameters
@@ -91,7 +91,8 @@ class SampleCheck:
             jet_type: mass_distance(generated[jet_type], jets)
             for jet_type, jets in self.jets.items()
         }
-        return Sampled(float(np.mean(list(distances.values()))), distances, generated, self.jets)
+        w1m = float(np.mean(list(distances.values())))
+        return MonitorSample(w1m, distances, generated, self.jets)
 
     def _posterior(self, model: HyperVAE, jet_type: str) -> Tensor:
         """[n_jets, latent_dim] latent vectors from the mixture of the jets' posteriors."""
@@ -108,7 +109,7 @@ class SampleCheck:
         return found.mean + found.width * torch.from_numpy(noise).to(found.mean.dtype)
 
     @staticmethod
-    def figure(sampled: Sampled, title: str = "") -> Figure:
+    def figure(sampled: MonitorSample, title: str = "") -> Figure:
         """Draw the generated beside the validation jets; see `hypervae.plotting.samples`."""
         from hypervae.plotting.samples import draw_samples
 

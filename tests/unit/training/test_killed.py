@@ -1,4 +1,4 @@
-"""Runs that are killed for real, and taken up again."""
+"""Runs that are killed for real, and resumed."""
 
 import csv
 import json

@@ -10,6 +10,7 @@ from torch import nn
 
 from hypervae.model import HyperVAE
 from hypervae.model.layers import ReadOut
+from hypervae.training.interrupt import Interrupted
 from hypervae.training.optimizers.combined import Combined
 from hypervae.training.optimizers.muon import Muon, hidden_matrices, orthogonalized
 from hypervae.training.optimizers.registry import OPTIMIZERS, make_optimizer, trained
@@ -157,3 +158,32 @@ def test_the_parts_of_a_combined_optimizer_share_groups_and_state(net, train_con
     take_steps(net, optimizer, 1)
     assert all(torch.equal(p, q) for p, q in zip(net.parameters(), before, strict=True))
     assert set(map(id, optimizer.state)) <= set(map(id, net.parameters()))
+
+
+def test_a_run_with_muon_that_was_stopped_equals_an_uninterrupted_one(
+    run, stop_at, tmp_path, monkeypatch
+):
+    settings = {"optimizer": "muon", "schedule": "linear", "model": {**MODEL, "hidden": 24}}
+    whole = run("whole", "a", **settings).state_dict()
+    stop_at(3)
+    with pytest.raises(Interrupted):
+        run("parts", "b", **settings)
+    monkeypatch.undo()
+    parts = run("parts", "b", **settings).state_dict()
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+def test_a_step_that_the_scaler_skips_is_skipped_by_all_parts(net, train_config):
+    optimizer = make_optimizer(net, train_config(optimizer="muon"), scales_loss=True)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    before = [p.clone() for p in net.parameters()]
+    for scale in (float("inf"), 1.0):
+        optimizer.zero_grad()
+        scaler.scale(net(torch.arange(12)) * scale).backward()
+        scaler.unscale_(optimizer)
+        scaler.step(optimizer)
+        scaler.update()
+        same = [torch.equal(p, q) for p, q in zip(net.parameters(), before, strict=True)]
+        assert all(same) == (scale != 1.0)
+    assert scaler.get_scale() == 4.0
