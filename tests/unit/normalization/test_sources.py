@@ -8,6 +8,7 @@ import pytest
 from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.errors import InputError
+from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
 from hypervae.normalization.sources import find_sources
 from tests.unit.chain import CORRELATORS, JETS, small_jets
@@ -25,7 +26,7 @@ def test_lists_of_unequal_length_are_refused(chain):
 
 def test_a_shard_that_the_normalization_does_not_know_is_refused(chain, normalization):
     _, _, path = chain.of("g")
-    merged = type(normalization).read(path)
+    merged = read_normalization(path)
     refused("q0", chain.shards, chain.correlators, merged, path)
 
 
