@@ -71,8 +71,7 @@ def chamfer(
     *,
     kind: str = "squared",
     alpha: float = 1.0,
-    predicted_weight: Tensor | None = None,
-    target_weight: Tensor | None = None,
+    weights: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> Tensor:
     """Chamfer distance between two sets of points, per jet.
 
@@ -93,8 +92,8 @@ def chamfer(
     mask : [B, Q] bool
     kind, alpha
         See `distance`.
-    predicted_weight : [B, P], optional
-    target_weight : [B, Q], optional
+    weights : ([B, P], [B, Q])
+        Of the predicted and of the target points; None where they weigh alike.
 
     Returns
     -------
@@ -104,6 +103,7 @@ def chamfer(
     forward = (predicted - _pick(target, to_target)).square().sum(-1)
     backward = (_pick(predicted, to_predicted) - target).square().sum(-1)
     u, v = presence, mask.to(predicted.dtype)
+    predicted_weight, target_weight = weights
     if predicted_weight is not None:
         u = u * predicted_weight.detach()
     if target_weight is not None:

@@ -94,12 +94,9 @@ class OneShotParticles(ParticleDecoder):
         """[B] in units of the widths of (etarel, phirel, ln ptrel)."""
         settings, points = self.settings, log_coordinates(target.coordinates)
         scale = self._widths.to(points.dtype)
-        weights: dict[str, Tensor] = {}
+        weights: tuple[Tensor | None, Tensor | None] = (None, None)
         if settings.pt_weighted:
-            weights = {
-                "predicted_weight": made.log_coordinates[..., 2].exp(),
-                "target_weight": target.coordinates[..., 2],
-            }
+            weights = made.log_coordinates[..., 2].exp(), target.coordinates[..., 2]
         return chamfer(
             made.log_coordinates / scale,
             made.presence,
@@ -107,7 +104,7 @@ class OneShotParticles(ParticleDecoder):
             target.mask,
             kind=settings.distance,
             alpha=settings.alpha,
-            **weights,
+            weights=weights,
         )
 
     def _make(self, jets: LatentJets) -> Particles:

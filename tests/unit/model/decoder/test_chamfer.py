@@ -42,8 +42,7 @@ def test_pt_weights_by_hand():
         one_jet(1.0, 1.0),
         target,
         torch.ones(1, 2, dtype=torch.bool),
-        predicted_weight=one_jet(0.3, 0.1),
-        target_weight=one_jet(0.6, 0.2),
+        weights=(one_jet(0.3, 0.1), one_jet(0.6, 0.2)),
     )
     assert float(found) == pytest.approx(0.25 * 1.0 + 0.25 * 9.0)
 
@@ -55,8 +54,7 @@ def test_absent_slots_and_padding_do_not_weigh():
         one_jet(1.0, 0.0),
         target,
         torch.tensor([[True, False]]),
-        predicted_weight=one_jet(0.1, 0.9),
-        target_weight=one_jet(0.1, 0.9),
+        weights=(one_jet(0.1, 0.9), one_jet(0.1, 0.9)),
     )
     assert float(found) == pytest.approx(2.0)
 
@@ -122,6 +120,6 @@ def test_weights_get_no_gradient():
     weight = one_jet(0.3, 0.1).requires_grad_()
     presence = one_jet(1.0, 1.0).requires_grad_()
     mask = torch.ones(1, 2, dtype=torch.bool)
-    chamfer(predicted, presence, target, mask, predicted_weight=weight).sum().backward()
+    chamfer(predicted, presence, target, mask, weights=(weight, None)).sum().backward()
     assert weight.grad is None
     assert presence.grad.any()

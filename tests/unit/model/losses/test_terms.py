@@ -109,8 +109,7 @@ def test_particles_are_compared_in_units_of_their_widths(model, batch, make_term
             options = {
                 "kind": "hyperbolic",
                 "alpha": 0.3,
-                "predicted_weight": made.decoded.log_coordinates[..., 2].exp(),
-                "target_weight": ptrel,
+                "weights": (made.decoded.log_coordinates[..., 2].exp(), ptrel),
             }
         expected = chamfer(*points, target / scale, batch.mask, **options).mean()
         found = make_terms(own)(made, batch, mean, log_variance, NOISE)["chamfer"]
