@@ -99,25 +99,6 @@ class Section(BaseModel):
             )
         return self
 
-    # For parts of the library that still read settings as a mapping.
-    def __getitem__(self, name: str) -> Any:
-        return self.to_dict()[name]
-
-    def __contains__(self, name: str) -> bool:
-        return name in type(self).model_fields
-
-    def keys(self) -> Iterable[str]:
-        """Names of the keys."""
-        return type(self).model_fields.keys()
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        """Names and values of the keys."""
-        return self.to_dict().items()
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value of a key, or the default."""
-        return self.to_dict().get(name, default)
-
 
 def key(
     default: Any, meaning: str, *, unit: str = "", reruns: str | None = None, **bounds: Any

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
+
+
+def jet_types() -> Iterable[str]:
+    """Jet types, as JetNet calls them."""
+    from hypervae.config.data import JetType
+
+    return get_args(JetType)
 
 
 def jet_sources() -> Iterable[str]:

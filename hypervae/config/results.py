@@ -16,8 +16,7 @@ from hypervae.config.base import (
     Unique,
     key,
 )
-from hypervae.config.data import JetType
-from hypervae.config.names import flow_solvers, metric_names
+from hypervae.config.names import flow_solvers, jet_types, metric_names
 
 
 class GenerateConfig(Section):
@@ -26,7 +25,7 @@ class GenerateConfig(Section):
     reruns: ClassVar[str] = "generate_jets onward"
 
     jets: Integer = key(2000, "jets per model and jet type", ge=1)
-    mix: dict[JetType, NonNegativeNumber] = key(
+    mix: dict[Annotated[Text, OneOf(jet_types)], NonNegativeNumber] = key(
         {},
         "shares such as {q: 0.5, g: 0.5} of the jet types in one more file, "
         "results/generated/{model}/mix.h5, of each model that knows these types",

@@ -57,7 +57,7 @@ def test_the_file_gives_back_what_was_computed(computed):
 
 def test_training_sums_hold_each_training_jet_once(computed):
     jets, path = computed
-    train = split_of(jets, **CONFIG["split"]) == 0
+    train = split_of(jets, **CONFIG.split.to_dict()) == 0
     assert 0 < train.sum() < len(jets)
     codes = geometry.pair_bins(jets, compute.binning_of(CONFIG))
     with CorrelatorReader(path) as reader:

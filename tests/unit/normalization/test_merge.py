@@ -47,7 +47,7 @@ def merged(path, files, method="zscore"):
 
 def single_pass(jets):
     """Mean, width, low and high of every feature of the training jets, in plain NumPy."""
-    jets = jets[split_of(jets, **CONFIG["split"]) == 0]
+    jets = jets[split_of(jets, **CONFIG.split.to_dict()) == 0]
     binning = compute.binning_of(CONFIG)
     codes, counts = geometry.pair_bins(jets, binning), jets.multiplicity
     weight = geometry.weights(jets)
