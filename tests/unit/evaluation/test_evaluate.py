@@ -45,7 +45,7 @@ def good(files):
 
 
 def test_equal_distributions_reach_the_floor(good):
-    expected = [name for group in CONFIG["metrics"] for name in GROUPS[group].metrics]
+    expected = [name for group in CONFIG.metrics for name in GROUPS[group].metrics]
     assert list(good.results["metrics"]) == expected
     assert good.results["unavailable"] == {}
     for name, metric in good.results["metrics"].items():

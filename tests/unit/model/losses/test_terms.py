@@ -289,7 +289,7 @@ def test_initial_weighted_terms_are_comparable(normalization, make_terms, config
     model = HyperVAE(normalization, ["g", "q"], config)
     batch = model.batch(small_jets(64, seed=6))
     terms = terms_of(model, batch, make_terms(model), temperature=1.0)
-    weights = DEFAULTS["loss_weights"]
+    weights = DEFAULTS.loss_weights.to_dict()
     weighted = {name: weights[name] * float(value.detach()) for name, value in terms.items()}
     assert min(weighted.values()) > 0
     assert max(weighted.values()) < 100 * min(weighted.values()), weighted
@@ -303,7 +303,7 @@ def test_a_few_steps_lower_the_loss_and_spread_the_angles(normalization, make_te
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     for _ in range(70):
-        loss = total_loss(terms_of(model, batch, losses_of), DEFAULTS["loss_weights"], 1.0)
+        loss = total_loss(terms_of(model, batch, losses_of), DEFAULTS.loss_weights.to_dict(), 1.0)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
