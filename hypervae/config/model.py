@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from hypervae.config.base import Flag, Integer, Mistake, Number, OneOf, Section, Text, Unique, key
-from hypervae.config.names import hyperedge_modes, particle_decoders
+from hypervae.config.names import hyperedge_modes, particle_decoders, priors
 
 HyperedgeMode = Annotated[Text, OneOf(hyperedge_modes)]
 
@@ -81,10 +81,10 @@ class ModelConfig(Section):
         "one_shot", "particle decoder: all at once, or by conditional flow matching (flow)"
     )
     one_shot: OneShotConfig = OneShotConfig()
-    prior: Literal["normal", "flow"] = key(
+    prior: Annotated[Text, OneOf(priors)] = key(
         "normal",
-        "prior of the latent vectors: standard normal, or a small flow fitted on the encoder's "
-        "posterior",
+        "prior of the latent vectors: standard normal, or fitted on the encoder's posterior: a "
+        "gaussian with its covariance, or a small flow",
     )
     hidden: Integer = key(128, "width of the fusion and of the decoder's MLPs", ge=1)
     radius: Number = key(0.8, "largest decoded distance of a particle from the jet axis", gt=0)

@@ -34,6 +34,13 @@ def particle_decoders() -> Iterable[str]:
     return PARTICLE_DECODERS
 
 
+def priors() -> Iterable[str]:
+    """What latent vectors are drawn from."""
+    from hypervae.model.prior_registry import PRIORS
+
+    return PRIORS
+
+
 def flow_solvers() -> Iterable[str]:
     """Solvers of the particle decoder's flow."""
     from hypervae.model.solvers import SOLVERS

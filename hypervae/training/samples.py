@@ -15,7 +15,6 @@ from hypervae.data.jets import Jets
 from hypervae.kinematics import relative_mass
 from hypervae.model import HyperVAE
 from hypervae.model.posterior import encode_jets
-from hypervae.model.prior import FlowPrior
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.seeds import derive_seed, rng
 
@@ -76,7 +75,7 @@ class SampleCheck:
         """
         generated = {}
         for jet_type in self.jets:
-            learned = isinstance(model.prior, FlowPrior)
+            learned = model.prior.fitted
             latents = self._posterior(model, jet_type) if learned else None
             generated[jet_type] = model.generate(
                 self.n_jets,

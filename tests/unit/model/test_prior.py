@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from hypervae.model import ModelConfig
-from hypervae.model.prior import FlowPrior, StandardNormal, make_prior
+from hypervae.model.posterior import Posterior
+from hypervae.model.prior import FlowPrior, GaussianPrior, StandardNormal, make_prior
 
 DIMENSIONS, TYPES = 4, 2
 
@@ -15,7 +16,7 @@ def prior():
     with torch.no_grad():
         made.out.weight.normal_(0, 0.3)
         made.offset.normal_()
-        made.scale.uniform_(0.5, 2.0)
+        made.mixing.uniform_(-0.3, 0.5).add_(torch.eye(DIMENSIONS))
     return made
 
 
@@ -33,9 +34,9 @@ def test_the_config_names_the_prior():
 
 def test_the_standard_normal_is_the_noise_times_the_temperature():
     noise, types = noise_and_types()
-    assert torch.equal(StandardNormal().sample(noise, types), noise)
-    assert torch.equal(StandardNormal().sample(noise, types, 0.5), 0.5 * noise)
-    assert not list(StandardNormal().state_dict())
+    assert torch.equal(StandardNormal(DIMENSIONS, TYPES, 16).sample(noise, types), noise)
+    assert torch.equal(StandardNormal(DIMENSIONS, TYPES, 16).sample(noise, types, 0.5), 0.5 * noise)
+    assert not list(StandardNormal(DIMENSIONS, TYPES, 16).state_dict())
 
 
 def test_the_flow_starts_as_the_standard_normal():
@@ -71,7 +72,7 @@ def test_the_type_matters(prior):
     assert not torch.allclose(prior.sample(noise, types), prior.sample(noise, 1 - types), atol=0.1)
     with torch.no_grad():
         prior.offset.zero_()
-        prior.scale.fill_(1.0)
+        prior.mixing.copy_(torch.eye(DIMENSIONS))
     assert not torch.allclose(prior.sample(noise, types), prior.sample(noise, 1 - types), atol=0.1)
 
 
@@ -83,3 +84,34 @@ def test_the_temperature_narrows_and_widens(prior):
     assert (normal < hot).all()
     middle = prior.sample(noise, types, 0.0)
     torch.testing.assert_close(middle, middle[:1].expand_as(middle))
+
+
+def test_a_gaussian_has_the_posteriors_moments():
+    generator = torch.Generator().manual_seed(3)
+    types = torch.randint(TYPES, (4000,), generator=generator)
+    turn = torch.randn(TYPES, DIMENSIONS, DIMENSIONS, generator=generator)
+    noise = torch.randn(4000, DIMENSIONS, generator=generator)
+    mean = torch.einsum("bij,bj->bi", turn[types], noise) + types[:, None]
+    width = torch.full_like(mean, 0.5)
+    prior = make_prior(ModelConfig.of({"prior": "gaussian"}), TYPES, DIMENSIONS)
+    prior.fit_moments(Posterior(mean, width, types))
+    fresh = torch.randn(40000, DIMENSIONS, generator=generator)
+    for kind in range(TYPES):
+        samples = prior.sample(fresh, torch.full((40000,), kind))
+        wanted = mean[types == kind]
+        covariance = torch.cov(wanted.T) + 0.25 * torch.eye(DIMENSIONS)
+        scale = float(covariance.diagonal().max())
+        torch.testing.assert_close(samples.mean(0), wanted.mean(0), rtol=0, atol=0.05 * scale)
+        torch.testing.assert_close(torch.cov(samples.T), covariance, rtol=0, atol=0.05 * scale)
+
+
+def test_an_untrained_flow_is_its_gaussian():
+    torch.manual_seed(0)
+    flow = FlowPrior(DIMENSIONS, TYPES, 16)
+    flow.mixing += 0.3 * torch.randn_like(flow.mixing).tril()
+    flow.offset += 2
+    noise, types = torch.randn(5, DIMENSIONS), torch.tensor([0, 1, 0, 1, 0]) % TYPES
+    gaussian = GaussianPrior(DIMENSIONS, TYPES, 16)
+    gaussian.load_state_dict({name: flow.state_dict()[name] for name in ("offset", "mixing")})
+    expected = gaussian.sample(noise, types)
+    torch.testing.assert_close(flow.sample(noise, types), expected, rtol=1e-3, atol=5e-3)
