@@ -286,24 +286,25 @@ def _of_nodes(
     f0 = np.where(wide[:, 0], f[:, 0], share[:, 0] * mean)
     edge = frame.nodes - np.take_along_axis(frame.nodes, parents[..., None], axis=1)
     distance = np.maximum(np.linalg.norm(edge, axis=-1), _SHORTEST)
-    tau, reach = _tau(frame, weight, shapes, f), np.zeros_like(share)
+    tau, added = _tau(frame, weight, shapes, f), np.zeros_like(share)
     axes, parent, part = (torch.from_numpy(values) for values in (frame.nodes, parents, share))
     found: dict[str, NDArray[np.float64]] = {}
     for node in range(subjets - 1, 0, -1):
         there = particles > node
-        hanging, other = (
-            value.numpy() for value in groups(parent, part, torch.from_numpy(reach), node)
-        )
-        rest = np.maximum(tau[node] - f[:, :node].sum(1) - other, NEAREST * tau[node])
+        hanging = groups(parent, part, node)[node].numpy()
+        apart = (parents[:, node + 1 :] < node) & (counts[:, node + 1 :] > 0)
+        rest = tau[node] - f[:, :node].sum(1) - (apart * added[:, node + 1 :]).sum(1)
+        added[:, node] = np.maximum(rest, NEAREST * tau[node])
         with np.errstate(divide="ignore", invalid="ignore"):
-            reach[:, node] = np.where(there, rest / hanging, 0.0)
+            reach = added[:, node] / hanging
             over = np.take_along_axis(share, parents[:, node : node + 1], axis=1)[:, 0]
             values = {
                 f"ln_tau{node + 1}{node}": (
                     np.log(tau[node + 1] / tau[node]),
                     particles > node + 1,
                 ),
-                f"ln_reach{node}": (np.log(reach[:, node] / distance[:, node]), there),
+                f"ln_reach{node}": (np.log(reach / distance[:, node]), there),
+                f"ln_distance{node}": (np.log(distance[:, node]), there),
                 f"ln_z{node}": (np.log(share[:, node] / over), there),
                 f"ln_f{node}": (np.log(f[:, node] / f0), wide[:, node]),
                 f"count{node}": (counts[:, node], particles > subjets),

@@ -9,7 +9,9 @@ which it merges is its parent. Nodes 0 to i - 1 are therefore the axes of the N-
 Each particle belongs to the nearest axis, so that with beta = 1 the sum over the K subjets of
 f_k = z_k w_k is tau_K: z_k the subjet's share of the pT, w_k the mean distance of its particles to
 its axis. The ratios of tau_1 to tau_K, the shares z and f and the mass say how far apart the axes
-are, so that what metrics look at has coordinates of its own.
+are, so that what metrics look at has coordinates of its own. The distances themselves are
+coordinates, too: one number more than there are, so that none of a drawn scaffold is far off when
+the others are a little.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ def coordinates(subjets: int) -> tuple[Coordinate, ...]:
                 f"ln of the distance of what is nearest to node {i} to the nodes before it, over "
                 f"the distance of node {i} to its parent",
             ),
+            Coordinate(f"ln_distance{i}", f"ln of the distance of node {i} to its parent"),
             Coordinate(f"ln_z{i}", f"ln of subjet {i}'s share of the pT over its parent's"),
             Coordinate(f"ln_f{i}", f"ln of subjet {i}'s share of tau_{subjets} over subjet 0's"),
             Coordinate(f"count{i}", f"particles of subjet {i}", integer=True),

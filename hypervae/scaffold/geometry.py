@@ -54,8 +54,10 @@ def scaffold_of(coordinates: Tensor, subjets: int, slots: int) -> Scaffold:
     """Read coordinates as a scaffold, whatever they are.
 
     In units of tau_K = 1 the widths follow from the shares of tau_K, the distances of the axes from
-    tau_{K-1} down to tau_1; the mass gives the unit. Numbers that a jet of few particles or a
-    subjet of one has not are not read, so they may be anything.
+    tau_{K-1} down to tau_1; the mass gives the unit. The distances that are coordinates themselves
+    agree with these in a real jet. Where they do not, the pT shares of soft subjets and the
+    distances of hard ones give way, and tau_1 to tau_K stay. Numbers that a jet of few particles or
+    a subjet of one has not are not read, so they may be anything.
 
     Parameters
     ----------
@@ -72,8 +74,9 @@ def scaffold_of(coordinates: Tensor, subjets: int, slots: int) -> Scaffold:
     wide = counts > 1
     f = torch.stack([torch.zeros_like(values["theta"]), *_each(values, "ln_f", subjets)], dim=1)
     f = f.masked_fill(~wide, -torch.inf).softmax(dim=1).nan_to_num()
+    share, distance = _reconciled(values, counts, parents, share, f)
     width = f / share.clamp_min(_SMALLEST)
-    axes = _axes(values, counts, parents, share, f)
+    axes = _axes(values, parents, distance)
     centroid = torch.einsum("bk,bki->bi", share, axes)
     spread = _SECOND_MOMENT * width.square() + (axes - centroid.unsqueeze(1)).square().sum(-1)
     extent = (share * spread).sum(1).sqrt() * values["ln_sum_ptrel"].exp()
@@ -115,21 +118,20 @@ def _shares(values: dict[str, Tensor], counts: Tensor, parents: Tensor) -> Tenso
     return logs.masked_fill(counts == 0, -torch.inf).softmax(dim=1)
 
 
-def groups(parents: Tensor, share: Tensor, reach: Tensor, node: int) -> tuple[Tensor, Tensor]:
-    """What the first nodes leave over: how much hangs on a node, and how far the rest lies.
+def groups(parents: Tensor, share: Tensor, node: int) -> list[Tensor]:
+    """What is nearest to each node when only the first nodes are left.
 
     Parameters
     ----------
-    parents, share, reach : [B, K]
-        The reach of nodes after `node` is read.
+    parents, share : [B, K]
     node : int
+        Nodes after it are taken away, the last one first; what was nearest to them joins their
+        parents, where these are `node` or later.
 
     Returns
     -------
-    hanging : [B]
-        Share of the pT that is nearest to `node` when the nodes after it are taken away.
-    other : [B]
-        Sum of share times reach of later groups that hang on the nodes before `node`.
+    list of [B]
+        Shares of the pT, of `node` and of the later ones at the moment when they are taken away.
     """
     subjets = parents.shape[1]
     hanging = list(share.unbind(1))
@@ -137,11 +139,7 @@ def groups(parents: Tensor, share: Tensor, reach: Tensor, node: int) -> tuple[Te
         for earlier in range(node, later):
             joins = (parents[:, later] == earlier).to(share.dtype)
             hanging[earlier] = hanging[earlier] + joins * hanging[later]
-    other = torch.zeros_like(share[:, 0])
-    for later in range(node + 1, subjets):
-        apart = (parents[:, later] < node).to(share.dtype)
-        other = other + apart * hanging[later] * reach[:, later]
-    return hanging[node], other
+    return hanging
 
 
 def reference(axes: Tensor, parents: Tensor, node: int) -> Tensor:
@@ -159,23 +157,58 @@ def reference(axes: Tensor, parents: Tensor, node: int) -> Tensor:
     return away / away.norm(dim=-1, keepdim=True).clamp_min(1e-12)
 
 
-def _axes(
+def _reconciled(
     values: dict[str, Tensor], counts: Tensor, parents: Tensor, share: Tensor, f: Tensor
-) -> Tensor:
-    """[B, K, 2] in units of tau_K, or of the last tau that is not 0 in jets of few particles."""
+) -> tuple[Tensor, Tensor]:
+    """Shares [B, K], and distances [B, K] of the nodes to their parents.
+
+    Distances are in units of tau_K, or of the last tau that is not 0 in jets of few particles.
+    """
     subjets = counts.shape[1]
-    particles = counts.sum(1)
-    tau = torch.ones_like(share[:, 0])
-    reach, distance = torch.zeros_like(share), torch.zeros_like(share)
+    added = _added(values, counts, parents, f)
+    there = counts > 0
+    stretch = torch.ones_like(share)
+    off = torch.zeros_like(share)
+    hanging = torch.zeros_like(share)
+    for node in range(1, subjets):
+        stretch[:, node] = values[f"ln_reach{node}"].clamp(-10.0, 10.0).exp()
+        hanging[:, node] = groups(parents, share, node)[node]
+        wanted = hanging[:, node].clamp_min(_SMALLEST) * stretch[:, node]
+        off[:, node] = (wanted / added[:, node]).log() + values[f"ln_distance{node}"]
+    off[:, 1:] = off[:, 1:].masked_fill(~there[:, 1:], 0.0)
+    weight = (hanging * (1 - hanging) + 1e-3) * there
+    weight[:, 0] = 0.0
+    unit = (weight * off).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp_min(_SMALLEST)
+    give = -(1 - hanging) * (off - unit)
+    give[:, 0] = 0.0
+    share = share * give.clamp(-3.0, 3.0).exp()
+    share = share / share.sum(1, keepdim=True)
+    distance = torch.zeros_like(share)
+    for node in range(1, subjets):
+        mass = groups(parents, share, node)[node].clamp_min(_SMALLEST)
+        distance[:, node] = added[:, node] / (mass * stretch[:, node])
+    return share, distance * there
+
+
+def _added(values: dict[str, Tensor], counts: Tensor, parents: Tensor, f: Tensor) -> Tensor:
+    """[B, K] what is nearest to each node adds to tau of the nodes before it."""
+    subjets, particles = counts.shape[1], counts.sum(1)
+    tau, added = torch.ones_like(f[:, 0]), torch.ones_like(f)
     for node in range(subjets - 1, 0, -1):
-        step = values[f"ln_tau{node + 1}{node}"].clamp(max=0.0)
+        step = values[f"ln_tau{node + 1}{node}"].clamp(-20.0, 0.0)
         tau = torch.where(node >= particles - 1, 1.0, tau * (-step).exp())
-        hanging, other = groups(parents, share, reach, node)
-        rest = torch.maximum(tau - f[:, :node].sum(1) - other, NEAREST * tau)
-        there = counts[:, node] > 0
-        reach[:, node] = torch.where(there, rest / hanging.clamp_min(_SMALLEST), 0.0)
-        distance[:, node] = reach[:, node] * (-values[f"ln_reach{node}"]).exp()
-    axes = torch.zeros(*share.shape, 2, dtype=share.dtype, device=share.device)
+        rest = tau - f[:, :node].sum(1)
+        for later in range(node + 1, subjets):
+            apart = (parents[:, later] < node) & (counts[:, later] > 0)
+            rest = rest - apart * added[:, later]
+        added[:, node] = torch.maximum(rest, NEAREST * tau)
+    return added
+
+
+def _axes(values: dict[str, Tensor], parents: Tensor, distance: Tensor) -> Tensor:
+    """[B, K, 2] in the unit of the distances."""
+    subjets = distance.shape[1]
+    axes = torch.zeros(*distance.shape, 2, dtype=distance.dtype, device=distance.device)
     axes[:, 1, 0] = distance[:, 1]
     for node in range(2, subjets):
         along = reference(axes, parents, node)
