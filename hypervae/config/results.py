@@ -59,13 +59,16 @@ class EvaluateConfig(Section):
     metrics: Annotated[
         tuple[Annotated[Text, OneOf(metric_names)], ...], Field(min_length=1), Unique
     ] = key(
-        ("w1", "efp", "fpd", "kpd", "observables", "substructure", "correlators"),
-        "what is computed: groups or single metrics; fpnd, coverage and classifier take minutes",
+        ("w1", "efp", "fpd", "kpd", "observables", "substructure", "correlators", "pairs"),
+        "what is computed: groups or single metrics; fpnd, coverage, classifier and memorization "
+        "take minutes",
     )
     w1_samples: Integer = key(
-        50_000, "jets of each W1 batch; fewer where there are fewer, and the report says so", ge=2
+        50_000,
+        "jets of each resampling of W1; fewer where there are fewer, and the report says so",
+        ge=2,
     )
-    w1_batches: Integer = key(5, "W1 batches; their spread is the error", ge=2)
+    w1_batches: Integer = key(20, "resamplings of W1; their sample deviation is the error", ge=2)
     max_jets: Integer = key(50_000, "jets read of each sample at most", ge=2)
 
 

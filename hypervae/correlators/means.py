@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+# Rounding of the variance of a mean, relative.
+_SAME = 1e-9
+
 
 @dataclass(frozen=True)
 class CorrelatorMeans:
@@ -22,12 +25,14 @@ class CorrelatorMeans:
         Of the means.
     covariance : [orders, bins]
         Of the means with that of E2C.
+    n_jets : float
     """
 
     orders: tuple[int, ...]
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    n_jets: float
 
     @classmethod
     def of_sums(
@@ -55,7 +60,7 @@ class CorrelatorMeans:
         mean, free = total / n_jets, max(n_jets - 1, 1)
         variance = np.maximum(squares / n_jets - mean**2, 0.0) / free
         covariance = (cross / n_jets - mean * mean[orders.index(2)]) / free
-        return cls(orders, mean, variance, covariance)
+        return cls(orders, mean, variance, covariance, n_jets)
 
     @property
     def error(self) -> NDArray[np.float64]:
@@ -71,11 +76,24 @@ class CorrelatorMeans:
         Returns
         -------
         ratio, error : [orders, bins]
-            NaN where one of the two is 0.
+            NaN where one of the two is 0. The error is NaN, too, in bins that one jet alone feeds:
+            both sums are that jet's, and their quotient has no spread, which is not the same as an
+            error of 0.
         """
         two = self.orders.index(2)
         mean = np.where(self.mean > 0, self.mean, np.nan)
         relative = self.variance / mean**2 + self.variance[two] / mean[two] ** 2
         relative -= 2 * self.covariance / (mean * mean[two])
         ratio = mean / mean[two]
-        return ratio, ratio * np.sqrt(np.maximum(relative, 0.0))
+        error = ratio * np.sqrt(np.maximum(relative, 0.0))
+        return ratio, np.where(self.fed_by_one(), np.nan, error)
+
+    def fed_by_one(self) -> NDArray[np.bool_]:
+        """[orders, bins] bins that one jet alone feeds.
+
+        The mean of squares is then n times the square of the mean, and the variance of the mean
+        its square.
+        """
+        if self.n_jets == 1:
+            return self.mean > 0
+        return (self.mean > 0) & (self.variance >= self.mean**2 * (1 - _SAME))

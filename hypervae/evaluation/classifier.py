@@ -1,7 +1,8 @@
 """Classifier two-sample test: whether a network can tell two samples of jets apart.
 
 (Lopez-Paz, Oquab, arXiv:1610.06545.) A small deep set (Zaheer et al., arXiv:1703.06114) is trained
-on a third of the jets, stopped by another third and judged on the last, which it has never seen.
+on a third of the jets, stopped by another third and judged on the last, which it has never seen;
+and again with other thirds and other weights, since one training is one draw.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from hypervae.data.jets import Jets
 from hypervae.evaluation.distance import MetricValue
 from hypervae.seeds import derive_seed, rng
 
+#: Trainings, each with its own thirds, first weights and batches.
+SEEDS = 4
 #: Jets below which a third tells nothing.
 FEWEST = 60
 _WIDTH = 64
@@ -27,7 +30,7 @@ _RATE = 2e-3
 _LOWEST = 1e-6  # of what stands in a logarithm
 
 
-def classifier_auc(jets: Jets, reference: Jets, *, seed: int) -> MetricValue:
+def classifier_auc(jets: Jets, reference: Jets, *, seed: int, seeds: int = SEEDS) -> MetricValue:
     """Area under the ROC curve of a classifier of sample against reference.
 
     Parameters
@@ -36,13 +39,24 @@ def classifier_auc(jets: Jets, reference: Jets, *, seed: int) -> MetricValue:
         Of the same number of slots.
     seed : int
         Of the thirds, the weights and the batches.
+    seeds : int
+        Trainings; the value is their mean.
 
     Returns
     -------
     MetricValue
-        0.5 where the network sees no difference, 1 where it sees it in every jet; the error is
-        DeLong's.
+        0.5 where the network sees no difference, 1 where it sees it in every jet. The error adds
+        DeLong's, of the jets that judge, and the spread of the trainings over the root of their
+        number. DeLong's part does not shrink with more trainings: the jets stay the same.
     """
+    found = [_trained_once(jets, reference, derive_seed(seed, "training", i)) for i in range(seeds)]
+    values, errors = np.array(found).T
+    trainings = values.var(ddof=1) / seeds if seeds > 1 else 0.0
+    return MetricValue(float(values.mean()), float(np.sqrt((errors**2).mean() + trainings)))
+
+
+def _trained_once(jets: Jets, reference: Jets, seed: int) -> MetricValue:
+    """AUC of one training with DeLong's error."""
     import torch
 
     sides = (jets, reference)

@@ -40,13 +40,18 @@ class ComparedSample(JetSample):
         """Energy correlators."""
         return correlator_sums(self.jets)
 
-    def first(self, n: int) -> ComparedSample:
-        """The first `n` jets, with what is known of them."""
-        part = ComparedSample(self.jets[:n], self.names)
-        part.__dict__["observables"] = self.observables.first(n)
+    def part(self, start: int, stop: int) -> ComparedSample:
+        """The jets from `start` up to `stop`, with what is known of them."""
+        part = ComparedSample(self.jets[start:stop], self.names)
+        part.__dict__["observables"] = self.observables.part(start, stop)
         if "efps" in self.__dict__:
-            part.__dict__["efps"] = self.efps[:n]
+            part.__dict__["efps"] = self.efps[start:stop]
         return part
+
+    def parts(self, size: int) -> list[ComparedSample]:
+        """As many parts of `size` jets as there are, without a jet in common."""
+        starts = range(0, len(self) - size + 1, size)
+        return [self.part(start, start + size) for start in starts]
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,13 @@ class Comparison:
     ----------
     sample, reference : ComparedSample
     label : str
-        ``generated`` or, for the truth floor, ``train``: each has its own random numbers.
+        ``generated`` or, for the truth floor, ``train`` and the number of the pair: each has its
+        own random numbers.
     edges : dict of str to [bins + 1]
         Bins of the observables' histograms.
     config : EvaluateConfig
+    training : ComparedSample, optional
+        Training jets, as many, of which none is in `sample`.
     """
 
     sample: ComparedSample
@@ -68,6 +76,7 @@ class Comparison:
     label: str
     edges: Mapping[str, NDArray[np.float64]]
     config: EvaluateConfig
+    training: ComparedSample | None = None
 
     @property
     def jets(self) -> int:

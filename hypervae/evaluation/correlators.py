@@ -99,20 +99,18 @@ def compare_correlators(
         with the reference, sum |ENC - reference| / sum reference; and ``deviation_e3c_e2c``, the
         mean of |ratio of ratios - 1| of E3C/E2C, weighted with the reference's E2C.
     """
-    values = _distances(sums.means().mean[None], reference.means().mean[None])
-    drawn = _distances(
-        sums.bootstrap(replicas, generator), reference.bootstrap(replicas, generator)
-    )
+    values = distances(sums.means().mean[None], reference.means().mean[None])
+    drawn = distances(sums.bootstrap(replicas, generator), reference.bootstrap(replicas, generator))
     return {
         name: MetricValue(float(value[0]), float(np.std(drawn[name], ddof=1)))
         for name, value in values.items()
     }
 
 
-def _distances(
+def distances(
     enc: NDArray[np.float64], reference: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """As `compare_correlators`, without errors, along the first axis."""
+    """As `compare_correlators`, without errors, of means along the first axis."""
     a, b = enc[..., 1:-1], reference[..., 1:-1]
     found = {}
     for row, order in enumerate(ORDERS):

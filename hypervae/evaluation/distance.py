@@ -95,13 +95,7 @@ def difference(
         ``w1`` in the unit of the observable, 0 for the same sample twice; ``overlap``, the area
         that the two normalized histograms share, then 1.
     """
-    pair = _SortedPair(
-        sample.values[name],
-        sample.jet_of(name),
-        reference.values[name],
-        reference.jet_of(name),
-        edges,
-    )
+    pair = SortedPair.of(sample, reference, name, edges)
     value = pair(np.ones(len(sample)), np.ones(len(reference)))
     drawn = np.array(
         [
@@ -120,10 +114,19 @@ def resample(n: int, generator: np.random.Generator) -> NDArray[np.float64]:
     return np.bincount(generator.integers(n, size=n), minlength=n).astype(np.float64)
 
 
-class _SortedPair:
-    """Two samples' values, sorted together once: a replica then takes one pass and no sort.
+class SortedPair:
+    """Two samples' values, sorted together once: a resampling then takes one pass and no sort.
 
     (``scipy.stats.wasserstein_distance`` would sort 3 million particles for each.)
+
+    Parameters
+    ----------
+    a, b : [values]
+        Of the two samples.
+    jet_of_a, jet_of_b : [values] int
+        Index of the jet that each belongs to, rising.
+    edges : [bins + 1], optional
+        The bins of the overlap.
     """
 
     def __init__(
@@ -132,7 +135,7 @@ class _SortedPair:
         jet_of_a: NDArray[Any],
         b: NDArray[Any],
         jet_of_b: NDArray[Any],
-        edges: NDArray[Any],
+        edges: NDArray[np.float64] | None = None,
     ):
         pooled = np.concatenate([a, b])
         order = np.argsort(pooled, kind="stable")
@@ -141,9 +144,22 @@ class _SortedPair:
         # Jets of b are numbered on after those of a.
         self._jets_a = int(jet_of_a[-1]) + 1
         self._jet = np.concatenate([jet_of_a, jet_of_b + self._jets_a]).astype(np.int32)[order]
-        inside = np.searchsorted(pooled, edges, side="left")
-        self._stops = np.concatenate([[0], inside, [len(pooled)]])
+        inside = np.searchsorted(pooled, [] if edges is None else edges, side="left")
+        self._stops = np.concatenate([[0], inside, [len(pooled)]]).astype(np.int64)
         self._values_a, self._values_b = np.bincount(jet_of_a), np.bincount(jet_of_b)
+
+    @classmethod
+    def of(
+        cls,
+        sample: ObservableValues,
+        reference: ObservableValues,
+        name: str,
+        edges: NDArray[np.float64] | None = None,
+    ) -> SortedPair:
+        """The pair of an observable's values."""
+        sides = ((side.values[name], side.jet_of(name)) for side in (sample, reference))
+        (a, jet_of_a), (b, jet_of_b) = sides
+        return cls(a, jet_of_a, b, jet_of_b, edges)
 
     def __call__(self, weights_a: NDArray[Any], weights_b: NDArray[Any]) -> tuple[float, float]:
         """W1 and overlap; the weights, [jets of a] and [jets of b], need no normalization."""

@@ -32,6 +32,9 @@ from hypervae.io import software_versions
 from hypervae.observables import OBSERVABLES
 from hypervae.progress import Progress
 
+#: Pairs of real samples at most, over which a floor is averaged.
+FLOOR_PAIRS = 8
+
 
 @dataclass
 class Evaluation:
@@ -84,7 +87,8 @@ def evaluate(
 
     Every distance between generated and test jets stands beside its truth floor: the same distance,
     by the same protocol and between as many jets, of training and test jets. A perfect model
-    reaches the floor; nothing can be seen below it.
+    reaches the floor; nothing can be seen below it. The floor is the mean over several pairs of
+    samples where there are jets for them (`floor_pairs`).
 
     Parameters
     ----------
@@ -103,8 +107,8 @@ def evaluate(
     Evaluation
         ``results`` holds ``jet_type``, ``model``, ``generated`` (jets read, and those left out by
         reason), ``sizes``, ``protocol``, ``metrics``: by name the ``value``, ``error``, ``floor``,
-        ``floor_error``, ``unit``, ``description``, ``group`` and ``higher_is_better``; and
-        ``unavailable``: by name why a metric could not be computed.
+        ``floor_error``, ``floor_spread``, ``floor_pairs``, ``unit``, ``description``, ``group`` and
+        ``higher_is_better``; and ``unavailable``: by name why a metric could not be computed.
 
     Raises
     ------
@@ -130,8 +134,9 @@ def evaluate(
 
     # A distance between finite samples grows as they shrink: the floor needs the same size.
     compared = min(len(sample) for sample in samples.values())
-    same = {name: sample.first(compared) for name, sample in samples.items()}
-    metrics, unavailable = _measure(groups, same, edges, config)
+    parts = {name: sample.parts(compared) for name, sample in samples.items()}
+    same = {name: sides[0] for name, sides in parts.items()}
+    metrics, unavailable = _measure(groups, parts, edges, config)
     results = {
         "schema_version": SCHEMA_VERSION,
         "jet_type": made.jets.jet_type,
@@ -150,40 +155,94 @@ def evaluate(
 
 def _measure(
     groups: Mapping[str, Sequence[str]],
-    samples: Mapping[str, ComparedSample],
+    parts: Mapping[str, Sequence[ComparedSample]],
     edges: Mapping[str, NDArray[np.float64]],
     config: EvaluateStageConfig,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The metrics that are asked for, and why others could not be computed."""
     metrics: dict[str, dict[str, Any]] = {}
     unavailable: dict[str, str] = {}
-    with Progress(len(groups), f"evaluate {samples['test'].jets.jet_type}", "groups") as progress:
+    generated, test, train = (parts[name] for name in ("generated", "test", "train"))
+    pairs = floor_pairs(len(train), len(test))
+    with Progress(len(groups), f"evaluate {test[0].jets.jet_type}", "groups") as progress:
         for name, wanted in groups.items():
             group = GROUPS[name]
             try:
-                value, floor = (
-                    group.measure(Comparison(samples[label], samples["test"], label, edges, config))
-                    for label in ("generated", "train")
+                value = group.measure(
+                    Comparison(generated[0], test[0], "generated", edges, config, train[0])
                 )
+                floors = [
+                    group.measure(
+                        Comparison(
+                            train[i],
+                            test[j],
+                            f"train {place}" if place else "train",
+                            edges,
+                            config,
+                            train[(i + 1) % len(train)] if len(train) > 1 else None,
+                        )
+                    )
+                    for place, (i, j) in enumerate(pairs[: group.floor_pairs])
+                ]
             except Unavailable as reason:
                 unavailable |= dict.fromkeys(wanted, str(reason))
             else:
                 for metric in wanted:
-                    found = value[metric], floor[metric]
-                    if np.isfinite(found).all():
+                    found = value[metric], [floor[metric] for floor in floors]
+                    if np.isfinite(found[0]).all() and np.isfinite(found[1]).all():
                         metrics[metric] = _entry(name, group.metrics[metric], *found)
                     else:
-                        unavailable[metric] = f"not finite: {found[0]}, floor {found[1]}"
+                        unavailable[metric] = f"not finite: {found[0]}, floor {found[1][0]}"
             progress.update(1)
     return metrics, unavailable
 
 
-def _entry(group: str, about: Metric, value: MetricValue, floor: MetricValue) -> dict[str, Any]:
+def floor_pairs(train: int, test: int) -> list[tuple[int, int]]:
+    """Which parts of the training and of the test jets are paired for the floor.
+
+    No pair has a jet in common. All combinations are used, as long as they last those in which no
+    part comes twice: with two parts and one there are two pairs, which share the test jets, so that
+    the spread of the floors is then somewhat too small.
+
+    Parameters
+    ----------
+    train, test : int
+        Parts of each.
+
+    Returns
+    -------
+    list of (int, int)
+        At most `FLOOR_PAIRS`.
+    """
+    pairs = [(i, j) for i in range(train) for j in range(test)]
+    return sorted(pairs, key=lambda pair: ((pair[0] - pair[1]) % max(train, test), pair))[
+        :FLOOR_PAIRS
+    ]
+
+
+def mean_floor(floors: Sequence[MetricValue]) -> tuple[float, float, float | None]:
+    """Mean over pairs, its error and the sample deviation from pair to pair (of one pair: none).
+
+    Of fewer than three pairs the error is that of the pairs themselves, since a deviation of two
+    values tells next to nothing.
+    """
+    values, errors = np.array(floors).T
+    spread = float(values.std(ddof=1)) if len(values) > 1 else None
+    of_one = spread if len(values) > 2 else np.sqrt((errors**2).mean())
+    return float(values.mean()), float(of_one / np.sqrt(len(values))), spread
+
+
+def _entry(
+    group: str, about: Metric, value: MetricValue, floors: Sequence[MetricValue]
+) -> dict[str, Any]:
+    floor, floor_error, spread = mean_floor(floors)
     return {
         "value": value.value,
         "error": value.error,
-        "floor": floor.value,
-        "floor_error": floor.error,
+        "floor": floor,
+        "floor_error": floor_error,
+        "floor_spread": spread,
+        "floor_pairs": len(floors),
         "unit": about.unit,
         "description": about.description,
         "higher_is_better": about.higher_is_better,

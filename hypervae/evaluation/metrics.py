@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hypervae.evaluation.comparison import Comparison
     from hypervae.evaluation.distance import MetricValue
 
+#: Pairs of the floor of what takes long.
+DEAR = 2
 #: Orders of the energy correlators that are compared.
 ORDERS = (2, 3, 4)
 
@@ -55,18 +57,25 @@ class Group:
         From a comparison to each metric's value and error; raises `Unavailable`.
     jets : callable, optional
         From the section ``evaluate`` to the number of jets that the protocol asks for.
+    floor_pairs : int, optional
+        Pairs of real samples at most over which the floor is averaged; fewer where a measure is
+        dear.
     """
 
     metrics: Mapping[str, Metric]
     measure: Callable[[Comparison], dict[str, MetricValue]]
     jets: Callable[[EvaluateConfig], int] | None = None
+    floor_pairs: int | None = None
 
 
 def _w1(pair: Comparison) -> dict[str, MetricValue]:
     from hypervae.evaluation import w1
 
     return w1.w1m_w1p(
-        pair.sample.jets, pair.reference.jets, **_w1_protocol(pair), seed=pair.seed("jetnet")
+        pair.sample.observables,
+        pair.reference.observables,
+        **_w1_protocol(pair),
+        seed=pair.seed("jetnet"),
     )
 
 
@@ -140,6 +149,23 @@ def _correlators(pair: Comparison) -> dict[str, MetricValue]:
     return correlators.compare_correlators(
         pair.sample.correlators, pair.reference.correlators, generator=pair.rng("correlators")
     )
+
+
+def _pairs(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import pairs
+
+    return pairs.compare_pairs(
+        pair.sample.observables, pair.reference.observables, generator=pair.rng("pairs")
+    )
+
+
+def _memorization(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import memorization
+
+    _require(pair, memorization.FEWEST)
+    if pair.training is None:
+        raise Unavailable("there are too few training jets for the truth floor")
+    return memorization.nearest(pair.sample.efps, pair.training.efps, pair.reference.efps)
 
 
 def _frechet_jets(config: EvaluateConfig) -> int:
@@ -224,16 +250,19 @@ GROUPS: Mapping[str, Group] = {
         {"fpd": Metric("Fréchet physics distance: 36 EFPs (d <= 4), to infinite samples")},
         _fpd,
         _frechet_jets,
+        floor_pairs=DEAR,
     ),
     "kpd": Group(
         {"kpd": Metric("kernel physics distance: 36 EFPs (d <= 4)")},
         _kpd,
         _frechet_jets,
+        floor_pairs=DEAR,
     ),
     "fpnd": Group(
         {"fpnd": Metric("Fréchet ParticleNet distance to real JetNet (floor: training jets')")},
         _fpnd,
         _fpnd_jets,
+        floor_pairs=1,
     ),
     "coverage": Group(
         {
@@ -242,6 +271,7 @@ GROUPS: Mapping[str, Group] = {
         },
         _coverage,
         _coverage_jets,
+        floor_pairs=DEAR,
     ),
     "observables": _observables("observables"),
     "substructure": _observables("substructure"),
@@ -249,6 +279,38 @@ GROUPS: Mapping[str, Group] = {
     "classifier": Group(
         {"auc": Metric("classifier two-sample test: area under the ROC curve (0.5: alike)")},
         _classifier,
+        floor_pairs=1,
+    ),
+    "pairs": Group(
+        {
+            "w1_mass_ratio": Metric(
+                "1-Wasserstein distance: mass of the kept particles over the full jet's"
+            ),
+            "w1_sum_ptrel": Metric("1-Wasserstein distance: sum of the kept particles' ptrel"),
+            "w1_mass_at_multiplicity": Metric(
+                "1-Wasserstein distance of mass / pT within slices of the multiplicity, mean over "
+                "slices"
+            ),
+            "sliced_w1_mass_pt": Metric(
+                "sliced 1-Wasserstein distance of (full mass, pT), each over the real width"
+            ),
+            "single_particle": Metric(
+                "difference of the shares of jets with one particle above 0.9 of pT"
+            ),
+        },
+        _pairs,
+    ),
+    "memorization": Group(
+        {
+            "nearer_training": Metric(
+                "share of jets whose nearest neighbour is a training, not a test jet (0.5: alike)"
+            ),
+            "nearest_distance": Metric(
+                "mean distance to the nearest training jet over that to the nearest test jet (1)"
+            ),
+        },
+        _memorization,
+        floor_pairs=DEAR,
     ),
 }
 

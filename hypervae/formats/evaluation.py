@@ -34,7 +34,7 @@ from hypervae.io import atomic_h5, read_list, write_json
 from hypervae.io.hdf5 import reading_h5
 from hypervae.observables import OBSERVABLES, ObservableValues
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: The samples of an evaluation. ``train`` tells how far real jets fluctuate; it may be missing.
 SAMPLES = ("test", "train", "generated")
 #: The numbers of a metric.

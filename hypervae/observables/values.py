@@ -45,14 +45,14 @@ class ObservableValues:
         jets = np.arange(len(self))
         return np.repeat(jets, self.multiplicity) if OBSERVABLES[name].per_particle else jets
 
-    def first(self, n: int) -> ObservableValues:
-        """The first `n` jets."""
-        particles = int(self.multiplicity[:n].sum())
+    def part(self, start: int, stop: int) -> ObservableValues:
+        """The jets from `start` up to `stop`."""
+        first, last = (int(self.multiplicity[:n].sum()) for n in (start, stop))
         cut = {
-            name: values[: particles if OBSERVABLES[name].per_particle else n]
+            name: values[first:last] if OBSERVABLES[name].per_particle else values[start:stop]
             for name, values in self.values.items()
         }
-        return ObservableValues(cut, self.multiplicity[:n])
+        return ObservableValues(cut, self.multiplicity[start:stop])
 
 
 def compute_observables(sample: JetSample, names: Iterable[str] = OBSERVABLES) -> ObservableValues:

@@ -24,8 +24,16 @@ _OTHERS = {
     **{f"w1_e{n}c": f"$W_1$ E{n}C" for n in (2, 3, 4)},
     **{f"deviation_e{n}c": f"|ratio − 1| E{n}C" for n in (2, 3, 4)},
     "deviation_e3c_e2c": "|ratio − 1| E3C/E2C",
+    "w1_mass_ratio": r"$m^{\mathrm{kept}}/m^{\mathrm{jet}}$",
+    "w1_sum_ptrel": r"$\sum p_T^{\mathrm{rel}}$",
+    "w1_mass_at_multiplicity": r"$m^{\mathrm{kept}}/p_T^{\mathrm{jet}}$ at fixed $N$",
+    "sliced_w1_mass_pt": r"($m^{\mathrm{jet}}, p_T^{\mathrm{jet}}$)",
+    "single_particle": "one-particle jets",
+    "nearer_training": "|nearer to training − 0.5|",
+    "nearest_distance": "|nearest distances' ratio − 1|",
 }
-_UNDECIDED_AUC = 0.5
+#: What metrics are at best that are neither distances nor shares of something good.
+_IDEAL = {"auc": 0.5, "nearer_training": 0.5, "nearest_distance": 1.0}
 
 
 class InFloors(NamedTuple):
@@ -64,8 +72,8 @@ def in_floors(name: str, metric: Mapping[str, Any]) -> InFloors | None:
 
 def _excess(name: str, metric: Mapping[str, Any], value: float) -> float:
     """How far a value is from the ideal."""
-    if name == "auc":
-        return abs(value - _UNDECIDED_AUC)
+    if name in _IDEAL:
+        return abs(value - _IDEAL[name])
     return 1.0 - value if metric.get("higher_is_better") else value
 
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from hypervae.evaluation import classifier
 from hypervae.evaluation.classifier import auc, classifier_auc
+from hypervae.evaluation.distance import MetricValue
 from tests.unit.evaluation.jets import stretched
 from tests.unit.toys import toy_jets
 
@@ -25,10 +27,10 @@ def test_error_is_the_spread_between_samples():
 
 def test_alike_jets_are_not_told_apart_and_others_are():
     a, b = toy_jets(900, 1), toy_jets(900, 2)
-    alike = classifier_auc(a, b, seed=1)
+    alike = classifier_auc(a, b, seed=1, seeds=2)
     assert abs(alike.value - 0.5) < 4 * alike.error
     assert alike.error < 0.05
-    wide = classifier_auc(stretched(a, 1.5), b, seed=1)
+    wide = classifier_auc(stretched(a, 1.5), b, seed=1, seeds=2)
     assert wide.value > 0.5 + 6 * wide.error
 
 
@@ -36,6 +38,14 @@ def test_the_seed_decides_and_the_generator_of_torch_is_left_alone():
     a, b = toy_jets(150, 1), toy_jets(150, 2, "q")
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
-    runs = [classifier_auc(a, b, seed=seed) for seed in (1, 1, 2)]
+    runs = [classifier_auc(a, b, seed=seed, seeds=1) for seed in (1, 1, 2)]
     assert torch.equal(torch.random.get_rng_state(), before)
     assert runs[0] == runs[1] != runs[2]
+
+
+def test_the_error_holds_the_spread_of_trainings_beside_delongs(monkeypatch):
+    found = iter([MetricValue(0.5, 0.03), MetricValue(0.56, 0.05)])
+    monkeypatch.setattr(classifier, "_trained_once", lambda *arguments: next(found))
+    value, error = classifier_auc(None, None, seed=1, seeds=2)
+    assert value == pytest.approx(0.53)
+    assert error**2 == pytest.approx((0.03**2 + 0.05**2) / 2 + 0.06**2 / 2 / 2)

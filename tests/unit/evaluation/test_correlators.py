@@ -38,6 +38,15 @@ def test_two_particles():
     assert np.isnan(ratio[1, place + 1])
 
 
+def test_errors_of_a_bin_that_one_jet_feeds_are_nan_and_of_two_are_not():
+    alone = concatenate([pairs(0.2, 0.3, 1), pairs(0.02, 0.3, 1), pairs(0.02, 0.4, 1)])
+    ratio, error = correlator_sums(alone).means().ratios()
+    wide, narrow = np.digitize([0.2, 0.02], BINNING.edges)
+    assert np.isfinite(ratio[1, [wide, narrow]]).all()
+    assert np.isnan(error[1, wide])
+    assert np.isfinite(error[1, narrow])
+
+
 def test_blocks_and_chunks_do_not_matter(monkeypatch):
     jets = toy_jets(90)
     whole = correlator_sums(jets)

@@ -60,7 +60,7 @@ class TestWasserstein:
         b = sample_of([0.5, 0.7], [1, 2], [0.2, 0.4, 3.0])
         edges = np.array([0.3, 1.5])
         columns = [part for side in (a, b) for part in (side.values["ptrel"], side.jet_of("ptrel"))]
-        pair = distance._SortedPair(*columns, edges)
+        pair = distance.SortedPair(*columns, edges)
         area, _ = pair(np.array([2.0, 0.0]), np.array([0.0, 2.0]))
         assert area == pytest.approx(wasserstein_distance([0.0, 0.5, 1.0], [0.4, 3.0]))
 

@@ -13,7 +13,8 @@ from hypervae.data.jets import Jets
 from hypervae.digest import import_closure
 from hypervae.errors import InputError
 from hypervae.evaluation import frechet, w1
-from hypervae.evaluation.evaluate import evaluate
+from hypervae.evaluation.distance import MetricValue
+from hypervae.evaluation.evaluate import FLOOR_PAIRS, evaluate, floor_pairs, mean_floor
 from hypervae.evaluation.metrics import GROUPS
 from hypervae.formats.shard import write_shard
 from hypervae.io import write_list
@@ -116,8 +117,9 @@ def test_fewer_jets_than_the_protocol_asks_for_are_reported(files, monkeypatch):
     assert protocol["reduced"]
     assert protocol["jets_asked"] == {"w1": 400}
     assert "w1: 150 jets instead of 400" in protocol["notes"][0]
-    # Value and floor alike.
-    assert drawn == [(150, 150, 150)] * 2
+    # Value and floors alike.
+    assert set(drawn) == {(150, 150, 150)}
+    assert 2 < len(drawn) <= 1 + FLOOR_PAIRS
     enough = evaluate(folder / "good.h5", real, CONFIG.replace(metrics=["w1"])).results["protocol"]
     assert not enough["reduced"]
     assert enough["notes"] == []
@@ -276,3 +278,31 @@ def test_figures_and_metrics_do_not_share_code():
     assert "hypervae.plotting.summary" in plots
     assert not any(name.startswith("hypervae.plotting") for name in evaluation)
     assert not any(name.startswith("hypervae.evaluation") for name in plots)
+
+
+def test_floor_pairs_are_disjoint_first():
+    assert floor_pairs(2, 1) == [(0, 0), (1, 0)]
+    assert set(floor_pairs(2, 2)) == {(0, 0), (1, 1), (0, 1), (1, 0)}
+    assert set(floor_pairs(2, 2)[:2]) == {(0, 0), (1, 1)}
+    assert {i for i, _ in floor_pairs(8, 3)[:3]} == {0, 1, 2}
+    assert len(floor_pairs(5, 4)) == FLOOR_PAIRS
+
+
+def test_a_floor_is_the_mean_over_pairs_with_its_spread():
+    assert mean_floor([MetricValue(2.0, 0.5)]) == (2.0, 0.5, None)
+    value, error, spread = mean_floor([MetricValue(1.0, 0.3), MetricValue(3.0, 0.4)])
+    assert (value, spread) == (2.0, pytest.approx(np.sqrt(2)))
+    assert error == pytest.approx(np.sqrt((0.09 + 0.16) / 2) / np.sqrt(2))
+    value, error, spread = mean_floor([MetricValue(x, 0.1) for x in (1.0, 2.0, 3.0)])
+    assert (value, error, spread) == pytest.approx((2.0, 1 / np.sqrt(3), 1.0))
+
+
+def test_memorization_is_measured_against_the_training_jets(files):
+    folder, real = files
+    config = CONFIG.replace(metrics=["memorization", "pairs"])
+    found = evaluate(folder / "good.h5", real, config).results
+    nearer = found["metrics"]["nearer_training"]
+    assert nearer["value"] == pytest.approx(0.5, abs=0.15)
+    assert nearer["floor"] == pytest.approx(0.5, abs=0.15)
+    assert found["metrics"]["w1_mass_ratio"]["floor_pairs"] == 2
+    assert found["metrics"]["w1_mass_ratio"]["floor_spread"] > 0

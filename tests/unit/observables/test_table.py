@@ -72,7 +72,7 @@ def test_width_of_two_particles():
 
 def test_first_jets():
     jets = toy_jets(20)
-    part, cut = observables(jets).first(6), observables(jets[:6])
+    part, cut = observables(jets).part(0, 6), observables(jets[:6])
     assert len(part) == 6
     for name, values in cut.values.items():
         np.testing.assert_array_equal(part.values[name], values)
