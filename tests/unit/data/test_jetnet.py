@@ -72,14 +72,14 @@ def test_a_download_is_checked_and_named(record, content, tmp_path):
     assert record.requests == [None]
 
 
-def test_a_broken_transfer_goes_on_where_it_broke(record, content, tmp_path, capsys):
+def test_a_broken_transfer_goes_on_where_it_broke(record, content, tmp_path, caplog):
     record.faults = ["break", "break"]
     get_file(tmp_path / "w.hdf5", "w", settings(record))
     assert (tmp_path / "w.hdf5").read_bytes() == content
     half = len(content) // 2
     later = half + (len(content) - half) // 2
     assert record.requests == [None, f"bytes={half}-", f"bytes={later}-"]
-    assert f"the connection broke at {half} of {len(content)} bytes" in capsys.readouterr().err
+    assert f"the connection broke at {half} of {len(content)} bytes" in caplog.text
 
 
 def test_a_later_run_goes_on_from_what_an_earlier_one_left(record, content, tmp_path):
@@ -114,11 +114,11 @@ def test_another_files_remains_are_thrown_away(record, content, tmp_path, left):
     assert (tmp_path / "w.hdf5").read_bytes() == content
 
 
-def test_a_busy_server_is_asked_again(record, content, tmp_path, capsys):
+def test_a_busy_server_is_asked_again(record, content, tmp_path, caplog):
     record.faults = [503, 429, 500]
     get_file(tmp_path / "w.hdf5", "w", settings(record))
     assert (tmp_path / "w.hdf5").read_bytes() == content
-    assert "HTTP 503" in capsys.readouterr().err
+    assert "HTTP 503" in caplog.text
 
 
 def test_a_server_that_stays_busy_ends_in_an_error(record, tmp_path):
