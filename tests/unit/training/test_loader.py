@@ -2,7 +2,6 @@ import dataclasses
 import gc
 import shutil
 import tracemalloc
-from dataclasses import fields
 from itertools import islice
 from multiprocessing import forkserver
 
@@ -17,7 +16,6 @@ from hypervae.correlators.compute import compute_correlators
 from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader, write_shard
-from hypervae.model.inputs import JetBatch
 from hypervae.normalization.sources import Source, find_sources
 from hypervae.training import stream as stream_module
 from tests.unit.chain import CORRELATORS, JETS, SPLIT, small_jets
@@ -41,15 +39,13 @@ def batches_of(steps):
 def assert_same(batches, others):
     assert len(batches) == len(others)
     for batch, other in zip(batches, others, strict=True):
-        for field in fields(JetBatch):
-            one, same = getattr(batch, field.name), getattr(other, field.name)
+        for one, same in zip(batch.tensors(), other.tensors(), strict=True):
             assert one.dtype == same.dtype
-            assert torch.equal(one, same), field.name
+            assert torch.equal(one, same)
 
 
-def joined(batches, name):
-    """A field of all batches, padded to the tokens of the widest."""
-    parts = [getattr(batch, name) for batch in batches]
+def joined(parts):
+    """The tensors of all batches as one, padded to the tokens of the widest."""
     if parts[0].ndim == 1:
         return torch.cat(parts)
     width = max(part.shape[1] for part in parts)
@@ -78,7 +74,7 @@ def test_every_jet_of_the_split_once_an_epoch(chain, make_loader, split):
     assert len(found) == len(set(found)) == loader.n_jets
     expected = np.concatenate([jets.particle_features for jets in expected_jets(chain, split)])
     assert loader.n_jets == len(expected)
-    coordinates = joined(batches, "coordinates").flatten(1).numpy()
+    coordinates = joined([batch.coordinates for batch in batches]).flatten(1).numpy()
     wanted = expected[..., :3].reshape(len(expected), -1)
     np.testing.assert_array_equal(np.sort(coordinates, axis=0), np.sort(wanted, axis=0))
     # in all splits together each jet stands once
@@ -89,7 +85,9 @@ def test_every_jet_of_the_split_once_an_epoch(chain, make_loader, split):
 @pytest.mark.usefixtures("blocks")
 def test_order_depends_on_seed_and_epoch_alone(make_loader):
     def order(loader, epoch):
-        return joined(list(loader.batches(epoch, batch_size=16)), "momenta")[:, 0].tolist()
+        return joined([batch.momenta for batch in loader.batches(epoch, batch_size=16)])[
+            :, 0
+        ].tolist()
 
     first = order(make_loader(), 0)
     loader = make_loader()
@@ -132,8 +130,12 @@ def test_steps_have_the_same_jets_however_they_are_cut(
                 assert step.weights == [len(batch) for batch in step.batches]
     # and the same features
     parts = batches_of(step for steps in zip(*ranks, strict=True) for step in steps)
-    for field in fields(JetBatch):
-        assert torch.equal(joined(parts, field.name), joined(whole, field.name)), field.name
+    together, at_once = (
+        [joined(tensors) for tensors in zip(*(batch.tensors() for batch in some), strict=True)]
+        for some in (parts, whole)
+    )
+    for one, other in zip(together, at_once, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_a_process_without_jets_gets_a_stand_in(make_loader):
