@@ -25,12 +25,37 @@ class OneShotConfig(Section):
     pt_weighted: Flag = key(False, "particles count by their share of the pT in the Chamfer term")
 
 
+class HierarchicalConfig(Section):
+    """The hierarchical decoder: a scaffold of subjets, carried by z, and a flow in its units."""
+
+    reruns: ClassVar[str] = "train_model onward"
+
+    subjets: Integer = key(3, "exclusive kT subjets of the scaffold", ge=2, le=8)
+    anchor_width: Number = key(
+        0.03, "posterior width of the latent dimensions that are the scaffold", gt=0, lt=1
+    )
+    width: Integer = key(64, "channels of the transformer", ge=4)
+    blocks: Integer = key(4, "transformer blocks", ge=1)
+    heads: Integer = key(2, "attention heads of the transformer", ge=1)
+    draws: Integer = key(2, "times and noises for each encoded jet and training step", ge=1)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Heads share the channels."""
+        if self.width % self.heads:
+            yield Mistake("heads", str(self.heads), f"a divisor of width ({self.width})")
+
+
 class ModelConfig(Section):
     """The architecture; docs/model.md explains the keys."""
 
     reruns: ClassVar[str] = "train_model onward"
 
-    latent_dim: Integer = key(32, "dimension of the latent space", ge=1)
+    latent_dim: Integer = key(
+        32,
+        "dimensions of the latent space that the encoder learns; 0: there is no encoder, and the "
+        "decoder's anchored dimensions (hierarchical) are all",
+        ge=0,
+    )
     lgatr: Literal["slim", "full"] = key(
         "slim",
         "L-GATr with vectors and scalars only (slim, fast on CPUs) or full multivectors",
@@ -78,9 +103,12 @@ class ModelConfig(Section):
         True, "the encoder sees the logarithm of the sum of w of a token"
     )
     decoder: Annotated[Text, OneOf(particle_decoders)] = key(
-        "one_shot", "particle decoder: all at once, or by conditional flow matching (flow)"
+        "one_shot",
+        "particle decoder: all at once, by conditional flow matching (flow), or subjets first and "
+        "particles in their units then (hierarchical)",
     )
     one_shot: OneShotConfig = OneShotConfig()
+    hierarchical: HierarchicalConfig = HierarchicalConfig()
     prior: Annotated[Text, OneOf(priors)] = key(
         "normal",
         "prior of the latent vectors: standard normal, or fitted on the encoder's posterior: a "
@@ -94,3 +122,5 @@ class ModelConfig(Section):
         """An axis is broken down to nothing with both other vectors alone."""
         if "axis" in self.references and not {"time", "beam"} <= set(self.references):
             yield Mistake("references", str(list(self.references)), "time and beam beside axis")
+        if self.latent_dim == 0 and self.decoder != "hierarchical":
+            yield Mistake("latent_dim", "0", f"at least 1 for decoder {self.decoder}")

@@ -33,6 +33,7 @@ class LossWeights(Section):
 
     chamfer: NonNegativeNumber = key(1.0, "one_shot: Chamfer distance between particles")
     matching: NonNegativeNumber = key(1.0, "flow: error of the particles' velocity")
+    shapes: NonNegativeNumber = key(1.0, "hierarchical: error of the velocity within subjets")
     edge: NonNegativeNumber = key(0.2, "MSE of the edge features")
     hyperedge: NonNegativeNumber = key(
         0.1, "distance of the hyperedge histograms, or MSE of the hyperedge features"

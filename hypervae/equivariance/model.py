@@ -191,7 +191,7 @@ class ModelEquivariance:
             uniform = torch.rand(jets, *spec.shape, generator=generator, dtype=torch.float64)
             return (gumbel(uniform) if spec.kind == "gumbel" else uniform).to(dtype)
 
-        latent = normal(jets, model.config.latent_dim)
+        latent = normal(jets, model.latent_dim)
         noise = {name: draw(spec) for name, spec in model.decoder.noise.items()}
 
         def decode(references: Tensor) -> Outputs:

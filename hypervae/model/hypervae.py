@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.formats.normalization import read_normalization
 from hypervae.io import atomic_path, write_json
 from hypervae.model.decoder import Decoder, Reconstructed
+from hypervae.model.decoder.targets import with_particle_targets
 from hypervae.model.dropout import draw_dropout_from
 from hypervae.model.encoder import Encoder
 from hypervae.model.hyperedges.rules import resolved_modes
@@ -69,9 +71,16 @@ class HyperVAE(nn.Module):
         self.normalization = normalization
         self.jet_types = tuple(jet_types)
         self.config = resolved_modes(ModelConfig.of(config), normalization, device)
-        self.encoder = Encoder(self.config, normalization, len(self.jet_types))
+        self.encoder: Encoder | None = None
+        if self.config.latent_dim:
+            self.encoder = Encoder(self.config, normalization, len(self.jet_types))
         self.decoder = Decoder(self.config, normalization, len(self.jet_types))
-        self.prior = make_prior(self.config, len(self.jet_types))
+        self.prior = make_prior(self.config, len(self.jet_types), self.latent_dim)
+
+    @property
+    def latent_dim(self) -> int:
+        """Dimensions of the latent space: the decoder's anchored ones, then the encoder's."""
+        return self.decoder.latent_dim
 
     @property
     def device(self) -> torch.device:
@@ -83,6 +92,7 @@ class HyperVAE(nn.Module):
         batch: JetBatch,
         noise: JetNoise | None = None,
         gumbel_temperature: float | None = None,
+        topology: bool = True,
     ) -> tuple[Reconstructed, Tensor, Tensor]:
         """Encode, sample (reparametrized) and decode.
 
@@ -93,6 +103,8 @@ class HyperVAE(nn.Module):
             That of the batch's own keys when left out.
         gumbel_temperature : float, optional
             See `Decoder.reconstruct`.
+        topology : bool
+            Whether to decode edges and hyperedges too.
 
         Returns
         -------
@@ -103,19 +115,47 @@ class HyperVAE(nn.Module):
             noise = JetNoise(batch.key)
         if self.training and self.config.dropout:
             draw_dropout_from(self, noise)
-        mean, log_variance = self.encoder(batch)
+        mean, log_variance = self.posterior(batch)
         latent = mean + noise.normal(*mean.shape, like=mean) * (0.5 * log_variance).exp()
         reconstructed = self.decoder.reconstruct(
-            latent, batch, noise, gumbel_temperature=gumbel_temperature
+            latent, batch, noise, gumbel_temperature=gumbel_temperature, topology=topology
         )
         return reconstructed, mean, log_variance
+
+    def posterior(self, batch: JetBatch) -> tuple[Tensor, Tensor]:
+        """Mean and log variance [B, latent_dim] of the posterior in latent space.
+
+        Parameters
+        ----------
+        batch : JetBatch
+        """
+        if not self.decoder.anchored:
+            mean, log_variance = self.encoder(batch)
+            return mean, log_variance
+        means = [self.decoder.particles.anchors(batch)]
+        width = self.decoder.particles.anchor_width
+        variances = [torch.full_like(means[0], 2 * math.log(width))]
+        if self.encoder is not None:
+            mean, log_variance = self.encoder(batch)
+            means.append(mean.to(means[0].dtype))
+            variances.append(log_variance.to(means[0].dtype))
+        return torch.cat(means, dim=-1), torch.cat(variances, dim=-1)
+
+    def fit_decoder(self, batches: Iterable[JetBatch]) -> None:
+        """Let the particle decoder see the training jets once, before the training.
+
+        Parameters
+        ----------
+        batches : iterable of JetBatch
+        """
+        self.decoder.particles.fit(batches)
 
     def batch(self, jets: Jets, **options: Any) -> JetBatch:
         """The tensors that this model reads of jets; options as `make_batch`."""
         if jets.jet_type is not None:
             options.setdefault("type_index", self.type_index(jets.jet_type))
         options.setdefault("dtype", next(self.parameters()).dtype)
-        return make_batch(
+        batch = make_batch(
             jets,
             self.normalization,
             encoder=self.config.hyperedge_encoder,
@@ -123,6 +163,7 @@ class HyperVAE(nn.Module):
             samples=self.config.hyperedge_samples,
             **options,
         )
+        return with_particle_targets(batch, jets, self.config)
 
     def gradient_checkpointing(self, on: bool = True) -> None:
         """Compute activations again in the backward pass instead of keeping them, or stop it."""

@@ -49,6 +49,8 @@ class JetBatch(TensorRecord):
         What a hyperedge decoder is to predict.
     key : [B] int64
         Decides all that is drawn for a jet; see `hypervae.model.noise`.
+    particle_targets : TensorRecord, optional
+        What the particle decoder learns from beside the particles; see `ParticleDecoder.targets`.
     """
 
     momenta: Tensor
@@ -63,6 +65,7 @@ class JetBatch(TensorRecord):
     hyperedge_count: Tensor
     hyperedge_targets: HyperedgeTargets
     key: Tensor
+    particle_targets: TensorRecord | None = None
 
 
 def make_batch(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hypervae.model.inputs import JetBatch
 from hypervae.model.records import TensorRecord
@@ -22,9 +22,8 @@ class EncodingModel(Protocol):
 
     training: bool
 
-    @property
-    def encoder(self) -> nn.Module:
-        """From a batch to mean and log variance."""
+    def posterior(self, batch: JetBatch) -> tuple[Tensor, Tensor]:
+        """Mean and log variance [B, latent_dim]."""
 
     @property
     def device(self) -> torch.device:
@@ -70,7 +69,7 @@ def encode_jets(
     model.train(False)
     try:
         for batch in batches:
-            mean, log_variance = model.encoder(batch.to(model.device))
+            mean, log_variance = model.posterior(batch.to(model.device))
             width = (0.5 * log_variance).exp()
             parts.append(Posterior(mean.cpu(), width.cpu(), batch.jet_type.cpu()))
             jets += len(batch)

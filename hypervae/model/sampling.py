@@ -37,6 +37,10 @@ class GenerativeModel(Protocol):
     prior: Prior
     training: bool
 
+    @property
+    def latent_dim(self) -> int:
+        """Dimensions of the latent space."""
+
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """The weights, which say device and type of the tensors."""
 
@@ -116,7 +120,7 @@ class Sampler:
         self.kinds = sorted(shares, key=model.type_index)
         self._bounds = np.cumsum([shares[kind] for kind in self.kinds])[:-1]
         self._which = rng(seed, "mix")
-        self._noise = {"latent": NoiseSpec((model.config.latent_dim,)), **model.decoder.noise}
+        self._noise = {"latent": NoiseSpec((model.latent_dim,)), **model.decoder.noise}
         self._streams = {
             kind: {name: rng(seed, kind, name) for name in self._noise} for kind in self.kinds
         }

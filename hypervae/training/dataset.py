@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from hypervae.config import ModelConfig
+from hypervae.model.decoder.targets import with_particle_targets
 from hypervae.model.inputs import JetBatch, make_batch
 from hypervae.normalization import Normalization
 from hypervae.seeds import derive_seed
@@ -127,7 +128,7 @@ class JetBatches(Dataset[JetBatch]):
             keys=block.numbers ^ drawn,
         )
         batch.jet_type.copy_(torch.from_numpy(block.kinds))
-        return batch
+        return with_particle_targets(batch, block.jets, self.model)
 
     def _epoch(self, index: BatchIndex) -> EpochOrder:
         order = self._order

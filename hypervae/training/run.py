@@ -125,6 +125,7 @@ def train(
         loaders = _loaders(data, config, model.config)
         kept = kept_in(folder / LOG) if fabric.is_global_zero else nullcontext()
         with loaders.training, kept:
+            model.fit_decoder(loaders.training.batches(0, batch_size=config.batch_size))
             own = _observers(fabric, loaders, config, folder)
             watching = Observers([*own, *observers])
             trainer = Trainer(fabric, model, loaders, config, checkpoints, watching)

@@ -98,7 +98,7 @@ class SampleCheck:
         jets, index = self.jets[jet_type], model.type_index(jet_type)
         generator = rng(self.seed, jet_type, "posterior")
         rows = generator.integers(len(jets), size=self.n_jets)
-        noise = generator.standard_normal((self.n_jets, model.config.latent_dim))
+        noise = generator.standard_normal((self.n_jets, model.latent_dim))
         needed, place = np.unique(rows, return_inverse=True)
         starts = range(0, len(needed), _BATCH)
         found = encode_jets(

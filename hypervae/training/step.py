@@ -195,7 +195,9 @@ class Optimization:
         # the same draws for each batch: the jets' own keys tell them apart
         torch.manual_seed(derive_seed(self.config.seed, "noise", epoch))
         noise = JetNoise(batch.key)
-        reconstructed, mean, log_variance = self.wrapped(batch, noise, gumbel_temperature)
+        reconstructed, mean, log_variance = self.wrapped(
+            batch, noise, gumbel_temperature, self.loss_terms.topology
+        )
         terms = self.loss_terms(reconstructed, batch, mean, log_variance, noise)
         loss = total_loss(terms, self.loss_terms.weights, kl)
         # DistributedDataParallel takes the mean over processes

@@ -60,7 +60,7 @@ def validate(
     """
     model.eval()
     sums = torch.zeros(len(loss_terms.names) + 2, dtype=torch.float64, device=fabric.device)
-    latent = LatentStatistics(model.config.latent_dim, fabric.device)
+    latent = LatentStatistics(model.latent_dim, fabric.device)
     steps = loader.steps(
         0,
         jets_per_step=batch_size * fabric.world_size,
@@ -78,7 +78,7 @@ def validate(
             batch = batch.to(fabric.device)
             torch.manual_seed(derive_seed(config.seed, "validation"))
             noise = JetNoise(batch.key)
-            reconstructed, mean, log_variance = model(batch, noise)
+            reconstructed, mean, log_variance = model(batch, noise, topology=loss_terms.topology)
             terms = loss_terms(reconstructed, batch, mean, log_variance, noise)
             total = total_loss(terms, loss_terms.weights, 1.0)
             sums += weight * torch.stack([*terms.values(), total, torch.ones_like(total)]).double()

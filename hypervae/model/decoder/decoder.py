@@ -52,22 +52,30 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
         super().__init__()
         self.slots, self.types = normalization.max_particles, types
+        decoder = PARTICLE_DECODERS[config.decoder]
+        self.anchored = decoder.anchored_dims(config)
+        self.latent_dim = self.anchored + config.latent_dim
         self.state = ResidualMLP(
-            config.latent_dim + types, config.hidden, blocks=2, dropout=config.dropout
+            self.latent_dim + types, config.hidden, blocks=2, dropout=config.dropout
         )
-        self.multiplicity: ReadOut | None = ReadOut(config.hidden, self.slots)
-        self.particles = PARTICLE_DECODERS[config.decoder](config, normalization, types)
-        if self.particles.decides_multiplicity:
-            self.multiplicity = None
+        self.multiplicity: ReadOut | None = None
+        if not decoder.decides_multiplicity:
+            self.multiplicity = ReadOut(config.hidden, self.slots)
+        self.particles = decoder(config, normalization, types)
         self.edges = EdgeHead(self.particles.scalars, config.edge_width, self.slots)
         self.hyperedges = HYPEREDGE_MODES[config.hyperedge_decoder].head(
             config, normalization, self.particles.scalars
         )
-        self.jet = nn.Sequential(
-            ResidualMLP(config.hidden, config.hidden, dropout=config.dropout),
-            nn.GELU(),
-            ReadOut(config.hidden, len(JET_TARGETS)),
-        )
+        self.jet: nn.Sequential | None = None
+        if not decoder.decides_jet:
+            self.jet = nn.Sequential(
+                ResidualMLP(config.hidden, config.hidden, dropout=config.dropout),
+                nn.GELU(),
+                ReadOut(config.hidden, len(JET_TARGETS)),
+            )
+        for name in ("offset", "scale"):
+            values = torch.from_numpy(np.asarray(getattr(normalization.jet, name)))
+            self.register_buffer(f"_jet_{name}", values, persistent=False)
         self._start_at(normalization)
 
     def _start_at(self, normalization: Normalization) -> None:
@@ -133,6 +141,7 @@ class Decoder(nn.Module):
         *,
         gumbel_temperature: float | None = None,
         references: Tensor | None = None,
+        topology: bool = True,
     ) -> Reconstructed:
         """Decode latent vectors in training, where the jets to be made are known.
 
@@ -146,6 +155,8 @@ class Decoder(nn.Module):
             (arXiv:1611.01144); without one there is none.
         references : [4, 4], optional
             As for `decode`.
+        topology : bool
+            Whether to decode edges and hyperedges too.
         """
         given = {
             name: getattr(noise, spec.kind)(len(latent), *spec.shape, like=latent)
@@ -158,7 +169,7 @@ class Decoder(nn.Module):
             presence = self._presence(logits, given["multiplicity"], gumbel_temperature)
         jets = self._jets(state, latent, target.jet_type, references, presence)
         made = self.particles.reconstruct(jets, target, given, noise)
-        decoded = self._decoded(state, logits, made, topology=True, target=target)
+        decoded = self._decoded(state, logits, made, topology=topology, target=target)
         trust = state.new_ones(len(state)) if made.trust is None else made.trust
         return Reconstructed(decoded, made.losses, trust, made.estimated)
 
@@ -197,8 +208,15 @@ class Decoder(nn.Module):
             multiplicity_logits=logits,
             edges=self.edges(made.scalars) if topology else None,
             hyperedges=self._hyperedges(state, made, target) if topology else None,
-            jet=self.jet(state),
+            jet=self._jet(state, made),
         )
+
+    def _jet(self, state: Tensor, made: Particles) -> Tensor:
+        if self.jet is not None:
+            jet: Tensor = self.jet(state)
+            return jet
+        real = made.jet.dtype
+        return (made.jet - self._jet_offset.to(real)) / self._jet_scale.to(real)
 
     def _hyperedges(
         self, state: Tensor, made: Particles, target: JetBatch | None

@@ -16,6 +16,7 @@ from hypervae.model.decoder.interface import (
     Particles,
     ReconstructedParticles,
     log_coordinates,
+    squash_far_angles,
 )
 from hypervae.model.flow_matching import TIME_FEATURES, on_path, time_features, velocity_of
 from hypervae.model.inputs import JetBatch
@@ -32,8 +33,6 @@ _VECTORS = 2
 _MOMENTUM_UNIT = 0.1
 # Scaled coordinates further out are not told apart by the vectors, so that exp() stays finite.
 _FAR = 6.0
-# Share of the radius within which particles are left where they are.
-_UNTOUCHED = 0.75
 # Times per jet and training step: they share the encoder, which costs more than several of them.
 _DRAWS = 8
 # The solver's steps grow shorter towards the jet (see `time_grid`): the distances within its core
@@ -194,15 +193,11 @@ class FlowParticles(ParticleDecoder):
     def placed(self, points: Tensor) -> Tensor:
         """(etarel, phirel, ln ptrel) of points, within the radius and the range of ln ptrel.
 
-        Up to three quarters of the radius nothing changes; from there on distances are squeezed
-        smoothly. Only what comes out is changed, never the target.
+        Only what comes out is changed, never the target.
         """
         values = self._unscaled(points)
         angles, ln_ptrel = values[..., :2], values[..., 2:]
-        distance = angles.norm(dim=-1, keepdim=True).clamp_min(1e-9)
-        inner, outer = _UNTOUCHED * self.radius, (1 - _UNTOUCHED) * self.radius
-        squeezed = inner + outer * torch.tanh((distance - inner) / outer)
-        angles = torch.where(distance > inner, angles * (squeezed / distance), angles)
+        angles = squash_far_angles(angles, self.radius)
         return torch.cat([angles, ln_ptrel.clamp(*LN_PTREL_RANGE)], dim=-1)
 
     def _unscaled(self, points: Tensor) -> Tensor:

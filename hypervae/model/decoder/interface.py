@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
+from hypervae.data.jets import Jets
 from hypervae.model.hyperedges.sets import DecodedHyperedges
 from hypervae.model.inputs import JetBatch
 from hypervae.model.noise import JetNoise
@@ -20,6 +23,8 @@ from hypervae.normalization import Normalization
 
 # ln ptrel is kept where float32 and physics are: 1e-6 of a TeV jet is 1 MeV.
 LN_PTREL_RANGE = (-13.8, 0.7)
+# Share of a radius within which particles are left where they are.
+_UNTOUCHED = 0.75
 
 
 class NoiseSpec(NamedTuple):
@@ -136,12 +141,15 @@ class Particles:
     presence : [B, P]
         Slots in use.
     scalars : [B, P, S]
-        Features of the slots, from which edges and hyperedges are decoded.
+        Features of the particles by falling pT, from which edges and hyperedges are decoded.
+    jet : [B, 3], optional
+        (ln pt [GeV], eta, ln mass [GeV]) of the full jet, from a decoder that decides it.
     """
 
     log_coordinates: Tensor
     presence: Tensor
     scalars: Tensor
+    jet: Tensor | None = None
 
 
 @dataclass
@@ -184,16 +192,18 @@ class ParticleDecoder(nn.Module, ABC):
         Of a flow, where the sampling names none.
     decides_multiplicity : bool
         Whether the number of particles comes from the decoder and not from the common head.
-    anchored : int
-        Dimensions of the latent vector whose posterior mean is `anchors` of the jet instead of a
-        learned one; they come first.
+    decides_jet : bool
+        Whether pT, eta and mass of the full jet come from the decoder and not from the common head.
+    anchor_width : float
+        Posterior width of the anchored dimensions of the latent vector.
     """
 
     scalars: int
     noise: Mapping[str, NoiseSpec]
     default_solver: ClassVar[str] = "midpoint"
     decides_multiplicity: ClassVar[bool] = False
-    anchored: int = 0
+    decides_jet: ClassVar[bool] = False
+    anchor_width: float = 0.0
 
     def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
         super().__init__()
@@ -229,8 +239,38 @@ class ParticleDecoder(nn.Module, ABC):
             For whatever else is drawn, such as times.
         """
 
+    @classmethod
+    def targets(
+        cls, jets: Jets, config: ModelConfig, keys: NDArray[np.uint64], dtype: torch.dtype
+    ) -> TensorRecord | None:
+        """What this decoder learns from beside the particles; ends in `JetBatch.particle_targets`.
+
+        Called where batches are made, by processes that have no model.
+
+        Parameters
+        ----------
+        jets : Jets
+        config : ModelConfig
+        keys : [n] uint64
+            Of the jets, for what is drawn.
+        dtype : torch.dtype
+        """
+        return None
+
+    @classmethod
+    def anchored_dims(cls, config: ModelConfig) -> int:
+        """Dimensions of the latent vector that stand for numbers of the jet.
+
+        Their posterior mean is `anchors` of the jet, not a learned one. They come first.
+
+        Parameters
+        ----------
+        config : ModelConfig
+        """
+        return 0
+
     def anchors(self, target: JetBatch) -> Tensor:
-        """[B, anchored] posterior means of the anchored dimensions.
+        """[B, anchored_dims] posterior means of the anchored dimensions.
 
         Parameters
         ----------
@@ -255,6 +295,14 @@ def squash_angles(angles: Tensor, radius: float) -> Tensor:
     """Squeeze angles [..., 2] into a radius, smoothly and without a change near the axis."""
     distance = angles.norm(dim=-1, keepdim=True).clamp_min(1e-9)
     return angles * (radius * torch.tanh(distance / radius) / distance)
+
+
+def squash_far_angles(angles: Tensor, radius: float) -> Tensor:
+    """Squeeze angles [..., 2] into a radius, smoothly and only from three quarters of it on."""
+    distance = angles.norm(dim=-1, keepdim=True).clamp_min(1e-9)
+    inner, outer = _UNTOUCHED * radius, (1 - _UNTOUCHED) * radius
+    squeezed = inner + outer * torch.tanh((distance - inner) / outer)
+    return torch.where(distance > inner, angles * (squeezed / distance), angles)
 
 
 def presence_of(multiplicity: Tensor) -> Tensor:

@@ -20,10 +20,12 @@ PARTICLE_DECODERS: Registry[type[ParticleDecoder]] = Registry(
     {
         "one_shot": "hypervae.model.decoder.one_shot:OneShotParticles",
         "flow": "hypervae.model.decoder.flow:FlowParticles",
+        "hierarchical": "hypervae.model.decoder.hierarchical:HierarchicalParticles",
     },
 )
 #: The loss terms of each, as `train.loss_weights` names them.
 PARTICLE_TERMS: Mapping[str, tuple[str, ...]] = {
     "one_shot": ("chamfer",),
     "flow": ("matching",),
+    "hierarchical": ("shapes",),
 }

@@ -12,7 +12,7 @@ from torch.nn import functional
 from hypervae.config import ModelConfig, TrainConfig
 from hypervae.errors import ConfigError
 from hypervae.model.decoder.interface import Decoded, Reconstructed
-from hypervae.model.decoder.registry import PARTICLE_TERMS
+from hypervae.model.decoder.registry import PARTICLE_DECODERS, PARTICLE_TERMS
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
 from hypervae.model.losses.edge_consistency import EdgeConsistency
@@ -23,6 +23,7 @@ from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
 _HALF = (torch.float16, torch.bfloat16)
+_OF_TOPOLOGY = ("edge", "hyperedge", "edge_consistency", "hyperedge_consistency")
 
 #: The terms that every model has, after those of its particle decoder.
 COMMON_TERMS = (
@@ -77,6 +78,9 @@ class LossTerms(nn.Module):
         if not any(self.weights.values()):
             raise ConfigError("train.loss_weights: all weights are 0, so nothing would be trained")
         self.free_bits = config.free_bits
+        #: Whether any term of edges or hyperedges has a weight.
+        self.topology = any(self.weights[name] for name in _OF_TOPOLOGY)
+        self.anchored = PARTICLE_DECODERS[model.decoder].anchored_dims(model)
         self.edge_consistency = EdgeConsistency(normalization)
         self.hyperedge_mode = HYPEREDGE_MODES[model.hyperedge_decoder]
         self.hyperedge_consistency = self.hyperedge_mode.consistency(normalization)
@@ -108,15 +112,15 @@ class LossTerms(nn.Module):
             decoded = reconstructed.decoded.map(_at_least_single)
             batch = batch.map(_at_least_single)
             mean, log_variance = _at_least_single(mean), _at_least_single(log_variance)
-            edges, hyperedges = decoded.topology()
             per_jet = {
                 **reconstructed.losses,
-                "edge": masked_mse(edges, batch.edges, batch.edge_mask),
-                "hyperedge": self.hyperedge_mode.loss(hyperedges, batch.hyperedge_targets),
+                **self._of_topology(decoded, batch),
                 "jet_features": (decoded.jet - batch.jet).square().mean(-1),
                 "multiplicity": self._multiplicity(decoded, batch),
                 **self._of_particles(replace(reconstructed, decoded=decoded), batch, noise),
-                "kl": kl_divergence(mean, log_variance, self.free_bits),
+                "kl": kl_divergence(
+                    mean[:, self.anchored :], log_variance[:, self.anchored :], self.free_bits
+                ),
             }
             return {name: per_jet[name].mean() for name in self.names}
 
@@ -126,6 +130,16 @@ class LossTerms(nn.Module):
             return decoded.jet.new_zeros(len(decoded))
         count = batch.mask.sum(1) - 1
         return functional.cross_entropy(decoded.multiplicity_logits, count, reduction="none")
+
+    def _of_topology(self, decoded: Decoded, batch: JetBatch) -> dict[str, Tensor]:
+        """Terms of edges and hyperedges; 0 where they were not decoded."""
+        nothing = decoded.jet.new_zeros(len(decoded))
+        edge, hyperedge = nothing, nothing
+        if decoded.edges is not None:
+            edge = masked_mse(decoded.edges, batch.edges, batch.edge_mask)
+        if decoded.hyperedges is not None:
+            hyperedge = self.hyperedge_mode.loss(decoded.hyperedges, batch.hyperedge_targets)
+        return {"edge": edge, "hyperedge": hyperedge}
 
     def _of_particles(
         self, reconstructed: Reconstructed, batch: JetBatch, noise: JetNoise
@@ -137,13 +151,15 @@ class LossTerms(nn.Module):
         values = {"sum": sum_loss(points, decoded.presence, batch.coordinates, batch.mask)}
         nothing = torch.zeros_like(values["sum"])
         values["edge_consistency"] = (
-            self.edge_consistency(decoded) if self.weights["edge_consistency"] else nothing
+            self.edge_consistency(decoded)
+            if self.weights["edge_consistency"] and decoded.edges is not None
+            else nothing
         )
         values["hyperedge_consistency"] = (
             self.hyperedge_consistency(
                 decoded, batch.hyperedge_targets, noise, estimated=reconstructed.estimated
             )
-            if self.weights["hyperedge_consistency"]
+            if self.weights["hyperedge_consistency"] and decoded.hyperedges is not None
             else nothing
         )
         return {name: value * reconstructed.trust for name, value in values.items()}

@@ -27,7 +27,7 @@ class Means(nn.Module):
 
     device = torch.device("cpu")
 
-    def encoder(self, batch):
+    def posterior(self, batch):
         return batch.mean, torch.zeros_like(batch.mean)
 
 

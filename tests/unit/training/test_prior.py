@@ -38,7 +38,7 @@ class Model(nn.Module):
         torch.manual_seed(4)
         self.prior = FlowPrior(dimensions, types, 48)
 
-    def encoder(self, batch):
+    def posterior(self, batch):
         return batch.mean, torch.full_like(batch.mean, WIDTH).log() * 2
 
 
@@ -139,8 +139,15 @@ def test_a_standard_normal_has_nothing_to_fit():
     assert fit_prior(model, None, CONFIG) is None
 
 
-@pytest.mark.parametrize("decoder", ["one_shot", "flow"])
-@pytest.mark.parametrize("prior", ["normal", "flow"])
+@pytest.mark.parametrize(
+    ("decoder", "prior"),
+    [
+        ("one_shot", "normal"),
+        ("flow", "flow"),
+        ("hierarchical", "flow"),
+        ("hierarchical", "gaussian"),
+    ],
+)
 def test_every_decoder_and_prior_trains_saves_loads_and_generates(run, tmp_path, decoder, prior):
     section = {**MODEL, "decoder": decoder, "prior": prior}
     trained = run(jet_types=["g", "q"], epochs=1, model=section, prior_steps=20)

@@ -1,0 +1,253 @@
+"""The hierarchical particle decoder: a scaffold of subjets, then the particles in its units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hypervae.config import ModelConfig
+from hypervae.data.jets import Jets
+from hypervae.model.decoder.interface import (
+    LN_PTREL_RANGE,
+    LatentJets,
+    NoiseSpec,
+    ParticleDecoder,
+    Particles,
+    ReconstructedParticles,
+    log_coordinates,
+    squash_far_angles,
+)
+from hypervae.model.flow_matching import on_path
+from hypervae.model.inputs import JetBatch
+from hypervae.model.layers import ResidualMLP, one_hot
+from hypervae.model.noise import JetNoise
+from hypervae.model.records import TensorRecord
+from hypervae.model.sampling_config import SamplingConfig
+from hypervae.model.shape_flow import ShapeContext, ShapeNetwork
+from hypervae.model.solvers import integrate
+from hypervae.normalization import Normalization
+from hypervae.scaffold.analysis import analyse
+from hypervae.scaffold.assembly import assemble, jet_features
+from hypervae.scaffold.coordinates import coordinates
+from hypervae.scaffold.geometry import scaffold_of
+from hypervae.scaffold.scores import NormalScores
+from hypervae.scaffold.shapes import SlotTables
+from hypervae.seeds import SPLITMIX_STEP, splitmix64
+
+# The solver's steps grow shorter towards the jet.
+_TIME_POWER = 1.25
+# In units of `model.radius`: scaffolds hold real jets' rare particles far out, too, and only what
+# no jet has is squeezed.
+_FARTHEST = 4.0
+
+
+@dataclass
+class ScaffoldTargets(TensorRecord):
+    """Scaffolds of jets, and their particles in its units; see `ScaffoldedJets`.
+
+    Attributes
+    ----------
+    coordinates : [B, D]
+        NaN where a jet has no such number.
+    offsets : [B, P, 2]
+    ln_share : [B, P]
+    counts : [B, K] int64
+    spread : [B, D]
+        Uniform numbers that belong to the jet: they tell equal coordinates apart.
+    """
+
+    coordinates: Tensor
+    offsets: Tensor
+    ln_share: Tensor
+    counts: Tensor
+    spread: Tensor
+
+
+class HierarchicalParticles(ParticleDecoder):
+    """Anchored dimensions of the latent vector are a scaffold; a flow makes the particles in it.
+
+    The first dimensions of the latent vector are the normal scores of the scaffold's coordinates
+    (`hypervae.scaffold`): mass, multiplicity, N-subjettiness ratios, the jet's pT and eta, and
+    where the subjets are. Their posterior mean is what the jet has, their width is small. So a
+    latent vector decodes to the same subjets each time, the learned prior over it draws scaffolds,
+    and what is right in the margins of a coordinate is right in the jets. The particles start as
+    noise and flow (arXiv:2210.02747) to their places in units of their subjets, given the latent
+    vector; what the scaffold says then holds exactly.
+
+    The scaffold's own frame (node 1 along +x of node 0, node 2 at y > 0, the mirrors of the beam
+    and of the azimuth) is one that any rotation of the jet about its axis takes along. Edges and
+    hyperedges are decoded from rank and latent vector alone, which know no noise.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Its section ``hierarchical`` counts.
+    normalization : Normalization
+    types : int
+    """
+
+    decides_multiplicity = True
+    decides_jet = True
+    default_solver = "ab2"
+
+    def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
+        super().__init__(config, normalization, types)
+        own = config.hierarchical
+        self.slots, self.types = normalization.max_particles, types
+        self.subjets, self.draws, self.radius = own.subjets, own.draws, config.radius
+        self.anchored = self.anchored_dims(config)
+        self.anchor_width = own.anchor_width
+        self.noise = {"shapes": NoiseSpec((self.slots, 3))}
+        self.scores = NormalScores(own.subjets, types)
+        self.tables = SlotTables(own.subjets, self.slots, types)
+        self.network = ShapeNetwork(
+            self.tables,
+            self.anchored + config.latent_dim + types,
+            width=own.width,
+            blocks=own.blocks,
+            heads=own.heads,
+        )
+        hidden, self.scalars = config.hidden, config.scalar_channels
+        self.rank = nn.Embedding(self.slots, hidden)
+        self.slot_scalars = nn.Sequential(
+            ResidualMLP(2 * hidden, hidden, dropout=config.dropout),
+            nn.GELU(),
+            nn.Linear(hidden, self.scalars),
+        )
+
+    @classmethod
+    def anchored_dims(cls, config: ModelConfig) -> int:
+        """Coordinates of a scaffold."""
+        return len(coordinates(config.hierarchical.subjets))
+
+    @classmethod
+    def targets(
+        cls, jets: Jets, config: ModelConfig, keys: NDArray[np.uint64], dtype: torch.dtype
+    ) -> ScaffoldTargets:
+        """Scaffolds of jets; see `ParticleDecoder.targets`."""
+        subjets = config.hierarchical.subjets
+        found = analyse(jets.particle_features, jets.jet_features, subjets)
+        column = np.arange(1, found.coordinates.shape[1] + 1, dtype=np.uint64)
+        words = splitmix64(keys[:, None] + column * np.uint64(SPLITMIX_STEP))
+        spread = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+        return ScaffoldTargets(
+            *(
+                torch.from_numpy(values).to(dtype)
+                for values in (found.coordinates, found.offsets, found.ln_share)
+            ),
+            torch.from_numpy(found.counts),
+            torch.from_numpy(spread).to(dtype),
+        )
+
+    def anchors(self, target: JetBatch) -> Tensor:
+        """[B, anchored] normal scores of the coordinates of the jets' scaffolds."""
+        known = _targets_of(target)
+        return self.scores(known.coordinates, target.jet_type, known.spread)
+
+    def fit(self, batches: Iterable[JetBatch]) -> None:
+        """Take the tables of coordinates and slots from the training jets."""
+        parts: dict[int, list[ScaffoldTargets]] = {}
+        for batch in batches:
+            known = _targets_of(batch).to("cpu")
+            for kind in batch.jet_type.unique().tolist():
+                parts.setdefault(kind, []).append(known[batch.jet_type.cpu() == kind])
+        for kind, some in parts.items():
+            columns = zip(*(part.tensors() for part in some), strict=True)
+            values, offsets, ln_share, counts, _ = (torch.cat(part).numpy() for part in columns)
+            self.scores.fit(values.astype(np.float64), kind, seed=kind)
+            self.tables.fit(offsets, ln_share, counts, kind)
+
+    def decode(
+        self, jets: LatentJets, noise: Mapping[str, Tensor], sampling: SamplingConfig
+    ) -> Particles:
+        """See `ParticleDecoder.decode`; the noise is where the shapes start."""
+        values = self.scores.inverse(jets.latent[:, : self.anchored], jets.jet_type)
+        scaffold = scaffold_of(values, self.subjets, self.slots)
+        context = ShapeContext.of(scaffold, jets.jet_type, self.slots, values.dtype)
+        condition = self._condition(jets)
+        points = integrate(
+            lambda points, time: self.network(points, time, condition, context),
+            noise["shapes"] * context.free,
+            solver=sampling.solver or self.default_solver,
+            evaluations=sampling.evaluations,
+            power=_TIME_POWER,
+        )
+        shapes = self.tables.shapes(points, context.slots, scaffold.counts, jets.jet_type)
+        made, mask = assemble(scaffold, *shapes)
+        angles = squash_far_angles(made[..., :2], _FARTHEST * self.radius)
+        ln_ptrel = made[..., 2:].clamp(*LN_PTREL_RANGE)
+        return Particles(
+            torch.cat([angles, ln_ptrel], dim=-1),
+            mask.to(made.dtype),
+            self._slot_scalars(jets.state),
+            jet=jet_features(scaffold),
+        )
+
+    def reconstruct(
+        self, jets: LatentJets, target: JetBatch, given: Mapping[str, Tensor], noise: JetNoise
+    ) -> ReconstructedParticles:
+        """The matching error of the shapes at random times, in the scaffold of the target.
+
+        Parameters
+        ----------
+        jets, target, given, noise
+            See `ParticleDecoder.reconstruct`.
+
+        Returns
+        -------
+        ReconstructedParticles
+            The particles are those of the target, whose scaffold is given; ``losses``: ``shapes``,
+            squared error of the velocity, mean over its free numbers and over times.
+        """
+        known = _targets_of(target)
+        with torch.autocast(known.coordinates.device.type, enabled=False):
+            scaffold = scaffold_of(known.coordinates.nan_to_num(), self.subjets, self.slots)
+            context = ShapeContext.of(
+                scaffold, target.jet_type, self.slots, known.coordinates.dtype
+            )
+            goal = self.tables.scores(
+                known.offsets, known.ln_share, context.slots, known.counts, target.jet_type
+            )
+            batch, draws = len(goal), self.draws
+            shift = noise.uniform(draws * batch, like=goal).view(draws, batch)
+            # one time from each of `draws` equal parts of [0, 1]
+            parts = torch.arange(draws, device=goal.device).unsqueeze(1)
+            time = ((shift + parts) / draws).flatten()
+            start = noise.normal(draws * batch, *goal.shape[1:], like=goal)
+            start = torch.cat([given["shapes"].to(goal.dtype), start[batch:]])
+            goals, condition = goal.repeat(draws, 1, 1), self._condition(jets).repeat(draws, 1)
+            contexts = context.repeat(draws)
+            points, wanted = on_path(start * contexts.free, goals, time)
+        velocity = self.network(points, time, condition.to(goal.dtype), contexts)
+        error = (velocity - wanted).square().sum((1, 2)).view(draws, batch).mean(0)
+        return ReconstructedParticles(
+            log_coordinates(target.coordinates),
+            target.mask.to(goal.dtype),
+            self._slot_scalars(jets.state),
+            jet=jet_features(scaffold),
+            losses={"shapes": error / context.free.sum((1, 2)).clamp_min(1.0)},
+            estimated=True,
+        )
+
+    def _condition(self, jets: LatentJets) -> Tensor:
+        kind = one_hot(jets.jet_type, self.types, jets.latent.dtype)
+        return torch.cat([jets.latent, kind], dim=-1)
+
+    def _slot_scalars(self, state: Tensor) -> Tensor:
+        """[B, P, scalars] of the k-th hardest particle, from its rank and the state of the jet."""
+        ranks = self.rank.weight.expand(len(state), -1, -1)
+        jet = state.unsqueeze(1).expand(-1, self.slots, -1)
+        scalars: Tensor = self.slot_scalars(torch.cat([ranks, jet], dim=-1))
+        return scalars
+
+
+def _targets_of(batch: JetBatch) -> ScaffoldTargets:
+    known = batch.particle_targets
+    if not isinstance(known, ScaffoldTargets):
+        raise TypeError("the batch holds no scaffolds: make it with the model's `batch`")
+    return known

@@ -1,0 +1,243 @@
+"""The hierarchical decoder: what the latent vector anchors comes back, whatever the noise."""
+
+import numpy as np
+import pytest
+import torch
+
+from hypervae.data.jets import check_jets
+from hypervae.kinematics import relative_mass
+from hypervae.model import HyperVAE
+from hypervae.model.noise import JetNoise
+from hypervae.model.posterior import encode_jets
+from hypervae.model.references import jet_tetrad, momenta_of
+from hypervae.model.sampling import Sampler
+from hypervae.model.sampling_config import SamplingConfig
+from hypervae.scaffold import analyse
+from tests.unit.chain import MODEL, SLOTS, small_jets
+from tests.unit.model.lorentz import GENERAL
+
+SUBJETS = 3
+OWN = {"subjets": SUBJETS, "width": 16, "blocks": 2}
+
+
+def make(normalization, types=("g", "q"), **changes):
+    torch.manual_seed(3)
+    settings = {**MODEL, "decoder": "hierarchical", "hierarchical": OWN, **changes}
+    model = HyperVAE(normalization, list(types), settings).double()
+    model.fit_decoder([model.batch(small_jets(400, seed=1), type_index=k) for k in (0, 1)])
+    # the read-outs start at zero: move them
+    for name, parameter in model.decoder.particles.network.named_parameters():
+        if name.endswith("weight") and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model.eval()
+
+
+@pytest.fixture
+def model(normalization):
+    return make(normalization)
+
+
+def decode(model, latent, seed=5, **sampling):
+    generator = torch.Generator().manual_seed(seed)
+    noise = {"shapes": torch.randn(len(latent), SLOTS, 3, generator=generator).double()}
+    kinds = torch.zeros(len(latent), dtype=torch.int64)
+    with torch.no_grad():
+        return model.decoder.decode(latent, kinds, noise, sampling=SamplingConfig(**sampling))
+
+
+def jets_of(model, decoded):
+    """(etarel, phirel, ptrel, mask) by falling ptrel, and (pt, eta, mass, number)."""
+    mask = decoded.presence.numpy()[..., None]
+    points = decoded.log_coordinates.numpy().copy()
+    points[..., 2] = np.exp(points[..., 2])
+    particles = np.concatenate([points, np.ones_like(mask)], axis=-1) * mask
+    order = np.argsort(-particles[..., 2], axis=1, kind="stable")
+    particles = np.take_along_axis(particles, order[..., None], axis=1)
+    jet = model.normalization.jet.inverse(decoded.jet.numpy())
+    features = np.stack([np.exp(jet[:, 0]), jet[:, 1], np.exp(jet[:, 2]), mask[..., 0].sum(1)], 1)
+    return particles, features
+
+
+def test_the_posterior_is_the_scaffold_beside_what_the_encoder_learns(model):
+    batch = model.batch(small_jets(20, seed=7))
+    mean, log_variance = model.posterior(batch)
+    anchored = model.decoder.anchored
+    assert mean.shape == (20, anchored + MODEL["latent_dim"]) == (20, model.latent_dim)
+    torch.testing.assert_close(mean[:, :anchored], model.decoder.particles.anchors(batch))
+    torch.testing.assert_close(mean[:, anchored:], model.encoder(batch)[0])
+    width = (0.5 * log_variance[:, :anchored]).exp()
+    torch.testing.assert_close(width, torch.full_like(width, 0.03))
+
+
+@pytest.mark.parametrize("latent_dim", [0, 4])
+def test_reconstructions_keep_mass_multiplicity_and_subjets(normalization, latent_dim):
+    model = make(normalization, latent_dim=latent_dim)
+    assert (model.encoder is None) == (latent_dim == 0)
+    jets = small_jets(60, seed=9)
+    found = encode_jets(model, [model.batch(jets)])
+    particles, features = jets_of(model, decode(model, found.mean))
+    assert (features[:, 3] == jets.multiplicity).all()
+    np.testing.assert_allclose(
+        relative_mass(particles), relative_mass(jets.particle_features), rtol=0.05, atol=0.005
+    )
+    np.testing.assert_allclose(features[:, 0], jets.jet_features[:, 0], rtol=0.02)
+    np.testing.assert_allclose(features[:, 2], jets.jet_features[:, 2], rtol=0.05, atol=1.0)
+    several = jets.multiplicity > 3
+    true = analyse(jets.particle_features, jets.jet_features, SUBJETS)
+    made = analyse(particles, features, SUBJETS)
+    for name in ("ln_sum_ptrel", "ln_jet_pt"):
+        column = [c.name for c in _coordinates()].index(name)
+        close = np.abs(true.coordinates - made.coordinates)[several, column]
+        assert np.median(close) < 0.02, name
+
+
+def _coordinates():
+    from hypervae.scaffold import coordinates
+
+    return coordinates(SUBJETS)
+
+
+def test_the_same_latent_vector_has_the_same_subjets_and_other_ones_have_others(model):
+    latent = torch.randn(30, model.latent_dim, generator=torch.Generator().manual_seed(2)).double()
+    one, other = decode(model, latent, seed=1), decode(model, latent, seed=2)
+    torch.testing.assert_close(one.jet, other.jet, rtol=0, atol=0)
+    assert torch.equal(one.presence, other.presence)
+    masses = [relative_mass(jets_of(model, some)[0]) for some in (one, other)]
+    # lengths are scaled to the mass step by step: wide jets of few particles are not there yet
+    assert np.median(np.abs(masses[0] / masses[1] - 1)) < 1e-5
+    # the axes are particles, and they stand where the scaffold says
+    particles = model.decoder.particles
+    moved = (one.log_coordinates - other.log_coordinates).abs().amax(-1)
+    assert (moved > 1e-3).any()
+    changed = decode(model, latent + 0.5, seed=1)
+    assert (changed.jet - one.jet).abs().min() > 1e-3
+    assert particles.anchored == model.decoder.anchored
+
+
+@pytest.mark.parametrize("prior", ["normal", "gaussian", "flow"])
+@pytest.mark.parametrize("spread", [1.0, 4.0])
+def test_jets_are_physical_whatever_the_prior_draws(normalization, prior, spread):
+    model = make(normalization, prior=prior)
+    sampling = SamplingConfig(topology=True, temperature=spread, evaluations=3)
+    sample = Sampler(model, seed=1, mix={"g": 1, "q": 1}, sampling=sampling).draw(200)
+    check_jets(sample.jets, "sample")
+    assert sample.redrawn == 0
+    assert len(set(sample.jets.multiplicity)) > 3
+    assert sample.decoded.multiplicity_logits is None
+    assert sample.decoded.edges.shape == (200, SLOTS * (SLOTS - 1) // 2, 5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_jets_of_few_particles_come_back(model, count):
+    jets = small_jets(40, seed=3)
+    jets = jets[jets.multiplicity >= count]
+    jets.particle_features[:, count:] = 0.0
+    jets.jet_features[:, 3] = count
+    found = encode_jets(model, [model.batch(jets)])
+    assert torch.isfinite(found.mean).all()
+    particles, _ = jets_of(model, decode(model, found.mean))
+    assert (particles[..., 3].sum(1) == count).all()
+    assert np.isfinite(particles).all()
+    made, _, _ = model(model.batch(jets), JetNoise(None))
+    assert torch.isfinite(made.losses["shapes"]).all()
+    if count == 1:
+        assert (made.losses["shapes"] == 0).all()
+
+
+def test_momenta_transform_along_with_the_references(model):
+    latent = torch.randn(10, model.latent_dim, generator=torch.Generator().manual_seed(2)).double()
+    tetrad = jet_tetrad(latent)
+    kinds, moved = torch.zeros(10, dtype=torch.int64), tetrad @ GENERAL.T
+    noise = {"shapes": torch.randn(10, SLOTS, 3).double()}
+    with torch.no_grad():
+        one = model.decoder.decode(latent, kinds, noise, references=tetrad).log_coordinates
+        other = model.decoder.decode(latent, kinds, noise, references=moved).log_coordinates
+    torch.testing.assert_close(
+        momenta_of(other, moved), momenta_of(one, tetrad) @ GENERAL.T, rtol=1e-9, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("angle", [0.3, 2.0, -1.2])
+def test_a_turned_jet_has_the_same_shapes_and_another_angle(model, angle):
+    """The frame of the scaffold turns along with the jet about its axis, to rounding.
+
+    A jet of one particle has no direction but from the axis, and no frame of its own.
+    """
+    jets = small_jets(60, seed=4)
+    jets = jets[jets.multiplicity > 1]
+    jets.particle_features = jets.particle_features.astype(np.float64)
+    turned = jets[slice(None)]
+    turned.particle_features = jets.particle_features.copy()
+    cosine, sine = np.cos(angle), np.sin(angle)
+    x, y = np.moveaxis(jets.particle_features[..., :2], -1, 0)
+    turned.particle_features[..., 0] = cosine * x - sine * y
+    turned.particle_features[..., 1] = sine * x + cosine * y
+    one, other = (
+        analyse(some.particle_features, some.jet_features, SUBJETS) for some in (jets, turned)
+    )
+    np.testing.assert_array_equal(one.counts, other.counts)
+    np.testing.assert_allclose(one.offsets, other.offsets, atol=1e-6)
+    names = [coordinate.name for coordinate in _coordinates()]
+    # where the jet points, and its mass, which rotations in (eta, phi) leave only nearly
+    free = {"theta", "mirror_eta", "mirror_phi", "jet_eta", "ln_mass_ratio"}
+    same = [place for place, name in enumerate(names) if name not in free]
+    np.testing.assert_allclose(
+        one.coordinates[:, same], other.coordinates[:, same], rtol=1e-6, atol=1e-6
+    )
+
+
+def test_the_same_noise_makes_the_same_jets_in_any_batch(model):
+    latent = torch.randn(30, model.latent_dim, generator=torch.Generator().manual_seed(2)).double()
+    kinds = torch.arange(30) % 2
+    noise = torch.randn(30, SLOTS, 3, generator=torch.Generator().manual_seed(1)).double()
+    with torch.no_grad():
+        whole = model.decoder.decode(latent, kinds, {"shapes": noise}).log_coordinates
+        for rows in (slice(0, 1), slice(3, 20), [7, 2]):
+            part = model.decoder.decode(latent[rows], kinds[rows], {"shapes": noise[rows]})
+            torch.testing.assert_close(part.log_coordinates, whole[rows], rtol=0, atol=1e-9)
+
+
+def test_the_error_trains_the_network_and_the_encoder(normalization):
+    model = make(normalization).train()
+    batch = model.batch(small_jets(60, seed=6))
+    made, mean, _ = model(batch, JetNoise(batch.key))
+    mean.retain_grad()
+    (made.losses["shapes"].mean() + made.decoded.edges.square().mean()).backward()
+    for name, parameter in model.decoder.particles.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+    assert any(p.grad is not None and p.grad.any() for p in model.encoder.parameters())
+
+
+def test_training_lowers_the_error_where_particles_prefer_a_side(normalization):
+    torch.manual_seed(3)
+    settings = {**MODEL, "decoder": "hierarchical", "hierarchical": OWN, "latent_dim": 0}
+    model = HyperVAE(normalization, ["g"], settings)
+    batch = model.batch(small_jets(600, seed=6))
+    offsets = batch.particle_targets.offsets
+    batch.particle_targets.offsets = torch.stack(
+        [offsets.norm(dim=-1), torch.zeros_like(offsets[..., 0])], dim=-1
+    )
+    model.fit_decoder([batch])
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    errors = []
+    for step in range(40):
+        torch.manual_seed(step)
+        part = batch[torch.randperm(600)[:100]]
+        made, _, _ = model(part, JetNoise(part.key), topology=False)
+        loss = made.losses["shapes"].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        errors.append(float(loss.detach()))
+    assert np.mean(errors[-10:]) < 0.8 * np.mean(errors[:5])
+
+
+def test_tables_are_saved_with_the_weights(model, chain, tmp_path):
+    model.float().save(tmp_path / "model", chain.normalization)
+    loaded = HyperVAE.load(tmp_path / "model")
+    jets = small_jets(20, seed=7)
+    one, other = (encode_jets(some, [some.batch(jets)]).mean for some in (model, loaded))
+    torch.testing.assert_close(one, other)
+    first, second = (some.generate(20, seed=2, jet_type="g") for some in (model, loaded))
+    np.testing.assert_allclose(first.particle_features, second.particle_features, atol=1e-6)
