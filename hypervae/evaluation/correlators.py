@@ -110,7 +110,17 @@ def compare_correlators(
 def distances(
     enc: NDArray[np.float64], reference: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """As `compare_correlators`, without errors, of means along the first axis."""
+    """Distances of `compare_correlators`, without errors.
+
+    Parameters
+    ----------
+    enc, reference : [n, orders, bins + 2]
+        Mean correlators of n samples each, compared one by one.
+
+    Returns
+    -------
+    dict of str to [n]
+    """
     a, b = enc[..., 1:-1], reference[..., 1:-1]
     found = {}
     for row, order in enumerate(ORDERS):

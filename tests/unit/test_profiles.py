@@ -20,7 +20,8 @@ def rules():
     """Return {name: body} of all rules and checkpoints under workflow/."""
     sources = [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
     text = "\n".join(path.read_text() for path in sources)
-    parts = re.split(r"^[ \t]*(?:rule|checkpoint) (\w+):", text, flags=re.MULTILINE)[1:]
+    start = r"^[ \t]*(?:(?:rule|checkpoint)|use rule \w+ as) (\w+)(?: with)?:"
+    parts = re.split(start, text, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 

@@ -51,7 +51,7 @@ def single_pass(jets):
     binning = compute.binning_of(CONFIG)
     codes, counts = geometry.pair_bins(jets, binning), jets.multiplicity
     weight = geometry.weights(jets)
-    orders = CONFIG["orders"]
+    orders = CONFIG.orders
     total, _, _ = kernel.correlate(weight, counts, codes, orders, binning.size)
     enc = dict(zip(orders, total[0], strict=True))
     ln_e2c, ln_ratio = correlator_tables(enc, len(jets), [3, 4])
