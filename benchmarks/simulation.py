@@ -22,18 +22,23 @@ JET_TYPES = ("q", "g", "t")
 
 
 def simulate(
-    jet_type: str, shard: int, jets: int, directory: Path, config: str = "{}"
+    jet_type: str,
+    shard: int,
+    jets: int,
+    directory: Path,
+    config: str = "{}",
+    name: str | None = None,
 ) -> tuple[float, float]:
     """Simulate one shard in a process of its own; its wall time and its CPU time [s].
 
-    `config` is the section ``data.simulation`` as JSON.
+    `config` is the section ``data.simulation`` as JSON, `name` the file's, else {type}-{shard}.h5.
     """
     start = time.perf_counter()
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "hypervae", "simulate", "--jet-type", jet_type),
             *("--shard", str(shard), "--jets", str(jets), "--config", config),
-            *("--output", str(directory / f"{jet_type}-{shard}.h5")),
+            *("--output", str(directory / (name or f"{jet_type}-{shard}.h5"))),
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -84,6 +84,11 @@ class TrainConfig(Section):
 
     seed: Integer = key(1, "seed of initial weights, shuffling and noise", ge=0)
     epochs: Integer = key(10, "passes through the training jets", ge=1)
+    steps: Integer = key(
+        0,
+        "optimizer steps in all, in place of epochs; the last epoch may be short; 0: epochs",
+        ge=0,
+    )
     batch_size: Integer = key(32, "jets in memory at once, of a process", ge=1)
     accumulate: Integer = key(1, "batches per optimizer step, of all processes together", ge=1)
     optimizer: Annotated[Text, OneOf(optimizers)] = key(

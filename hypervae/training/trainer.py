@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NoReturn
 
 import torch
@@ -53,7 +54,7 @@ class Trainer:
     ----------
     optimization : Optimization
     state : RunState
-    jets_per_step, steps_per_epoch, total_steps : int
+    jets_per_step, steps_per_epoch, total_steps, epochs : int
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class Trainer:
         self.signals = SignalWatch()
         self.jets_per_step: int = config.batch_size * config.accumulate
         self.steps_per_epoch = math.ceil(self.training.n_jets / self.jets_per_step)
-        self.total_steps = self.steps_per_epoch * config.epochs
+        # a run of so many steps ends within an epoch, which is then validated as it is
+        self.total_steps: int = config.steps or self.steps_per_epoch * config.epochs
+        self.epochs = math.ceil(self.total_steps / self.steps_per_epoch)
 
     @property
     def step(self) -> int:
@@ -85,14 +88,16 @@ class Trainer:
         """Where the training is."""
         state, jets = self.state, self.training.n_jets
         # an epoch that ended, but was not validated, has points of its last step still to come
-        pending = state.step_in_epoch == self.steps_per_epoch
+        pending = state.step_in_epoch > 0 and (
+            state.step_in_epoch == self.steps_per_epoch or self.step >= self.total_steps
+        )
         return Position(
             epoch=state.epoch,
             step_in_epoch=state.step_in_epoch,
             step=self.step,
             jets=state.epoch * jets + min(state.step_in_epoch * self.jets_per_step, jets),
             written=self.step - pending,
-            epochs=self.config.epochs,
+            epochs=self.epochs,
             jets_per_epoch=jets,
         )
 
@@ -138,7 +143,7 @@ class Trainer:
         """
         with self.signals, self.observers, self._out_of_memory():
             self.observers.on_start(self.position)
-            while self.state.epoch < self.config.epochs and not self._out_of_patience():
+            while self.state.epoch < self.epochs and not self._out_of_patience():
                 self._train_epoch()
                 self._end_epoch()
                 if self._asked_to_stop():
@@ -159,7 +164,7 @@ class Trainer:
         )
         saved = start = time.monotonic()
         before = self.state.seconds
-        for step in self._unless_asked_to_stop(steps):
+        for step in islice(self._unless_asked_to_stop(steps), self.total_steps - self.step):
             outcome = self.optimization.step(
                 step,
                 epoch=self.state.epoch,
@@ -229,7 +234,7 @@ class Trainer:
             self._stop()
         report = EpochReport(
             row=self._row(validated, memory),
-            epochs=self.config.epochs,
+            epochs=self.epochs,
             step=self.step,
             model=averaged,
             kl_per_dimension=validated.latent.kl_per_dimension(),
@@ -266,7 +271,8 @@ class Trainer:
             "skipped": self.state.skipped,
             "active_units": validated.latent.active_units(),
             "peak_gpu_memory_mb": memory,
-            "jets_per_s": self.training.n_jets / max(self.state.seconds, 1e-9),
+            "jets_per_s": min(self.state.step_in_epoch * self.jets_per_step, self.training.n_jets)
+            / max(self.state.seconds, 1e-9),
         }
 
     def _improved(self, row: Mapping[str, Any]) -> bool:

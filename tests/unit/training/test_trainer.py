@@ -77,6 +77,15 @@ def test_training_lowers_the_validation_loss(run, tmp_path):
         assert all(row[f"{side}_{term}"] > 0 for row in rows for term in terms)
 
 
+def test_a_number_of_steps_ends_within_an_epoch(run, tmp_path):
+    run("model", "a", steps=2 * STEPS + 2)
+    rows = history(tmp_path / "model")
+    assert [row["step"] for row in rows] == [STEPS, 2 * STEPS, 2 * STEPS + 2]
+    # the schedule ends with the steps, at a hundredth of the peak
+    assert rows[-1]["learning_rate"] < 0.1 * rows[0]["learning_rate"]
+    assert math.isfinite(rows[-1]["val_total"])
+
+
 def test_the_same_config_gives_the_same_model(run, tmp_path):
     run("one", "a")
     run("other", "b")

@@ -1,0 +1,165 @@
+"""How good generated jets are for a budget of training, in truth floors; one line of JSON.
+
+``python -m benchmarks.quality --types t,g,q --cpu-seconds 120 --seed 1`` simulates 20,000 training
+and 10,000 test jets of each type with that seed (kept in ``--data``), trains a model of each within
+the budget, generates 10,000 jets and compares them with the test jets as `benchmarks.floors` does:
+``[floors, error]`` of each metric, the AUC as ``[value, error]``. The budget is the CPU time of the
+process that prepares and trains, all threads and all stages together, imports not counted;
+``cpu_seconds`` says what was taken. With ``--pretrained``, or ``--models FOLDER`` of trained ones
+({type}/), nothing is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import hypervae
+from benchmarks.budget import fit
+from benchmarks.floors import SHARD, TEST_SHARDS, TRAINING_SHARDS, scores
+from benchmarks.simulation import simulate
+from hypervae.config import resolve_section
+from hypervae.data.jets import JET_TYPES, Jets, concatenate
+from hypervae.formats.shard import ShardReader
+from hypervae.seeds import derive_seed
+
+GENERATED = 10_000
+#: Sections ``model`` and ``train`` of the recipe that is measured; the rest are the defaults.
+RECIPE: dict[str, dict[str, Any]] = {
+    "model": {"decoder": "flow", "prior": "flow"},
+    "train": {"monitor_every": 0, "batch_size": 64},
+}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--types", default="t,g,q", help="jet types, with commas between")
+    parser.add_argument("--cpu-seconds", type=float, default=120.0, help="of training, a type")
+    parser.add_argument("--seed", type=int, default=1, help="of the jets and of the training")
+    parser.add_argument("--evaluations", type=int, default=10, help="of the network, a jet")
+    parser.add_argument("--pretrained", action="store_true", help="the weights that are shipped")
+    parser.add_argument("--models", type=Path, help="folder of trained models, {type}/")
+    parser.add_argument("--data", type=Path, help="folder that keeps the simulated jets")
+    parser.add_argument("--recipe", type=Path, help="YAML with sections model and train")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args()
+    types = options.types.split(",")
+    wrong = [kind for kind in types if kind not in JET_TYPES]
+    if wrong:
+        parser.error(f"--types: found {wrong[0]!r}, expected some of {', '.join(JET_TYPES)}")
+    recipe = yaml.safe_load(options.recipe.read_text()) if options.recipe else RECIPE
+    models = pretrained_folder() if options.pretrained else options.models
+    with tempfile.TemporaryDirectory() as name:
+        data = (options.data or Path(name)) / str(options.seed)
+        simulated(types, data, options.seed, options.cores)
+        line: dict[str, Any] = {}
+        parameters, made, seconds = 0, 0, 0.0
+        for kind in types:
+            work = Path(name) / kind
+            work.mkdir()
+            line[kind], about = measure(kind, data, work, models, recipe, options)
+            parameters = max(parameters, about["parameters"])
+            made, seconds = made + GENERATED, seconds + about["seconds"]
+    print(
+        json.dumps(
+            line
+            | {
+                "parameters": parameters,
+                "evaluations": options.evaluations,
+                "jets_per_s": round(made / seconds, 1),
+            }
+        )
+    )
+
+
+def pretrained_folder() -> Path:
+    """The folder of the weights that the package ships."""
+    folder = Path(hypervae.__file__).parent / "pretrained"
+    if not folder.is_dir():
+        raise SystemExit(
+            f"--pretrained: found no {folder}, expected a folder of models by jet type"
+        )
+    return folder
+
+
+def simulated(types: list[str], data: Path, seed: int, cores: int) -> None:
+    """Simulate the shards that are not there yet."""
+    config = json.dumps({"seed": derive_seed(seed, "quality")})
+    missing = []
+    for kind in types:
+        (data / kind).mkdir(parents=True, exist_ok=True)
+        for shard in (*TRAINING_SHARDS, *TEST_SHARDS):
+            if not (data / kind / f"{shard}.h5").exists():
+                missing.append((kind, shard))
+    with ThreadPoolExecutor(cores) as pool:
+        tasks = [
+            pool.submit(simulate, kind, shard, SHARD, data / kind, config, f"{shard}.h5")
+            for kind, shard in missing
+        ]
+        for task in tasks:
+            task.result()
+
+
+def measure(
+    kind: str,
+    data: Path,
+    work: Path,
+    models: Path | None,
+    recipe: Mapping[str, Any],
+    options: argparse.Namespace,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train, generate and score one type; its part of the line, and its parameters and seconds."""
+    import torch
+
+    from hypervae.generation.generate import generate_jets
+    from hypervae.model.hypervae import HyperVAE
+
+    shards = [data / kind / f"{shard}.h5" for shard in TRAINING_SHARDS]
+    cpu, seen = 0.0, 0
+    if models is None:
+        torch.set_num_threads(options.cores)
+        cpu, seen = fit(shards, work, recipe, options.cpu_seconds, options.seed)
+        folder = work / "model"
+    else:
+        folder = models / kind
+    settings = resolve_section(
+        "generate",
+        {
+            "jets": GENERATED,
+            "seed": derive_seed(options.seed, "generate", kind),
+            "flow_evaluations": options.evaluations,
+        },
+    )
+    start = time.perf_counter()
+    generate_jets(folder, work / "generated.h5", settings, jet_type=kind)
+    seconds = time.perf_counter() - start
+    model = HyperVAE.load(folder)
+    found = scores(
+        [read(path) for path in shards],
+        [read(data / kind / f"{shard}.h5") for shard in TEST_SHARDS],
+        read(work / "generated.h5"),
+        seed=options.seed,
+    )
+    found |= {"cpu_seconds": round(cpu, 1), "jets_seen": seen}
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return found, {"parameters": parameters, "seconds": seconds}
+
+
+def read(path: Path) -> Jets:
+    """The jets of a shard."""
+    with ShardReader(path) as reader:
+        return concatenate(list(reader.chunks()))
+
+
+if __name__ == "__main__":
+    main()
