@@ -228,7 +228,7 @@ def mean_floor(floors: Sequence[MetricValue]) -> tuple[float, float, float | Non
     """
     values, errors = np.array(floors).T
     spread = float(values.std(ddof=1)) if len(values) > 1 else None
-    of_one = spread if len(values) > 2 else np.sqrt((errors**2).mean())
+    of_one = values.std(ddof=1) if len(values) > 2 else np.sqrt((errors**2).mean())
     return float(values.mean()), float(of_one / np.sqrt(len(values))), spread
 
 

@@ -73,8 +73,8 @@ def _distances(sample: ObservableValues, reference: ObservableValues) -> dict[st
         "w1_sum_ptrel": _w1(a.sum_ptrel, b.sum_ptrel),
         "w1_mass_at_multiplicity": _sliced_by_multiplicity(a, b),
         "sliced_w1_mass_pt": _sliced(a.mass_pt, b.mass_pt),
-        "single_particle": lambda wa, wb: abs(
-            np.average(a.alone, weights=wa) - np.average(b.alone, weights=wb)
+        "single_particle": lambda wa, wb: float(
+            abs(np.average(a.alone, weights=wa) - np.average(b.alone, weights=wb))
         ),
     }
 
@@ -109,7 +109,7 @@ def _sliced_by_multiplicity(a: _Columns, b: _Columns) -> Distance:
     edges = np.unique(inner)
     places = [np.searchsorted(edges, side.multiplicity, side="right") for side in (a, b)]
     whole = _w1(a.mass, b.mass)
-    slices = []
+    slices: list[tuple[NDArray[np.int64], NDArray[np.int64], Distance | None]] = []
     for place in np.unique(places[1]):
         rows_a, rows_b = (np.flatnonzero(part == place) for part in places)
         if len(rows_a):
@@ -121,10 +121,10 @@ def _sliced_by_multiplicity(a: _Columns, b: _Columns) -> Distance:
         total = 0.0
         for rows_a, rows_b, w1 in slices:
             inside_a, inside_b = wa[rows_a], wb[rows_b]
-            filled = w1 is not None and inside_a.any() and inside_b.any()
-            found = w1(inside_a, inside_b) if filled else whole(wa, wb)
+            filled = inside_a.any() and inside_b.any()
+            found = w1(inside_a, inside_b) if w1 is not None and filled else whole(wa, wb)
             total += found * inside_b.sum()
-        return total / wb.sum()
+        return float(total / wb.sum())
 
     return distance
 
