@@ -10,7 +10,7 @@ from typing import Any
 
 from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
-from hypervae.normalization import merge_normalization
+from hypervae.normalization.merge import merge_normalization
 from hypervae.training.observers.interface import Observer, Position, StepReport
 from hypervae.training.run import TrainingFiles, train
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from hypervae.evaluation.efp import W1EFP_COLUMNS, efps
-from hypervae.evaluation.observables import observables
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
 from hypervae.data.jets import Jets
 from hypervae.evaluation.classifier import classifier_auc
 from hypervae.evaluation.correlators import correlator_sums, distances
+from hypervae.observables import JetSample, compute_observables
+from hypervae.observables.efp import W1EFP_COLUMNS
 
 SHARD = 5_000
 TRAINING_SHARDS, TEST_SHARDS = (0, 1, 2, 3), (4, 5)
@@ -42,8 +42,8 @@ class Sample:
 
     def __init__(self, jets: Jets):
         self.jets = jets
-        polynomials = efps(jets)
-        values = observables(jets, polynomials).values
+        sample = JetSample(jets)
+        values = compute_observables(sample).values
         self.values: dict[str, NDArray[np.float64]] = {
             name: values[observable] for name, observable in OBSERVABLES.items()
         }
@@ -51,8 +51,8 @@ class Sample:
         self.values["kept_over_full_mass"] = values["mass_kept"] / full
         first = np.cumsum(jets.multiplicity) - jets.multiplicity
         self.values["sum_ptrel"] = np.add.reduceat(values["ptrel"], first)
-        self.efps = polynomials[:, list(W1EFP_COLUMNS)]
-        self.correlators = correlator_sums(jets).mean()
+        self.efps = sample.efps[:, list(W1EFP_COLUMNS)]
+        self.correlators = correlator_sums(jets).means().mean
 
 
 def compare(a: Sample, b: Sample) -> dict[str, float]:
