@@ -14,8 +14,10 @@ from hypervae.config import ModelConfig
 from hypervae.data.jets import Jets, sort_particles
 from hypervae.equivariance.deviation import Equivariance, Outputs, Transformations, measure
 from hypervae.equivariance.transformations import BEAM_ROTATIONS_AND_BOOSTS, BOOSTS
+from hypervae.errors import HyperVAEError
 from hypervae.kinematics import four_momenta
 from hypervae.model.decoder.interface import NoiseSpec
+from hypervae.model.encoder import Encoder
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.hypervae import HyperVAE
 from hypervae.model.noise import gumbel
@@ -128,11 +130,17 @@ class ModelEquivariance:
     def _model(self, dtype: torch.dtype) -> HyperVAE:
         return copy.deepcopy(self.model).to("cpu", dtype).eval()
 
+    def _encoder(self, dtype: torch.dtype) -> Encoder:
+        encoder = self._model(dtype).encoder
+        if encoder is None:
+            raise HyperVAEError("equivariance: the model has no encoder (model.latent_dim is 0)")
+        return encoder
+
     def particles(
         self, dtype: torch.dtype, group: str = WHOLE_GROUP, *, transform_references: bool = True
     ) -> Equivariance:
         """The particle branch, slot by slot; by default its references transform along."""
-        branch = self._model(dtype).encoder.particles
+        branch = self._encoder(dtype).particles
         mask = torch.from_numpy(self.jets.mask)
 
         def encode(momenta: Tensor, references: Tensor | None = None) -> Outputs:
@@ -153,7 +161,7 @@ class ModelEquivariance:
         group : str, optional
             What references and features leave, when left out.
         """
-        model = self._model(dtype)
+        model, encoder = self._model(dtype), self._encoder(dtype)
         mask = self.jets.mask
 
         def encode(momenta: Tensor, jets: Tensor) -> Outputs:
@@ -165,7 +173,7 @@ class ModelEquivariance:
                 rows = slice(start, start + self.at_once)
                 batch = model.batch(made[rows], dtype=dtype, keys=keys[rows])
                 batch = replace(batch, jet_type=self.jet_type[rows])
-                found.append(torch.cat(model.encoder(batch), dim=-1))
+                found.append(torch.cat(encoder(batch), dim=-1))
             return torch.cat(found), None
 
         return measure(

@@ -59,7 +59,8 @@ def _coordinates(efps: NDArray[np.float64], reference: NDArray[np.float64]) -> N
     logs, known = (np.log(np.maximum(values, _LOWEST)) for values in (efps, reference))
     width = known.std(axis=0)
     scaled = (logs - known.mean(axis=0)) / np.where(width > 0, width, 1.0)
-    return scaled.astype(np.float32)
+    single: NDArray[np.float32] = scaled.astype(np.float32)
+    return single
 
 
 def _nearest(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -129,7 +129,7 @@ class HyperVAE(nn.Module):
         ----------
         batch : JetBatch
         """
-        if not self.decoder.anchored:
+        if not self.decoder.anchored and self.encoder is not None:
             mean, log_variance = self.encoder(batch)
             return mean, log_variance
         means = [self.decoder.particles.anchors(batch)]

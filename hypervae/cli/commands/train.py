@@ -50,7 +50,7 @@ def command(
 
     if threads:
         execution = config.execution
-        own = max(threads // execution["devices"] - execution["workers"], 1)
+        own = max(threads // execution.devices - execution.workers, 1)
         torch.set_num_threads(own)
         # Lightning leaves alone what is set, and the other processes inherit it
         os.environ["OMP_NUM_THREADS"] = str(own)

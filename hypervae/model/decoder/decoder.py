@@ -66,6 +66,8 @@ class Decoder(nn.Module):
         self.hyperedges = HYPEREDGE_MODES[config.hyperedge_decoder].head(
             config, normalization, self.particles.scalars
         )
+        self._jet_offset: Tensor
+        self._jet_scale: Tensor
         self.jet: nn.Sequential | None = None
         if not decoder.decides_jet:
             self.jet = nn.Sequential(
@@ -215,8 +217,10 @@ class Decoder(nn.Module):
         if self.jet is not None:
             jet: Tensor = self.jet(state)
             return jet
-        real = made.jet.dtype
-        return (made.jet - self._jet_offset.to(real)) / self._jet_scale.to(real)
+        if made.jet is None:
+            raise TypeError("a particle decoder that decides the jet gave none")
+        offset, scale = (value.to(made.jet.dtype) for value in (self._jet_offset, self._jet_scale))
+        return (made.jet - offset) / scale
 
     def _hyperedges(
         self, state: Tensor, made: Particles, target: JetBatch | None

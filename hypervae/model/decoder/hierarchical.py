@@ -133,15 +133,15 @@ class HierarchicalParticles(ParticleDecoder):
         subjets = config.hierarchical.subjets
         found = analyse(jets.particle_features, jets.jet_features, subjets)
         column = np.arange(1, found.coordinates.shape[1] + 1, dtype=np.uint64)
-        words = splitmix64(keys[:, None] + column * np.uint64(SPLITMIX_STEP))
+        places = keys[:, None] + column * np.uint64(SPLITMIX_STEP)
+        words = splitmix64(places.astype(np.uint64))
         spread = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
         return ScaffoldTargets(
-            *(
-                torch.from_numpy(values).to(dtype)
-                for values in (found.coordinates, found.offsets, found.ln_share)
-            ),
-            torch.from_numpy(found.counts),
-            torch.from_numpy(spread).to(dtype),
+            coordinates=torch.from_numpy(found.coordinates).to(dtype),
+            offsets=torch.from_numpy(found.offsets).to(dtype),
+            ln_share=torch.from_numpy(found.ln_share).to(dtype),
+            counts=torch.from_numpy(found.counts),
+            spread=torch.from_numpy(spread).to(dtype),
         )
 
     def anchors(self, target: JetBatch) -> Tensor:
