@@ -42,10 +42,10 @@ def priors() -> Iterable[str]:
 
 
 def flow_solvers() -> Iterable[str]:
-    """Solvers of the particle decoder's flow."""
+    """Solvers of the particle decoder's flow, ``auto`` among them."""
     from hypervae.model.solvers import SOLVERS
 
-    return SOLVERS
+    return ("auto", *SOLVERS)
 
 
 def optimizers() -> Iterable[str]:

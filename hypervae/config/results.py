@@ -41,11 +41,11 @@ class GenerateConfig(Section):
         "more",
         gt=0,
     )
-    flow_evaluations: Integer = key(10, "network evaluations a jet of the flow decoder", ge=1)
+    flow_evaluations: Integer = key(10, "network evaluations a jet of the decoder's flow", ge=1)
     flow_solver: Annotated[Text, OneOf(flow_solvers)] = key(
-        "midpoint",
-        "solver of the flow; midpoint takes two evaluations a step, euler and ab2 "
-        "(Adams-Bashforth) one",
+        "auto",
+        "solver of the decoder's flow; auto: what the decoder prefers (flow: midpoint, two "
+        "evaluations a step; hierarchical: ab2, Adams-Bashforth, one, as euler)",
     )
     device: Literal["auto", "cpu", "cuda"] = key("auto", "auto: cuda where there is one, else cpu")
 

@@ -242,26 +242,29 @@ def measure_model(
         whole group. ``encoder_residual_fp32``, ``encoder_residual_fp64``: the whole encoder under
         ``residual_group`` (None where that is nothing). ``encoder_general``: under boosts in any
         direction, in float32. ``decoder_fp64``: decoded momenta, references transformed along.
-        ``spread``: of the encoder's outputs between jets, over their size.
+        ``spread``: of the encoder's outputs between jets, over their size. What there is no
+        encoder for is None.
     broken_bounds : list of str
         Broken bounds.
     """
     single, double = torch.float32, torch.float64
     of = ModelEquivariance(model, jets, jet_type, transformations=transformations, seed=seed)
-    bounded = {"particle_fp32": of.particles(single), "particle_fp64": of.particles(double)}
-    if of.residual_group != NOTHING:
-        bounded["encoder_residual_fp32"] = of.encoder(single)
-        bounded["encoder_residual_fp64"] = of.encoder(double)
+    bounded, general = {}, None
+    if model.encoder is not None:
+        bounded |= {"particle_fp32": of.particles(single), "particle_fp64": of.particles(double)}
+        if of.residual_group != NOTHING:
+            bounded["encoder_residual_fp32"] = of.encoder(single)
+            bounded["encoder_residual_fp64"] = of.encoder(double)
+        general = of.general_boosts()
     bounded["decoder_fp64"] = of.decoder(double)
-    general = of.general_boosts()
     names = ("particle_fp32", "particle_fp64", "encoder_residual_fp32", "encoder_residual_fp64")
     figures: dict[str, float | str | None] = {
         name: bounded[name].deviation if name in bounded else None for name in names
     }
     figures |= {
         "residual_group": of.residual_group,
-        "encoder_general": general.deviation,
+        "encoder_general": None if general is None else general.deviation,
         "decoder_fp64": bounded["decoder_fp64"].deviation,
-        "spread": general.spread,
+        "spread": None if general is None else general.spread,
     }
     return figures, [line for found in bounded.values() for line in found.broken_bounds()]

@@ -116,7 +116,7 @@ def make_sampler(
     """The sampler that a ``generate`` section asks for."""
     sampling = SamplingConfig(
         temperature=config.temperature,
-        solver=config.flow_solver,
+        solver=None if config.flow_solver == "auto" else config.flow_solver,
         evaluations=config.flow_evaluations,
         topology=topology,
     )

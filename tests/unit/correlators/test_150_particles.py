@@ -66,3 +66,6 @@ def test_all_stages_take_150_particles(tmp_path):
     mean, _ = model.encoder(make_batch(jets[:3], merged))
     assert np.isfinite(mean.detach().numpy()).all()
     assert model.generate(3, seed=1).particle_features.shape == (3, 150, 4)
+    model = HyperVAE(merged, ["t"], {**small, "latent_dim": 0, "decoder": "hierarchical"})
+    model.fit_decoder([model.batch(jets)])
+    assert model.generate(3, seed=1).particle_features.shape == (3, 150, 4)

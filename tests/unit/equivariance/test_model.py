@@ -240,6 +240,15 @@ def test_the_flow_decoder(measured):
     assert measured(decoder="flow").decoder().broken_bounds() == []
 
 
+def test_a_model_without_an_encoder_has_the_figures_of_its_decoder(normalization, jets):
+    settings = {**MODEL, "decoder": "hierarchical", "latent_dim": 0}
+    model = HyperVAE(normalization, ["g", "q"], settings)
+    figures, broken_bounds = measure_model(model, jets, np.zeros(12, dtype=int), transformations=3)
+    assert broken_bounds == []
+    assert figures["decoder_fp64"] < 1e-6
+    assert [figures[name] for name in ("particle_fp64", "encoder_general", "spread")] == [None] * 3
+
+
 def test_everything_of_a_model(normalization, jets):
     torch.manual_seed(3)
     model = HyperVAE(normalization, ["g", "q"], MODEL)
