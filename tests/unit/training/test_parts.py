@@ -245,7 +245,7 @@ def test_no_code_is_loaded(tmp_path, monkeypatch):
 
 def test_what_decides_the_result_decides_the_fingerprint(train_config, normalization):
     def of(types="gq", **changes):
-        return fingerprint(train_config(**changes), normalization, list(types))
+        return fingerprint(train_config(**changes).to_dict(), normalization, list(types))
 
     same = of()
     assert of() == same

@@ -147,7 +147,7 @@ def test_the_figure_shows_all_observables(model, validation):
     figure = draw(one, one.measure(model))
     labels = [axis.get_xlabel() for axis in figure.axes]
     assert len(labels) == 6
-    assert "particles in the jet" in labels
+    assert "multiplicity" in labels
     assert figure.get_suptitle() == "epoch 3"
     both = SampleCheck(validation, 30, seed=2)
     figure = draw(both, both.measure(model))
