@@ -137,10 +137,11 @@ def test_what_reads_estimated_particles_is_trusted_jet_by_jet(model, batch, make
 
 @pytest.mark.parametrize("name", PARTICLE_DECODERS)
 def test_a_particle_decoder_computes_the_terms_that_the_registry_names(
-    normalization, make_terms, batch, name
+    normalization, make_terms, name
 ):
     torch.manual_seed(3)
     model = HyperVAE(normalization, ["g", "q"], {**MODEL, "decoder": name}).double()
+    batch = model.batch(small_jets(24, seed=6))
     made, _, _ = model(batch)
     assert tuple(made.losses) == PARTICLE_TERMS[name]
     assert all(value.shape == (len(batch),) for value in made.losses.values())
