@@ -89,7 +89,7 @@ def test_killed_training_goes_on_from_its_checkpoint(cluster, shared_project, ho
         return any((project / "checkpoints").rglob("*.ckpt"))
 
     job = wait_until(training, 240, "a running training job")
-    wait_until(checkpoint, 60, "a checkpoint")
+    wait_until(checkpoint, 240, "a checkpoint")
     if how == "terminated":
         # What Slurm does before the time limit (--signal=TERM@120) or when a user asks for it.
         cluster.slurm("scancel", "--signal=TERM", str(job.id))
