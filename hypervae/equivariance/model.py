@@ -249,7 +249,8 @@ def measure_model(
     """
     single, double = torch.float32, torch.float64
     of = ModelEquivariance(model, jets, jet_type, transformations=transformations, seed=seed)
-    bounded, general = {}, None
+    bounded: dict[str, Equivariance] = {}
+    general = None
     if model.encoder is not None:
         bounded |= {"particle_fp32": of.particles(single), "particle_fp64": of.particles(double)}
         if of.residual_group != NOTHING:
