@@ -76,3 +76,7 @@ def main() -> None:
     except _PATH_ERRORS as error:
         click.echo(f"hypervae: error: {error.strerror or error}: {error.filename}", err=True)
         sys.exit(1)
+    except MemoryError as error:
+        details = f" ({error})" if str(error) else ""
+        click.echo(f"hypervae: error: not enough memory{details}", err=True)
+        sys.exit(1)

@@ -187,8 +187,10 @@ def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
             found=_refusal(str(error)),
             expected="tensors and torch_geometric Data only: other classes could run code",
         ) from error
+    except MemoryError:
+        raise  # says nothing about the file
     except Exception as error:
-        # Any error at all: torch runs a damaged pickle until something in it does not fit.
+        # Any other error: torch runs a damaged pickle until something in it does not fit.
         first = " ".join(str(error).strip().splitlines()[:1]) or type(error).__name__
         raise InputError(
             source, "file", found=f"unreadable content ({first})", expected=wanted

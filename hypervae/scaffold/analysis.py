@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hypervae.scaffold.clustering import winner_takes_all_axes
 from hypervae.scaffold.coordinates import columns
-from hypervae.scaffold.geometry import NEAREST, groups, reference
+from hypervae.scaffold.geometry import NEAREST, groups, mass_over_pt, reference
 
 # Lengths below this (in radians) are no longer told apart, nor masses below this part of the pT.
 _SHORTEST = 1e-5
@@ -40,37 +40,6 @@ class ScaffoldedJets:
     offsets: NDArray[np.float32]
     ln_share: NDArray[np.float32]
     counts: NDArray[np.int64]
-
-
-def mass_over_pt(positions: NDArray[np.floating], ptrel: NDArray[np.floating]) -> NDArray:
-    """Mass of massless particles over the pT of the jet.
-
-    Parameters
-    ----------
-    positions : [n, P, 2]
-        (etarel, phirel).
-    ptrel : [n, P]
-        0 where masked.
-
-    Returns
-    -------
-    [n] float64
-        m^2 = 2 sum over pairs of p_i p_j (cosh(d eta) - cos(d phi)) in differences of the particles
-        to the first one, which loses no digits in collimated jets.
-    """
-    positions = positions.astype(np.float64)
-    away = positions - positions[:, :1]
-    # cosh x - 1 = 2 sinh^2(x / 2), and the like: sums of small numbers, not differences of large
-    rest = 2 * np.sinh(away[..., 0] / 2) ** 2
-    fall = 2 * np.sin(away[..., 1] / 2) ** 2
-    energy, along, across, beam = (
-        (ptrel * value).sum(1)
-        for value in (rest, fall, np.sin(away[..., 1]), np.sinh(away[..., 0]))
-    )
-    total = ptrel.sum(1)
-    # (total + energy)^2 - (total - along)^2 - across^2 - beam^2
-    squared = (energy + along) * (2 * total + energy - along) - across**2 - beam**2
-    return np.sqrt(np.maximum(squared, 0.0))
 
 
 def analyse(
@@ -253,7 +222,8 @@ def _of_jet(
     """The coordinates of the jet as a whole."""
     total = weight.sum(1)
     # of the positions as they are: a mass is not the same when the jet is turned about its axis
-    kept = np.maximum(mass_over_pt(positions, weight), _LIGHTEST)
+    mass = mass_over_pt(torch.from_numpy(positions), torch.from_numpy(weight)).numpy()
+    kept = np.maximum(mass, _LIGHTEST)
     full = np.maximum(jets[:, 2], _LIGHTEST * jets[:, 0])
     return {
         "ln_sum_ptrel": np.log(total),

@@ -5,32 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hypervae.scaffold.geometry import Scaffold, slots_of
+from hypervae.scaffold.geometry import Scaffold, mass_over_pt, slots_of
 
 # Shares of a subjet's pT are kept within e^-14 and e^0.2 before they are made to sum to 1.
 _LN_SHARE = (-14.0, 0.2)
 _SMALLEST = 1e-9
 _SCALINGS = 3
-
-
-def mass_over_pt(positions: Tensor, ptrel: Tensor) -> Tensor:
-    """Mass of massless particles over the pT of the jet, as `hypervae.scaffold.analysis` has it.
-
-    Parameters
-    ----------
-    positions : [B, P, 2]
-    ptrel : [B, P]
-
-    Returns
-    -------
-    [B]
-    """
-    away = positions - positions[:, :1]
-    rest, fall = (2 * (away / 2).sinh().square())[..., 0], (2 * (away / 2).sin().square())[..., 1]
-    energy, along = (ptrel * rest).sum(1), (ptrel * fall).sum(1)
-    across, beam = (ptrel * away[..., 1].sin()).sum(1), (ptrel * away[..., 0].sinh()).sum(1)
-    squared = (energy + along) * (2 * ptrel.sum(1) + energy - along)
-    return (squared - across.square() - beam.square()).clamp_min(0.0).sqrt()
 
 
 def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Tensor, Tensor]:

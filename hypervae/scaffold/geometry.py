@@ -50,6 +50,32 @@ class Scaffold:
         return (self["ln_jet_mass"] - self["ln_mass_ratio"] - self["ln_jet_pt"]).exp()
 
 
+def mass_over_pt(positions: Tensor, ptrel: Tensor) -> Tensor:
+    """Mass of massless particles over the pT of the jet.
+
+    As `hypervae.kinematics.relative_mass`, from the particles' distances to the first of them: sums
+    of small numbers, which lose no digits in collimated jets, where differences of energies do.
+
+    Parameters
+    ----------
+    positions : [B, P, 2]
+        (etarel, phirel).
+    ptrel : [B, P]
+        0 where masked.
+
+    Returns
+    -------
+    [B]
+    """
+    away = positions - positions[:, :1]
+    # cosh x - 1 = 2 sinh^2(x / 2), and the like
+    rest, fall = (2 * (away / 2).sinh().square())[..., 0], (2 * (away / 2).sin().square())[..., 1]
+    energy, along = (ptrel * rest).sum(1), (ptrel * fall).sum(1)
+    across, beam = (ptrel * away[..., 1].sin()).sum(1), (ptrel * away[..., 0].sinh()).sum(1)
+    squared = (energy + along) * (2 * ptrel.sum(1) + energy - along)
+    return (squared - across.square() - beam.square()).clamp_min(0.0).sqrt()
+
+
 def scaffold_of(coordinates: Tensor, subjets: int, slots: int) -> Scaffold:
     """Read coordinates as a scaffold, whatever they are.
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from hypervae import __version__
-from hypervae.cli import SUBCOMMANDS, cli
+from hypervae.cli import SUBCOMMANDS, cli, main
 from hypervae.formats.shard import write_shard
 from tests.unit.toys import toy_jets
 
@@ -150,3 +150,15 @@ def test_wrong_usage_is_explained(arguments):
     assert done.exit_code == 2
     assert "Usage:" in done.output
     assert "Error:" in done.output
+
+
+def test_a_lack_of_memory_is_one_line(monkeypatch, capsys):
+    def run(**_):
+        raise MemoryError("Unable to allocate 7.45 TiB")
+
+    monkeypatch.setattr("hypervae.cli.cli", run)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    expected = "hypervae: error: not enough memory (Unable to allocate 7.45 TiB)\n"
+    assert capsys.readouterr().err == expected

@@ -305,3 +305,15 @@ def test_the_command(tmp_path):
     assert "5 t jets" in result.output
     with ShardReader(tmp_path / "s.h5") as reader:
         assert reader.max_particles == 30
+
+
+def test_a_lack_of_memory_does_not_read_as_a_damaged_file(tmp_path, monkeypatch):
+    path = tmp_path / "graphs.pt"
+    torch.save([], path)
+
+    def load(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises(MemoryError):
+        load_graphs(path)

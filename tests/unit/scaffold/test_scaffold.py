@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from hypervae.kinematics import relative_mass
 from hypervae.scaffold import (
     analyse,
     assemble,
@@ -13,6 +14,7 @@ from hypervae.scaffold import (
     slots_of,
 )
 from hypervae.scaffold.clustering import winner_takes_all_axes
+from hypervae.scaffold.geometry import mass_over_pt
 from hypervae.scaffold.scores import NormalScores
 from hypervae.scaffold.shapes import SlotTables, free_directions
 
@@ -191,3 +193,13 @@ def test_slots_follow_the_counts():
     assert slots.subjet[0].tolist() == [0, 0, 1, 2, 2, 2, 0, 0]
     assert slots.rank[0].tolist() == [0, 1, 0, 0, 1, 2, 0, 0]
     assert slots.mask.sum(1).tolist() == [6, 1]
+
+
+def test_the_mass_is_that_of_the_summed_momenta():
+    particles, jets = made_jets()
+    places, ptrel = as_tensor(particles[..., :2]), as_tensor(particles[..., 2])
+    found = mass_over_pt(places, ptrel).numpy()
+    several = jets[:, 3] > 1
+    np.testing.assert_allclose(found[several], relative_mass(particles)[several], rtol=1e-9)
+    # of one particle it is 0, and not the root of a rounding error
+    np.testing.assert_array_equal(found[~several], 0.0)
