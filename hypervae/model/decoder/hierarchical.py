@@ -77,7 +77,7 @@ class HierarchicalParticles(ParticleDecoder):
     latent vector decodes to the same subjets each time, the learned prior over it draws scaffolds,
     and what is right in the margins of a coordinate is right in the jets. The particles start as
     noise and flow (arXiv:2210.02747) to their places in units of their subjets, given the latent
-    vector; what the scaffold says then holds exactly.
+    vector; what the scaffold says then holds (`hypervae.scaffold.assembly`).
 
     The scaffold's own frame (node 1 along +x of node 0, node 2 at y > 0, the mirrors of the beam
     and of the azimuth) is one that any rotation of the jet about its axis takes along. Edges and

@@ -203,3 +203,17 @@ def test_the_mass_is_that_of_the_summed_momenta():
     np.testing.assert_allclose(found[several], relative_mass(particles)[several], rtol=1e-9)
     # of one particle it is 0, and not the root of a rounding error
     np.testing.assert_array_equal(found[~several], 0.0)
+
+
+def test_made_jets_have_the_mass_of_their_scaffold():
+    """Wide ones too, whose mass is not proportional to their lengths."""
+    particles, jets = made_jets()
+    particles[..., :2] *= 2
+    found = analyse(particles, jets, 3)
+    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), 3, SLOTS)
+    shapes = torch.randn(300, SLOTS, 3, generator=torch.manual_seed(1), dtype=torch.float64)
+    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2] - 2)
+    ptrel = torch.where(mask, places[..., 2].exp(), 0.0)
+    several = torch.from_numpy(jets[:, 3] > 1)
+    made = mass_over_pt(places[..., :2], ptrel)
+    torch.testing.assert_close(made[several], scaffold.mass[several], rtol=1e-9, atol=0)

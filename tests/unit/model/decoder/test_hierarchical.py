@@ -12,7 +12,7 @@ from hypervae.model.posterior import encode_jets
 from hypervae.model.references import jet_tetrad, momenta_of
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
-from hypervae.scaffold import analyse
+from hypervae.scaffold import analyse, scaffold_of
 from tests.unit.chain import MODEL, SLOTS, small_jets
 from tests.unit.model.lorentz import GENERAL
 
@@ -103,15 +103,40 @@ def test_the_same_latent_vector_has_the_same_subjets_and_other_ones_have_others(
     torch.testing.assert_close(one.jet, other.jet, rtol=0, atol=0)
     assert torch.equal(one.presence, other.presence)
     masses = [relative_mass(jets_of(model, some)[0]) for some in (one, other)]
-    # lengths are scaled to the mass step by step: wide jets of few particles are not there yet
-    assert np.median(np.abs(masses[0] / masses[1] - 1)) < 1e-5
-    # the axes are particles, and they stand where the scaffold says
-    particles = model.decoder.particles
+    np.testing.assert_allclose(*masses, rtol=1e-6)
     moved = (one.log_coordinates - other.log_coordinates).abs().amax(-1)
-    assert (moved > 1e-3).any()
+    # the axes are particles, and they stand where the scaffold says, up to the unit of lengths
+    scaffold = scaffold_in(model, latent)
+    assert (moved > 1e-3).any(dim=1)[scaffold.counts.amax(1) > 2].all()  # lone ones are not free
+    several = scaffold.counts[:, 2] > 0
+    for decoded in (one, other):
+        axes = axes_of(decoded, scaffold.counts)
+        found, wanted = distances(axes)[several], distances(scaffold.axes)[several]
+        torch.testing.assert_close(found[:, 1] / found[:, 0], wanted[:, 1] / wanted[:, 0])
+        torch.testing.assert_close(found[:, 2] / found[:, 0], wanted[:, 2] / wanted[:, 0])
     changed = decode(model, latent + 0.5, seed=1)
     assert (changed.jet - one.jet).abs().min() > 1e-3
-    assert particles.anchored == model.decoder.anchored
+
+
+def scaffold_in(model, latent):
+    particles = model.decoder.particles
+    kinds = torch.zeros(len(latent), dtype=torch.int64)
+    values = particles.scores.inverse(latent[:, : particles.anchored], kinds)
+    return scaffold_of(values, SUBJETS, SLOTS)
+
+
+def axes_of(decoded, counts):
+    """[B, SUBJETS, 2] where the first particle of each subjet is; of missing ones anywhere."""
+    starts = (counts.cumsum(1) - counts).clamp(max=SLOTS - 1)
+    places = decoded.log_coordinates[..., :2]
+    return places.gather(1, starts.unsqueeze(-1).expand(-1, -1, 2))
+
+
+def distances(axes):
+    """[B, 3] between the axes 0 and 1, 0 and 2, 1 and 2."""
+    return torch.stack(
+        [(axes[:, a] - axes[:, b]).norm(dim=-1) for a, b in ((0, 1), (0, 2), (1, 2))], 1
+    )
 
 
 @pytest.mark.parametrize("prior", ["normal", "gaussian", "flow"])
