@@ -16,8 +16,8 @@ from hypervae.kinematics import four_momenta
 from hypervae.model.hyperedges.registry import DEFAULT_MODE, HYPEREDGE_MODES
 from hypervae.model.hyperedges.sets import HyperedgeTargets
 from hypervae.model.hyperedges.source import HyperedgeSource
-from hypervae.model.records import TensorRecord
 from hypervae.normalization import Normalization
+from hypervae.records import TensorRecord
 
 
 @dataclass

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
 from hypervae.model.dropout import Dropout, use_jet_dropout
-from hypervae.model.records import TensorRecord
+from hypervae.records import TensorRecord
 
 
 class ReadOut(nn.Linear):

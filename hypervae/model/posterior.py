@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hypervae.model.inputs import JetBatch
-from hypervae.model.records import TensorRecord
+from hypervae.records import TensorRecord
 
 #: A latent dimension is active if its posterior mean varies by more from jet to jet: Var_x(E[z|x])
 #: > 0.01 (Burda, Grosse, Salakhutdinov, arXiv:1509.00519, sec. 5.2; their threshold).

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from hypervae.model.flow_matching import TIME_FEATURES, time_features, velocity_of
+from hypervae.records import TensorRecord
 from hypervae.scaffold.geometry import Scaffold, Slots, slots_of
 from hypervae.scaffold.shapes import SlotTables, free_directions
 
@@ -25,7 +26,7 @@ _NEAR = 1e-5
 
 
 @dataclass
-class ShapeContext:
+class ShapeContext(TensorRecord):
     """What is known of the particles of B jets before they have a place.
 
     Attributes
@@ -74,31 +75,7 @@ class ShapeContext:
 
     def repeat(self, times: int) -> ShapeContext:
         """The same jets several times, one sample of jets after the other."""
-
-        def again(values: Tensor) -> Tensor:
-            return values.repeat(times, *[1] * (values.dim() - 1))
-
-        scaffold, slots = self.scaffold, self.slots
-        return ShapeContext(
-            Scaffold(
-                *(
-                    again(values)
-                    for values in (
-                        scaffold.axes,
-                        scaffold.width,
-                        scaffold.share,
-                        scaffold.counts,
-                        scaffold.coordinates,
-                    )
-                )
-            ),
-            Slots(again(slots.subjet), again(slots.rank), again(slots.mask)),
-            again(self.jet_type),
-            *(
-                again(values)
-                for values in (self.place, self.width, self.ln_share, self.count, self.free)
-            ),
-        )
+        return self.map(lambda values: values.repeat(times, *[1] * (values.dim() - 1)))
 
 
 class AdaptiveBlock(nn.Module):

@@ -50,16 +50,15 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
     width = _of_subjet(scaffold.width / moment, slots.subjet)
     axes = scaffold.axes.gather(1, slots.subjet.unsqueeze(-1).expand(-1, -1, 2))
     ptrel = share * _of_subjet(scaffold.share, slots.subjet) * slots.mask
-    ptrel = ptrel * scaffold["ln_sum_ptrel"].exp().unsqueeze(1)
-    positions = _turned((axes + width.unsqueeze(-1) * offsets), scaffold["theta"])
-    centroid = _turned(
-        torch.stack([scaffold["centroid_x"], scaffold["centroid_y"]], dim=-1).unsqueeze(1),
-        scaffold["theta"],
-    )
+    ptrel = ptrel * scaffold.value("ln_sum_ptrel").exp().unsqueeze(1)
+    positions = _turned((axes + width.unsqueeze(-1) * offsets), scaffold.value("theta"))
+    centre = [scaffold.value("centroid_x"), scaffold.value("centroid_y")]
+    centroid = _turned(torch.stack(centre, dim=-1).unsqueeze(1), scaffold.value("theta"))
     positions = positions * _unit(positions, ptrel, scaffold.mass)[:, None, None]
     mean = (ptrel.unsqueeze(-1) * positions).sum(1) / ptrel.sum(1, keepdim=True)
     positions = positions + (centroid[:, 0] - mean).unsqueeze(1)
-    mirrors = torch.stack([scaffold["mirror_eta"], scaffold["mirror_phi"]], dim=-1).round()
+    flipped = [scaffold.value("mirror_eta"), scaffold.value("mirror_phi")]
+    mirrors = torch.stack(flipped, dim=-1).round()
     positions = positions * (1 - 2 * mirrors.clamp(0, 1)).unsqueeze(1)
     logs = torch.where(slots.mask, ptrel.clamp_min(_SMALLEST).log(), 0.0)
     coordinates = torch.cat([positions, logs.unsqueeze(-1)], dim=-1)
@@ -89,8 +88,8 @@ def _unit(positions: Tensor, ptrel: Tensor, mass: Tensor) -> Tensor:
 
 def jet_features(scaffold: Scaffold) -> Tensor:
     """[B, 3] (ln pt [GeV], eta, ln mass [GeV]) of the full jets."""
-    eta = scaffold["jet_eta"] * (1 - 2 * scaffold["mirror_eta"].round().clamp(0, 1))
-    return torch.stack([scaffold["ln_jet_pt"], eta, scaffold["ln_jet_mass"]], dim=-1)
+    eta = scaffold.value("jet_eta") * (1 - 2 * scaffold.value("mirror_eta").round().clamp(0, 1))
+    return torch.stack([scaffold.value("ln_jet_pt"), eta, scaffold.value("ln_jet_mass")], dim=-1)
 
 
 def _of_subjet(values: Tensor, subjet: Tensor, least: float | None = None) -> Tensor:

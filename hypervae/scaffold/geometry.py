@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hypervae.records import TensorRecord
 from hypervae.scaffold.coordinates import columns
 
 # Mean squared distance within a subjet over the square of its mean distance: makes the mass of the
@@ -17,8 +18,8 @@ NEAREST = 1e-3
 _SMALLEST = 1e-6
 
 
-@dataclass(frozen=True)
-class Scaffold:
+@dataclass
+class Scaffold(TensorRecord):
     """Scaffolds of B jets of K subjets, lengths in (etarel, phirel) of the jet's own frame.
 
     Attributes
@@ -40,14 +41,16 @@ class Scaffold:
     counts: Tensor
     coordinates: Tensor
 
-    def __getitem__(self, name: str) -> Tensor:
+    def value(self, name: str) -> Tensor:
         """One coordinate [B] by its name."""
         return self.coordinates[:, columns(self.counts.shape[1])[name]]
 
     @property
     def mass(self) -> Tensor:
         """[B] mass of the kept particles over the jet's pT."""
-        return (self["ln_jet_mass"] - self["ln_mass_ratio"] - self["ln_jet_pt"]).exp()
+        return (
+            self.value("ln_jet_mass") - self.value("ln_mass_ratio") - self.value("ln_jet_pt")
+        ).exp()
 
 
 def mass_over_pt(positions: Tensor, ptrel: Tensor) -> Tensor:
@@ -248,8 +251,8 @@ def _axes(values: dict[str, Tensor], parents: Tensor, distance: Tensor) -> Tenso
     return axes
 
 
-@dataclass(frozen=True)
-class Slots:
+@dataclass
+class Slots(TensorRecord):
     """Which slot each particle of B jets takes: those of subjet 0 first, the axis before the rest.
 
     Attributes

@@ -136,7 +136,7 @@ def test_a_module_that_is_new_to_the_imports_counts(package):
 IO = {"data", "formats", "io"}
 CORRELATORS = IO | {"correlators", "kinematics", "seeds"}
 NORMALIZED = CORRELATORS | {"normalization"}
-MODEL = NORMALIZED | {"model", "scaffold"}
+MODEL = NORMALIZED | {"model", "scaffold", "records"}
 DEPENDS = {
     "simulate": IO | {"kinematics", "seeds"},
     "download": IO,

@@ -26,11 +26,11 @@ from hypervae.model.flow_matching import on_path
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import ResidualMLP, one_hot
 from hypervae.model.noise import JetNoise
-from hypervae.model.records import TensorRecord
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.model.shape_flow import ShapeContext, ShapeNetwork
 from hypervae.model.solvers import integrate
 from hypervae.normalization import Normalization
+from hypervae.records import TensorRecord
 from hypervae.scaffold.analysis import analyse
 from hypervae.scaffold.assembly import assemble, jet_features
 from hypervae.scaffold.coordinates import coordinates

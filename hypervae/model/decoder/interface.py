@@ -17,9 +17,9 @@ from hypervae.data.jets import Jets
 from hypervae.model.hyperedges.sets import DecodedHyperedges
 from hypervae.model.inputs import JetBatch
 from hypervae.model.noise import JetNoise
-from hypervae.model.records import TensorRecord
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
+from hypervae.records import TensorRecord
 
 # ln ptrel is kept where float32 and physics are: 1e-6 of a TeV jet is 1 MeV.
 LN_PTREL_RANGE = (-13.8, 0.7)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from hypervae.model.records import TensorRecord
+from hypervae.records import TensorRecord
 
 
 @dataclass

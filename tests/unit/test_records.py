@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hypervae.model.records import TensorRecord
+from hypervae.records import TensorRecord
 
 
 @dataclass
