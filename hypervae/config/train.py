@@ -27,13 +27,11 @@ _RERUNS = "train_model onward"
 
 
 class LossWeights(Section):
-    """Weight of each term of the loss; 0 leaves the term out."""
+    """Weights of the terms of the loss; 0 leaves a term out."""
 
     reruns: ClassVar[str] = _RERUNS
 
-    chamfer: NonNegativeNumber = key(1.0, "one_shot: Chamfer distance between particles")
-    matching: NonNegativeNumber = key(1.0, "flow: error of the particles' velocity")
-    shapes: NonNegativeNumber = key(1.0, "hierarchical: error of the velocity within subjets")
+    particle: NonNegativeNumber = key(1.0, "each term that the particle decoder has of its own")
     edge: NonNegativeNumber = key(0.2, "MSE of the edge features")
     hyperedge: NonNegativeNumber = key(
         0.1, "distance of the hyperedge histograms, or MSE of the hyperedge features"

@@ -23,7 +23,7 @@ PARTICLE_DECODERS: Registry[type[ParticleDecoder]] = Registry(
         "hierarchical": "hypervae.model.decoder.hierarchical:HierarchicalParticles",
     },
 )
-#: The loss terms of each, as `train.loss_weights` names them.
+#: Loss terms of each, as the history names them; `train.loss_weights.particle` is their weight.
 PARTICLE_TERMS: Mapping[str, tuple[str, ...]] = {
     "one_shot": ("chamfer",),
     "flow": ("matching",),

@@ -61,7 +61,7 @@ class LossTerms(nn.Module):
     particle_names : tuple of str
         Of those of the particle decoder.
     weights : dict of str to float
-        Of these terms.
+        Of all terms, in their order.
 
     Raises
     ------
@@ -74,7 +74,8 @@ class LossTerms(nn.Module):
         self.particle_names = PARTICLE_TERMS[model.decoder]
         self.names = (*self.particle_names, *COMMON_TERMS)
         given = config.loss_weights.to_dict()
-        self.weights = {name: given[name] for name in self.names}
+        own = dict.fromkeys(self.particle_names, given["particle"])
+        self.weights = {**own, **{name: given[name] for name in COMMON_TERMS}}
         if not any(self.weights.values()):
             raise ConfigError("train.loss_weights: all weights are 0, so nothing would be trained")
         self.free_bits = config.free_bits

@@ -71,7 +71,7 @@ def test_resolving_twice_changes_nothing():
         # unknown keys, at every depth
         ("foo", 1, "config: foo: unknown key, expected one of data, correlators"),
         ("correlators.bin", 1, r"correlators\.bin: unknown key.*did you mean 'bins'"),
-        ("train.loss_weights.jet", 1, r"train\.loss_weights\.jet: unknown key.*chamfer, matching"),
+        ("train.loss_weights.jet", 1, r"train\.loss_weights\.jet: unknown key.*particle, edge"),
         ("data.jet_types.g.shard", 1, r"data\.jet_types\.g\.shard: unknown key.*'shards'"),
         ("data.jet_types.x", {"source": "pythia"}, r"data\.jet_types\.x: .*one of g, q, t, w, z"),
         ("models.gluons.types", ["g"], r"models\.gluons\.types: unknown key.*jet_types"),

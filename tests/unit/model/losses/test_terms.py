@@ -14,7 +14,6 @@ from hypervae.model.losses.terms import COMMON_TERMS, LossTerms, total_loss
 from hypervae.model.noise import JetNoise
 from tests.unit.chain import MODEL, small_jets
 
-DEFAULTS = resolve_section("train", {})
 TERMS = ("chamfer", *COMMON_TERMS)
 NOISE = JetNoise()
 
@@ -147,8 +146,10 @@ def test_a_particle_decoder_computes_the_terms_that_the_registry_names(
     assert all(value.shape == (len(batch),) for value in made.losses.values())
     losses = make_terms(model)
     assert losses.names == (*PARTICLE_TERMS[name], *COMMON_TERMS)
-    assert all(losses.weights.values())  # the config has a default for each
+    assert tuple(losses.weights) == losses.names
     assert tuple(terms_of(model, batch, losses)) == losses.names
+    weighted = make_terms(model, loss_weights={"particle": 0.25}).weights
+    assert [weighted[name] for name in PARTICLE_TERMS[name]] == [0.25] * len(made.losses)
 
 
 def test_consistency_of_weight_zero_is_not_computed(model, batch, make_terms, monkeypatch):
@@ -163,7 +164,7 @@ def test_consistency_of_weight_zero_is_not_computed(model, batch, make_terms, mo
 
 def test_all_weights_zero_is_refused(model, make_terms):
     with pytest.raises(ConfigError, match="loss_weights"):
-        make_terms(model, loss_weights=dict.fromkeys(TERMS, 0))
+        make_terms(model, loss_weights=dict.fromkeys(("particle", *COMMON_TERMS), 0))
 
 
 def test_half_precision_is_computed_in_float32(normalization, make_terms):
@@ -289,9 +290,9 @@ def test_initial_weighted_terms_are_comparable(normalization, make_terms, config
     torch.manual_seed(seed)
     model = HyperVAE(normalization, ["g", "q"], config)
     batch = model.batch(small_jets(64, seed=6))
-    terms = terms_of(model, batch, make_terms(model), temperature=1.0)
-    weights = DEFAULTS.loss_weights.to_dict()
-    weighted = {name: weights[name] * float(value.detach()) for name, value in terms.items()}
+    losses = make_terms(model)
+    terms = terms_of(model, batch, losses, temperature=1.0)
+    weighted = {name: losses.weights[name] * float(value.detach()) for name, value in terms.items()}
     assert min(weighted.values()) > 0
     assert max(weighted.values()) < 100 * min(weighted.values()), weighted
 
@@ -304,7 +305,7 @@ def test_a_few_steps_lower_the_loss_and_spread_the_angles(normalization, make_te
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     for _ in range(70):
-        loss = total_loss(terms_of(model, batch, losses_of), DEFAULTS.loss_weights.to_dict(), 1.0)
+        loss = total_loss(terms_of(model, batch, losses_of), losses_of.weights, 1.0)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
