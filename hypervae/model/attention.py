@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hypervae.model.dropout import Dropout
+from hypervae.model.noise import JetNoise
+
 #: Logit of an absent token. e to this is 0 in every floating-point type, and unlike minus infinity
 #: it leaves a row of absent tokens finite, in float16 too.
 ABSENT = -3e4
@@ -142,17 +145,47 @@ class SelfAttention(nn.Module):
         self.heads, inner = heads, heads * head_width(width, heads)
         self.norm = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * inner)
-        self.out = nn.Sequential(nn.Linear(inner, width), nn.Dropout(dropout))
+        self.out, self.dropout = nn.Linear(inner, width), Dropout(dropout)
 
-    def forward(self, tokens: Tensor, logits: Tensor) -> Tensor:
-        """[B, T, width] tokens and their logits [B, T] -> [B, T, width]."""
+    def add(self, tokens: Tensor, read: Tensor, noise: JetNoise | None) -> Tensor:
+        """Add to tokens what they read of each other.
+
+        Parameters
+        ----------
+        tokens : [B, T, width]
+        read : [B, T, heads C]
+        noise : JetNoise, optional
+            See `hypervae.model.dropout.Dropout.forward`.
+
+        Returns
+        -------
+        [B, T, width]
+        """
+        added: Tensor = tokens + self.dropout(self.out(read), noise)
+        return added
+
+    def forward(self, tokens: Tensor, logits: Tensor, noise: JetNoise | None = None) -> Tensor:
+        """Let tokens attend to each other.
+
+        Parameters
+        ----------
+        tokens : [B, T, width]
+        logits : [B, T]
+            Of the tokens as keys: `count_logits` or `mask_logits`.
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
+
+        Returns
+        -------
+        [B, T, width]
+        """
         query, keys, values = (
             split_heads(part, self.heads)
             for part in self.query_key_value(self.norm(tokens)).chunk(3, dim=-1)
         )
         mask = logits[:, None, None].to(query.dtype)
         read = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
-        return tokens + self.out(merge_heads(read))
+        return self.add(tokens, merge_heads(read), noise)
 
 
 class WindowAttention(SelfAttention):
@@ -174,8 +207,8 @@ class WindowAttention(SelfAttention):
         super().__init__(width, heads, dropout)
         self.window = window
 
-    def forward(self, tokens: Tensor, logits: Tensor) -> Tensor:
-        """[B, T, width] tokens and their logits [B, T] -> [B, T, width]."""
+    def forward(self, tokens: Tensor, logits: Tensor, noise: JetNoise | None = None) -> Tensor:
+        """Let tokens attend to those near them; see `SelfAttention.forward`."""
         batch, length, _ = tokens.shape
         if length == 0:
             return tokens
@@ -202,4 +235,4 @@ class WindowAttention(SelfAttention):
             attn_mask=around(present, ABSENT)[:, None, None].to(query.dtype),
         )
         read = merge_heads(read).reshape(batch, windows * self.window, -1)[:, :length]
-        return tokens + self.out(read)
+        return self.add(tokens, read, noise)

@@ -1,9 +1,4 @@
-"""Dropout whose choices belong to the jets; see `hypervae.model.noise`.
-
-No call within a network can hand noise to its dropout, nor to that within lgatr. So this is the one
-place where a module holds what it draws from: `draw_dropout_from` sets it before each pass, and it
-stays for the backward pass, which computes parts of the network again.
-"""
+"""Dropout whose choices belong to the jets; see `hypervae.model.noise`."""
 
 from __future__ import annotations
 
@@ -19,6 +14,8 @@ _GRADES = (0,) + (1,) * 4 + (2,) * 6 + (3,) * 4 + (4,)
 class Dropout(nn.Module):
     """Each number is set to 0 with a probability, the others grow to keep the mean.
 
+    Nothing is dropped in evaluation mode.
+
     Parameters
     ----------
     probability : float
@@ -27,72 +24,104 @@ class Dropout(nn.Module):
     def __init__(self, probability: float):
         super().__init__()
         self.probability = probability
-        self.noise = JetNoise()
 
-    def kept(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """Factors of values [B, ...]: 0 or 1 / (1 - p)."""
-        drawn = self.noise.uniform(*shape, like=like.detach())
+    @property
+    def drops(self) -> bool:
+        """Whether anything is dropped, so that noise is needed."""
+        return self.training and self.probability > 0
+
+    def kept(self, shape: tuple[int, ...], like: Tensor, noise: JetNoise | None) -> Tensor:
+        """Factors of values: 0 or 1 / (1 - p).
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (B, ...).
+        like : Tensor
+            Gives type and device.
+        noise : JetNoise
+
+        Returns
+        -------
+        [B, ...]
+
+        Raises
+        ------
+        ValueError
+            Without noise.
+        """
+        if noise is None:
+            raise ValueError("dropout: found no noise to draw from, expected the jets'")
+        drawn = noise.uniform(*shape, like=like.detach())
         return (drawn > self.probability).to(like.dtype) / (1 - self.probability)
 
-    def forward(self, values: Tensor) -> Tensor:
-        """[B, ...] -> [B, ...]."""
-        if not self.training or self.probability == 0:
+    def forward(self, values: Tensor, noise: JetNoise | None = None) -> Tensor:
+        """Drop numbers.
+
+        Parameters
+        ----------
+        values : [B, ...]
+        noise : JetNoise, optional
+            Of the B jets, or of a number of which B is a multiple. Needed where something is
+            dropped.
+
+        Returns
+        -------
+        [B, ...]
+        """
+        if not self.drops:
             return values
-        return values * self.kept(tuple(values.shape), values)
+        return values * self.kept(tuple(values.shape), values, noise)
 
 
 class VectorDropout(Dropout):
     """For L-GATr-slim: vectors [..., 4, V] are dropped whole, which is equivariant."""
 
     def forward(  # type: ignore[override]
-        self, vectors: Tensor, scalars: Tensor
+        self, vectors: Tensor, scalars: Tensor, noise: JetNoise | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Vectors [B, ..., 4, V] and scalars [B, ..., S]."""
-        if not self.training or self.probability == 0:
+        """Drop vectors and scalars.
+
+        Parameters
+        ----------
+        vectors : [B, ..., 4, V]
+        scalars : [B, ..., S]
+        noise : JetNoise, optional
+            See `Dropout.forward`.
+
+        Returns
+        -------
+        [B, ..., 4, V], [B, ..., S]
+        """
+        if not self.drops:
             return vectors, scalars
         whole = (*vectors.shape[:-2], 1, vectors.shape[-1])
-        vectors = vectors * self.kept(whole, vectors)
-        return vectors, scalars * self.kept(tuple(scalars.shape), scalars)
+        vectors = vectors * self.kept(whole, vectors, noise)
+        return vectors, scalars * self.kept(tuple(scalars.shape), scalars, noise)
 
 
 class GradeDropout(Dropout):
     """For L-GATr: each grade of a multivector [..., 16] is dropped whole, which is equivariant."""
 
     def forward(  # type: ignore[override]
-        self, multivectors: Tensor, scalars: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Multivectors [B, ..., 16] and scalars [B, ..., S]."""
-        if not self.training or self.probability == 0:
+        self, multivectors: Tensor, scalars: Tensor, noise: JetNoise | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Drop grades and scalars.
+
+        Parameters
+        ----------
+        multivectors : [B, ..., 16]
+        scalars : [B, ..., S]
+        noise : JetNoise, optional
+            See `Dropout.forward`.
+
+        Returns
+        -------
+        [B, ..., 16], [B, ..., S]
+        """
+        if not self.drops:
             return multivectors, scalars
-        grades = self.kept((*multivectors.shape[:-1], 5), multivectors)
+        grades = self.kept((*multivectors.shape[:-1], 5), multivectors, noise)
         index = torch.tensor(_GRADES, device=multivectors.device)
         multivectors = multivectors * grades.index_select(-1, index)
-        if scalars is not None:
-            scalars = scalars * self.kept(tuple(scalars.shape), scalars)
-        return multivectors, scalars
-
-
-def draw_dropout_from(network: nn.Module, noise: JetNoise) -> None:
-    """Let all dropout of a network draw from the noise of a batch, until the next call.
-
-    Parameters
-    ----------
-    network : nn.Module
-    noise : JetNoise
-    """
-    for module in network.modules():
-        if isinstance(module, Dropout):
-            module.noise = noise
-
-
-def use_jet_dropout(network: nn.Module, probability: float) -> None:
-    """Put dropout of ours in the place of lgatr's own, which reads torch's generator."""
-    from lgatr.layers.dropout import GradeDropout as Theirs
-    from lgatr.layers.slim_layers import SlimDropout
-
-    for parent in list(network.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, Theirs):
-                setattr(parent, name, GradeDropout(probability))
-            elif isinstance(child, SlimDropout):
-                setattr(parent, name, VectorDropout(probability))
+        return multivectors, scalars * self.kept(tuple(scalars.shape), scalars, noise)

@@ -10,7 +10,8 @@ from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS
 from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import ReadOut, ResidualMLP, one_hot, pool
+from hypervae.model.layers import MLPHead, ReadOut, ResidualMLP, one_hot, pool
+from hypervae.model.noise import JetNoise
 from hypervae.model.particles import ParticleEncoder
 from hypervae.normalization import Normalization
 
@@ -72,10 +73,9 @@ class Encoder(nn.Module):
         pooled = 2 * (particle_width + config.edge_width + config.hyperedge_width)
         condition_dim = len(JET_TARGETS) * ("jet_features" in self.condition)
         condition_dim += types * ("jet_type" in self.condition)
-        self.fusion = nn.Sequential(
-            ResidualMLP(
-                pooled + condition_dim + 1, config.hidden, blocks=2, dropout=config.dropout
-            ),
+        pooled += condition_dim + 1
+        self.fusion = MLPHead(
+            ResidualMLP(pooled, config.hidden, blocks=2, dropout=config.dropout),
             nn.LayerNorm(config.hidden),
             ReadOut(config.hidden, 2 * config.latent_dim),
         )
@@ -88,7 +88,12 @@ class Encoder(nn.Module):
         order = one_hot(batch.hyperedge_order, self.orders, values.dtype)
         return torch.cat([values, order], dim=-1)
 
-    def forward(self, batch: JetBatch, references: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        batch: JetBatch,
+        references: Tensor | None = None,
+        noise: JetNoise | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Parameters of the posterior.
 
         Parameters
@@ -96,16 +101,20 @@ class Encoder(nn.Module):
         batch : JetBatch
         references : Tensor, optional
             Reference vectors transformed along with the momenta; see `ParticleEncoder.forward`.
+        noise : JetNoise, optional
+            Of the jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------
         mean, log_variance : [B, latent_dim]
         """
         real = batch.momenta.dtype
-        particles = self.particles(batch.momenta, batch.mask, references)
-        edges, from_edges = self.edges(batch.edges, batch.edge_mask.to(real), particles, batch.mask)
+        particles = self.particles(batch.momenta, batch.mask, references, noise)
+        edges, from_edges = self.edges(
+            batch.edges, batch.edge_mask.to(real), particles, batch.mask, noise
+        )
         hyperedges, from_hyperedges = self.hyperedges(
-            self.tokens(batch), batch.hyperedge_count, particles, batch.mask
+            self.tokens(batch), batch.hyperedge_count, particles, batch.mask, noise
         )
         particles = particles + from_edges + from_hyperedges
         summary = [pool(particles, batch.mask.to(real)), edges, hyperedges]
@@ -114,6 +123,7 @@ class Encoder(nn.Module):
             summary.append(batch.jet)
         if "jet_type" in self.condition:
             summary.append(one_hot(batch.jet_type, self.types, real))
-        mean, log_variance = self.fusion(torch.cat(summary, dim=-1)).chunk(2, dim=-1)
+        fused = self.fusion(torch.cat(summary, dim=-1), noise)
+        mean, log_variance = fused.chunk(2, dim=-1)
         # e^-10 is a width of 0.7 %: nothing is lost, and a wild step cannot overflow
         return mean, log_variance.clamp(-10.0, 10.0)

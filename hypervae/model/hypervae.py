@@ -22,7 +22,6 @@ from hypervae.formats.normalization import read_normalization
 from hypervae.io import atomic_path, write_json
 from hypervae.model.decoder import Decoder, Reconstructed
 from hypervae.model.decoder.targets import with_particle_targets
-from hypervae.model.dropout import draw_dropout_from
 from hypervae.model.encoder import Encoder
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.inputs import JetBatch, make_batch
@@ -113,30 +112,34 @@ class HyperVAE(nn.Module):
         """
         if noise is None:
             noise = JetNoise(batch.key)
-        if self.training and self.config.dropout:
-            draw_dropout_from(self, noise)
-        mean, log_variance = self.posterior(batch)
+        mean, log_variance = self.posterior(batch, noise)
         latent = mean + noise.normal(*mean.shape, like=mean) * (0.5 * log_variance).exp()
         reconstructed = self.decoder.reconstruct(
             latent, batch, noise, gumbel_temperature=gumbel_temperature, topology=topology
         )
         return reconstructed, mean, log_variance
 
-    def posterior(self, batch: JetBatch) -> tuple[Tensor, Tensor]:
-        """Mean and log variance [B, latent_dim] of the posterior in latent space.
+    def posterior(self, batch: JetBatch, noise: JetNoise | None = None) -> tuple[Tensor, Tensor]:
+        """The posterior in latent space.
 
         Parameters
         ----------
         batch : JetBatch
+        noise : JetNoise, optional
+            Of the jets; see `hypervae.model.dropout.Dropout.forward`.
+
+        Returns
+        -------
+        mean, log_variance : [B, latent_dim]
         """
         if not self.decoder.anchored and self.encoder is not None:
-            mean, log_variance = self.encoder(batch)
+            mean, log_variance = self.encoder(batch, noise=noise)
             return mean, log_variance
         means = [self.decoder.particles.anchors(batch)]
         width = self.decoder.particles.anchor_width
         variances = [torch.full_like(means[0], 2 * math.log(width))]
         if self.encoder is not None:
-            mean, log_variance = self.encoder(batch)
+            mean, log_variance = self.encoder(batch, noise=noise)
             means.append(mean.to(means[0].dtype))
             variances.append(log_variance.to(means[0].dtype))
         return torch.cat(means, dim=-1), torch.cat(variances, dim=-1)

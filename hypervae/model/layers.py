@@ -1,4 +1,4 @@
-"""Building blocks: residual MLPs, masked pooling, and L-GATr behind one interface."""
+"""Building blocks: residual MLPs, masked pooling, and what keeps vectors in float32."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypervae.config import ModelConfig
-from hypervae.model.dropout import Dropout, use_jet_dropout
+from hypervae.model.dropout import Dropout
+from hypervae.model.noise import JetNoise
 from hypervae.records import TensorRecord
 
 
@@ -20,6 +20,13 @@ class ReadOut(nn.Linear):
     It computes what `torch.nn.Linear` does; optimizers that treat maps between hidden channels in a
     way of their own (Muon) leave it out.
     """
+
+
+class _ResidualBlock(nn.ModuleList):
+    def forward(self, hidden: Tensor, noise: JetNoise | None) -> Tensor:
+        norm, first, activation, dropout, last = self
+        added: Tensor = hidden + last(dropout(activation(first(norm(hidden))), noise))
+        return added
 
 
 class ResidualMLP(nn.Module):
@@ -37,21 +44,67 @@ class ResidualMLP(nn.Module):
         super().__init__()
         self.embed = nn.Linear(inputs, width)
         self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.LayerNorm(width),
-                nn.Linear(width, width),
-                nn.GELU(),
-                Dropout(dropout),
-                nn.Linear(width, width),
+            _ResidualBlock(
+                [
+                    nn.LayerNorm(width),
+                    nn.Linear(width, width),
+                    nn.GELU(),
+                    Dropout(dropout),
+                    nn.Linear(width, width),
+                ]
             )
             for _ in range(blocks)
         )
 
-    def forward(self, values: Tensor) -> Tensor:
-        """[..., inputs] -> [..., width]."""
-        hidden = self.embed(values)
+    def forward(self, values: Tensor, noise: JetNoise | None = None) -> Tensor:
+        """Pass values through the network.
+
+        Parameters
+        ----------
+        values : [B, ..., inputs]
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
+
+        Returns
+        -------
+        [B, ..., width]
+        """
+        hidden: Tensor = self.embed(values)
         for block in self.blocks:
-            hidden = hidden + block(hidden)
+            hidden = block(hidden, noise)
+        return hidden
+
+
+class MLPHead(nn.ModuleList):
+    """A residual MLP and the layers after it, which draw no noise.
+
+    Parameters
+    ----------
+    mlp : ResidualMLP
+    layers : nn.Module
+        Applied one after the other.
+    """
+
+    def __init__(self, mlp: ResidualMLP, *layers: nn.Module):
+        super().__init__([mlp, *layers])
+
+    def forward(self, values: Tensor, noise: JetNoise | None = None) -> Tensor:
+        """Pass values through all layers.
+
+        Parameters
+        ----------
+        values : [B, ..., inputs]
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
+
+        Returns
+        -------
+        [B, ..., outputs]
+        """
+        mlp, *layers = self
+        hidden: Tensor = mlp(values, noise)
+        for layer in layers:
+            hidden = layer(hidden)
         return hidden
 
 
@@ -114,93 +167,3 @@ def pool(values: Tensor, weights: Tensor) -> Tensor:
     absent = (weights <= 0).unsqueeze(-1)
     highest = values.masked_fill(absent, torch.finfo(values.dtype).min).max(dim=1).values
     return torch.cat([mean, torch.where(total > 0, highest, torch.zeros_like(highest))], dim=-1)
-
-
-class LorentzNetwork(nn.Module):
-    """L-GATr on four-vectors and scalars, the slim or the full network, with a mask.
-
-    Sources: L-GATr, arXiv:2405.14806 (and 2305.18415), package ``lgatr``.
-
-    Parameters
-    ----------
-    config : ModelConfig
-    vectors_in, scalars_in, vectors_out, scalars_out : int
-        Channels.
-    """
-
-    def __init__(
-        self,
-        config: ModelConfig,
-        *,
-        vectors_in: int,
-        scalars_in: int,
-        vectors_out: int,
-        scalars_out: int,
-    ):
-        super().__init__()
-        import lgatr
-
-        self.full = config.lgatr == "full"
-        scalars = {
-            "in_s_channels": scalars_in,
-            "out_s_channels": scalars_out,
-            "hidden_s_channels": config.scalar_channels,
-        }
-        if self.full:
-            # The package's own defaults are the other way round from the config's: for large GPUs.
-            primitives = {"sparse_gp": config.sparse_gp, "sparse_linear": config.sparse_linear}
-            self.net = lgatr.LGATr(
-                num_blocks=config.blocks,
-                in_mv_channels=vectors_in,
-                out_mv_channels=vectors_out,
-                hidden_mv_channels=config.vector_channels,
-                attention={"num_heads": config.heads},
-                mlp={},
-                primitives=primitives,
-                dropout_prob=config.dropout or None,
-                **scalars,
-            )
-        else:
-            self.net = lgatr.LGATrSlim(
-                num_blocks=config.blocks,
-                in_v_channels=vectors_in,
-                out_v_channels=vectors_out,
-                hidden_v_channels=config.vector_channels,
-                num_heads=config.heads,
-                dropout_prob=config.dropout or None,
-                **scalars,
-            )
-
-        if config.dropout:
-            use_jet_dropout(self.net, config.dropout)
-
-    @property
-    def recompute(self) -> bool:
-        """Whether blocks are computed again in the backward pass instead of being kept."""
-        return self.net._checkpoint_blocks
-
-    @recompute.setter
-    def recompute(self, on: bool) -> None:
-        # lgatr takes this at construction alone, but reads it in each forward pass
-        self.net._checkpoint_blocks = on
-
-    def forward(self, vectors: Tensor, scalars: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the network; absent tokens are never attended to.
-
-        Parameters
-        ----------
-        vectors : [B, T, vectors_in, 4]
-        scalars : [B, T, scalars_in]
-        mask : [B, T] bool
-
-        Returns
-        -------
-        [B, T, vectors_out, 4], [B, T, scalars_out]
-        """
-        attend = mask[:, None, None, :]
-        if not self.full:
-            return self.net(vectors, scalars, attn_mask=attend)
-        from lgatr import embed_vector, extract_vector
-
-        multivectors, out = self.net(embed_vector(vectors), scalars=scalars, attn_mask=attend)
-        return extract_vector(multivectors), out

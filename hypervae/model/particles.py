@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
-from hypervae.model.layers import LorentzNetwork, full_precision
+from hypervae.model.layers import full_precision
+from hypervae.model.lorentz import LorentzNetwork
+from hypervae.model.noise import JetNoise
 from hypervae.model.references import (
     chosen_references,
     encoder_references,
@@ -45,7 +47,13 @@ class ParticleEncoder(nn.Module):
         self.width = config.scalar_channels
 
     @full_precision
-    def forward(self, momenta: Tensor, mask: Tensor, references: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        momenta: Tensor,
+        mask: Tensor,
+        references: Tensor | None = None,
+        noise: JetNoise | None = None,
+    ) -> Tensor:
         """Encode the particles.
 
         Parameters
@@ -55,6 +63,8 @@ class ParticleEncoder(nn.Module):
         mask : [B, P] bool
         references : [R, 4], optional
             Transformed along with the momenta; those of `encoder_references` when left out.
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------
@@ -66,4 +76,4 @@ class ParticleEncoder(nn.Module):
         vectors = torch.cat(
             [momenta.unsqueeze(2), references.expand(*momenta.shape[:2], -1, -1)], dim=2
         )
-        return self.network(vectors, scalars, mask)[1]
+        return self.network(vectors, scalars, mask, noise)[1]

@@ -23,7 +23,7 @@ from hypervae.model.decoder.registry import PARTICLE_DECODERS
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.hyperedges.sets import DecodedHyperedges
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import ReadOut, ResidualMLP, one_hot
+from hypervae.model.layers import MLPHead, ReadOut, ResidualMLP, one_hot
 from hypervae.model.noise import JetNoise
 from hypervae.model.references import jet_tetrad
 from hypervae.model.sampling_config import SamplingConfig
@@ -68,9 +68,9 @@ class Decoder(nn.Module):
         )
         self._jet_offset: Tensor
         self._jet_scale: Tensor
-        self.jet: nn.Sequential | None = None
+        self.jet: MLPHead | None = None
         if not decoder.decides_jet:
-            self.jet = nn.Sequential(
+            self.jet = MLPHead(
                 ResidualMLP(config.hidden, config.hidden, dropout=config.dropout),
                 nn.GELU(),
                 ReadOut(config.hidden, len(JET_TARGETS)),
@@ -92,10 +92,25 @@ class Decoder(nn.Module):
             self.multiplicity.weight.mul_(0.1)
             self.multiplicity.bias.copy_(torch.from_numpy(np.log(share / share.sum())))
 
-    def latent_state(self, latent: Tensor, jet_type: Tensor) -> Tensor:
-        """[B, latent_dim], [B] -> [B, hidden]."""
-        kind = one_hot(jet_type, self.types, latent.dtype)
-        return self.state(torch.cat([latent, kind], dim=-1))
+    def latent_state(
+        self, latent: Tensor, jet_type: Tensor, noise: JetNoise | None = None
+    ) -> Tensor:
+        """The state of the jets, from which everything is decoded.
+
+        Parameters
+        ----------
+        latent : [B, latent_dim]
+        jet_type : [B] int64
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
+
+        Returns
+        -------
+        [B, hidden]
+        """
+        label = one_hot(jet_type, self.types, latent.dtype)
+        state: Tensor = self.state(torch.cat([latent, label], dim=-1), noise)
+        return state
 
     @property
     def noise(self) -> Mapping[str, NoiseSpec]:
@@ -164,14 +179,14 @@ class Decoder(nn.Module):
             name: getattr(noise, spec.kind)(len(latent), *spec.shape, like=latent)
             for name, spec in self.noise.items()
         }
-        state = self.latent_state(latent, target.jet_type)
+        state = self.latent_state(latent, target.jet_type, noise)
         logits = presence = None
         if self.multiplicity is not None:
             logits = self.multiplicity(state)
             presence = self._presence(logits, given["multiplicity"], gumbel_temperature)
         jets = self._jets(state, latent, target.jet_type, references, presence)
         made = self.particles.reconstruct(jets, target, given, noise)
-        decoded = self._decoded(state, logits, made, topology=topology, target=target)
+        decoded = self._decoded(state, logits, made, topology=topology, target=target, noise=noise)
         trust = state.new_ones(len(state)) if made.trust is None else made.trust
         return Reconstructed(decoded, made.losses, trust, made.estimated)
 
@@ -202,6 +217,7 @@ class Decoder(nn.Module):
         *,
         topology: bool,
         target: JetBatch | None = None,
+        noise: JetNoise | None = None,
     ) -> Decoded:
         """The particles, with what is decoded beside them."""
         return Decoded(
@@ -209,13 +225,13 @@ class Decoder(nn.Module):
             log_coordinates=made.log_coordinates,
             multiplicity_logits=logits,
             edges=self.edges(made.scalars) if topology else None,
-            hyperedges=self._hyperedges(state, made, target) if topology else None,
-            jet=self._jet(state, made),
+            hyperedges=self._hyperedges(state, made, target, noise) if topology else None,
+            jet=self._jet(state, made, noise),
         )
 
-    def _jet(self, state: Tensor, made: Particles) -> Tensor:
+    def _jet(self, state: Tensor, made: Particles, noise: JetNoise | None) -> Tensor:
         if self.jet is not None:
-            jet: Tensor = self.jet(state)
+            jet: Tensor = self.jet(state, noise)
             return jet
         if made.jet is None:
             raise TypeError("a particle decoder that decides the jet gave none")
@@ -223,10 +239,10 @@ class Decoder(nn.Module):
         return (made.jet - offset) / scale
 
     def _hyperedges(
-        self, state: Tensor, made: Particles, target: JetBatch | None
+        self, state: Tensor, made: Particles, target: JetBatch | None, noise: JetNoise | None
     ) -> DecodedHyperedges:
         targets = None if target is None else target.hyperedge_targets
         made_of: DecodedHyperedges = self.hyperedges(
-            state, made.scalars, made.presence > 0.5, targets
+            state, made.scalars, made.presence > 0.5, targets, noise
         )
         return made_of

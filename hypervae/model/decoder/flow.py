@@ -20,7 +20,8 @@ from hypervae.model.decoder.interface import (
 )
 from hypervae.model.flow_matching import TIME_FEATURES, on_path, time_features, velocity_of
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import LorentzNetwork, ReadOut, ResidualMLP, full_precision
+from hypervae.model.layers import ReadOut, ResidualMLP, full_precision
+from hypervae.model.lorentz import LorentzNetwork
 from hypervae.model.noise import JetNoise
 from hypervae.model.references import components, momenta_of
 from hypervae.model.sampling_config import SamplingConfig
@@ -126,7 +127,7 @@ class FlowParticles(ParticleDecoder):
             over the coordinates, mean over particles and times.
         """
         mask = target.mask
-        slots = self._slots(jets.state, mask)
+        slots = self._slots(jets.state, mask, noise)
         condition = self.condition(slots)
         goal = self.scaled(target.coordinates, mask)
         batch = len(goal)
@@ -139,7 +140,7 @@ class FlowParticles(ParticleDecoder):
         start = noise.normal(*goals.shape, like=goals)
         start = torch.cat([given["particles"].to(start.dtype), start[batch:]])
         points, wanted = on_path(start * masks.unsqueeze(-1), goals, time)
-        velocity = self.velocity(points, time, conditions, masks, jets.references)
+        velocity = self.velocity(points, time, conditions, masks, jets.references, noise)
         error = (velocity - wanted).square().sum(-1) * masks
         matching = error.sum(1) / masks.sum(1).clamp_min(1)
         last, t = slice(-batch, None), time[-batch:]
@@ -154,7 +155,13 @@ class FlowParticles(ParticleDecoder):
         )
 
     def velocity(
-        self, points: Tensor, time: Tensor, condition: Tensor, mask: Tensor, references: Tensor
+        self,
+        points: Tensor,
+        time: Tensor,
+        condition: Tensor,
+        mask: Tensor,
+        references: Tensor,
+        noise: JetNoise | None = None,
     ) -> Tensor:
         """Velocity of the points.
 
@@ -166,6 +173,8 @@ class FlowParticles(ParticleDecoder):
         condition : [B, P, scalar_channels]
         mask : [B, P] bool
         references : [4, 4]
+        noise : JetNoise, optional
+            Of the jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------
@@ -179,7 +188,7 @@ class FlowParticles(ParticleDecoder):
         vectors = torch.cat([momenta.unsqueeze(2), offset.unsqueeze(2), tetrads], dim=2)
         times = time_features(time).unsqueeze(1).expand(-1, mask.shape[1], -1)
         scalars = torch.cat([condition, points, times], dim=-1)
-        made, features = self.network(vectors, scalars, mask)
+        made, features = self.network(vectors, scalars, mask, noise)
         along = components(made, references)
         raw = self.velocity_out(torch.cat([along.flatten(-2), features], dim=-1))
         return velocity_of(raw, points, time)
@@ -203,10 +212,10 @@ class FlowParticles(ParticleDecoder):
     def _unscaled(self, points: Tensor) -> Tensor:
         return points * self._scale.to(points.dtype) + self._offset.to(points.dtype)
 
-    def _slots(self, state: Tensor, mask: Tensor) -> Tensor:
+    def _slots(self, state: Tensor, mask: Tensor, noise: JetNoise | None = None) -> Tensor:
         """[B, P, hidden] from the slot, the state of the jet and its number of particles."""
         share = mask.sum(dim=1, keepdim=True).to(state.dtype) / self.slots
         jet = torch.cat([state, share], dim=-1).unsqueeze(1).expand(-1, self.slots, -1)
-        return self.slot_mix(
-            torch.cat([self.slot_embedding.expand(len(state), -1, -1), jet], dim=-1)
-        )
+        slots = torch.cat([self.slot_embedding.expand(len(state), -1, -1), jet], dim=-1)
+        mixed: Tensor = self.slot_mix(slots, noise)
+        return mixed

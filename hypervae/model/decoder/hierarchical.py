@@ -24,7 +24,7 @@ from hypervae.model.decoder.interface import (
 )
 from hypervae.model.flow_matching import on_path
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import ResidualMLP, one_hot
+from hypervae.model.layers import MLPHead, ResidualMLP, one_hot
 from hypervae.model.noise import JetNoise
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.model.shape_flow import ShapeContext, ShapeNetwork
@@ -114,7 +114,7 @@ class HierarchicalParticles(ParticleDecoder):
         )
         hidden, self.scalars = config.hidden, config.scalar_channels
         self.rank = nn.Embedding(self.slots, hidden)
-        self.slot_scalars = nn.Sequential(
+        self.slot_scalars = MLPHead(
             ResidualMLP(2 * hidden, hidden, dropout=config.dropout),
             nn.GELU(),
             nn.Linear(hidden, self.scalars),
@@ -228,7 +228,7 @@ class HierarchicalParticles(ParticleDecoder):
         return ReconstructedParticles(
             log_coordinates(target.coordinates),
             target.mask.to(goal.dtype),
-            self._slot_scalars(jets.state),
+            self._slot_scalars(jets.state, noise),
             jet=jet_features(scaffold),
             losses={"shapes": error / context.free.sum((1, 2)).clamp_min(1.0)},
             estimated=True,
@@ -238,11 +238,11 @@ class HierarchicalParticles(ParticleDecoder):
         kind = one_hot(jets.jet_type, self.types, jets.latent.dtype)
         return torch.cat([jets.latent, kind], dim=-1)
 
-    def _slot_scalars(self, state: Tensor) -> Tensor:
+    def _slot_scalars(self, state: Tensor, noise: JetNoise | None = None) -> Tensor:
         """[B, P, scalars] of the k-th hardest particle, from its rank and the state of the jet."""
         ranks = self.rank.weight.expand(len(state), -1, -1)
         jet = state.unsqueeze(1).expand(-1, self.slots, -1)
-        scalars: Tensor = self.slot_scalars(torch.cat([ranks, jet], dim=-1))
+        scalars: Tensor = self.slot_scalars(torch.cat([ranks, jet], dim=-1), noise)
         return scalars
 
 

@@ -19,7 +19,8 @@ from hypervae.model.decoder.interface import (
     squash_angles,
 )
 from hypervae.model.inputs import JetBatch
-from hypervae.model.layers import LorentzNetwork, ResidualMLP, full_precision
+from hypervae.model.layers import ResidualMLP, full_precision
+from hypervae.model.lorentz import LorentzNetwork
 from hypervae.model.noise import JetNoise
 from hypervae.model.references import components
 from hypervae.model.sampling_config import SamplingConfig
@@ -84,7 +85,7 @@ class OneShotParticles(ParticleDecoder):
         self, jets: LatentJets, target: JetBatch, given: Mapping[str, Tensor], noise: JetNoise
     ) -> ReconstructedParticles:
         """See `ParticleDecoder.reconstruct`: as in generation, with the Chamfer distance."""
-        made = self._make(jets)
+        made = self._make(jets, noise)
         losses = {"chamfer": self._chamfer(made, target)}
         return ReconstructedParticles(
             made.log_coordinates, made.presence, made.scalars, losses=losses
@@ -107,17 +108,17 @@ class OneShotParticles(ParticleDecoder):
             weights=weights,
         )
 
-    def _make(self, jets: LatentJets) -> Particles:
+    def _make(self, jets: LatentJets, noise: JetNoise | None = None) -> Particles:
         state, presence, references = jets.state, jets.used, jets.references
         batch = len(state)
         slots = self.slot_embedding.expand(batch, -1, -1)
         mixed = self.slot_mix(
-            torch.cat([slots, state.unsqueeze(1).expand(-1, self.slots, -1)], dim=-1)
+            torch.cat([slots, state.unsqueeze(1).expand(-1, self.slots, -1)], dim=-1), noise
         )
         coefficients = self.start(mixed).unflatten(-1, (_VECTORS, 4))
         start = torch.einsum("bsvr,rm->bsvm", coefficients, references)
         vectors = torch.cat([start, references.expand(batch, self.slots, 4, 4)], dim=2)
-        change, scalars = self.network(vectors, mixed, presence > 0.5)
+        change, scalars = self.network(vectors, mixed, presence > 0.5, noise)
         vectors_out = start + change
         along = components(vectors_out, references)
         scale, offset = self._scale.to(along.dtype), self._offset.to(along.dtype)

@@ -15,7 +15,7 @@ from hypervae.model.hyperedges.consistency import HyperedgeConsistency, stratifi
 from hypervae.model.hyperedges.interface import HyperedgeHead, HyperedgeMode
 from hypervae.model.hyperedges.sets import BinnedSets, BinnedTargets
 from hypervae.model.hyperedges.source import HyperedgeSource, Tokens
-from hypervae.model.layers import ReadOut, ResidualMLP
+from hypervae.model.layers import MLPHead, ReadOut, ResidualMLP
 from hypervae.model.losses.histogram import cramer_distance, soft_histogram
 from hypervae.model.losses.recomputed import colex_members
 from hypervae.model.noise import JetNoise
@@ -87,7 +87,7 @@ class BinnedHead(HyperedgeHead[BinnedSets, BinnedTargets]):
         super().__init__()
         self.orders = len(normalization.hyperedge_orders)
         self.bins = normalization.binning.size
-        self.head = nn.Sequential(
+        self.head = MLPHead(
             ResidualMLP(config.hidden, config.hyperedge_width, dropout=config.dropout),
             nn.GELU(),
             ReadOut(config.hyperedge_width, self.orders * self.bins * 2),
@@ -99,6 +99,7 @@ class BinnedHead(HyperedgeHead[BinnedSets, BinnedTargets]):
         scalars: Tensor,
         present: Tensor,
         targets: BinnedTargets | None = None,
+        noise: JetNoise | None = None,
     ) -> BinnedSets:
         """Predict histograms.
 
@@ -107,12 +108,14 @@ class BinnedHead(HyperedgeHead[BinnedSets, BinnedTargets]):
         state : [B, hidden]
         scalars, present, targets
             Not read.
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------
         BinnedSets
         """
-        values = self.head(state).unflatten(-1, (self.orders, 2, self.bins))
+        values = self.head(state, noise).unflatten(-1, (self.orders, 2, self.bins))
         return BinnedSets(values[:, :, 0], values[:, :, 1])
 
 

@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from hypervae.model.attention import ReadParticles, ReadTokens, count_logits
 from hypervae.model.layers import ResidualMLP, pool
+from hypervae.model.noise import JetNoise
 
 #: Makes attention among tokens: a module of tokens [B, T, width] and their logits [B, T].
 SelfAttentionFactory = Callable[[], nn.Module]
@@ -77,6 +78,7 @@ class TokenNetwork(nn.Module):
         keys: Tensor | None,
         values: Tensor | None,
         mask: Tensor,
+        noise: JetNoise | None = None,
     ) -> Tensor:
         """Encode tokens.
 
@@ -89,14 +91,16 @@ class TokenNetwork(nn.Module):
             Of the particles; used with cross-attention.
         mask : [B, P] bool
             Present particles.
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------
         [B, T, width]
         """
-        tokens = self.mlp(features)
+        tokens = self.mlp(features, noise)
         if self.self_attention is not None:
-            tokens = self.self_attention(tokens, count_logits(count))
+            tokens = self.self_attention(tokens, count_logits(count), noise)
         if self.particles is not None:
             tokens = self.particles(tokens, keys, values, mask)
         normed: Tensor = self.norm(tokens)
@@ -131,7 +135,12 @@ class TokenBranch(nn.Module):
         )
 
     def forward(
-        self, features: Tensor, count: Tensor, particles: Tensor, mask: Tensor
+        self,
+        features: Tensor,
+        count: Tensor,
+        particles: Tensor,
+        mask: Tensor,
+        noise: JetNoise | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Encode the tokens of a batch.
 
@@ -143,6 +152,8 @@ class TokenBranch(nn.Module):
             How many items a token stands for; 0 for padding, of which nothing else matters.
         particles : [B, P, S]
         mask : [B, P] bool
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------
@@ -155,20 +166,25 @@ class TokenBranch(nn.Module):
         if features.shape[1] == 0:  # one token of padding: parameters keep (zero) gradients
             features = features.new_zeros(len(features), 1, features.shape[2])
             count = count.new_zeros(len(count), 1)
-        summary, update = self.exchange(features, count, particles, mask)
+        summary, update = self.exchange(features, count, particles, mask, noise)
         if update is None:
             return summary, torch.zeros_like(particles)
         real = (count > 0).any(dim=1)[:, None] & mask
         return summary, update * real.unsqueeze(-1)
 
     def exchange(
-        self, features: Tensor, count: Tensor, particles: Tensor, mask: Tensor
+        self,
+        features: Tensor,
+        count: Tensor,
+        particles: Tensor,
+        mask: Tensor,
+        noise: JetNoise | None,
     ) -> tuple[Tensor, Tensor | None]:
         """Summary and update as `forward` for T > 0, but with updates where nothing is to change.
 
         Parameters
         ----------
-        features, count, particles, mask
+        features, count, particles, mask, noise
             See `forward`.
 
         Returns
@@ -178,7 +194,7 @@ class TokenBranch(nn.Module):
             None without cross-attention.
         """
         keys, values = self.particle_keys(particles)
-        tokens = self._tokens(features, count, keys, values, mask)
+        tokens = self._tokens(features, count, keys, values, mask, noise)
         summary = pool(tokens, count)
         return summary, None if self.reader is None else self.reader(particles, tokens, count)
 
@@ -195,10 +211,11 @@ class TokenBranch(nn.Module):
         keys: Tensor | None,
         values: Tensor | None,
         mask: Tensor,
+        noise: JetNoise | None,
     ) -> Tensor:
         """[B, T, width] of the network, with gradient checkpointing if that is on."""
         if not (self.recompute and torch.is_grad_enabled()):
-            tokens: Tensor = self.network(features, count, keys, values, mask)
+            tokens: Tensor = self.network(features, count, keys, values, mask, noise)
             return tokens
         # in pieces, where tokens do not see each other: one at a time is computed again
         apart = self.network.self_attention is None
@@ -207,7 +224,7 @@ class TokenBranch(nn.Module):
             torch.split(features, size, dim=1), torch.split(count, size, dim=1), strict=True
         )
         parts = [
-            checkpoint(self.network, *piece, keys, values, mask, use_reentrant=False)
+            checkpoint(self.network, *piece, keys, values, mask, noise, use_reentrant=False)
             for piece in pieces
         ]
         return torch.cat(parts, dim=1)

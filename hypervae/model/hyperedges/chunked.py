@@ -24,11 +24,12 @@ from hypervae.model.attention import count_logits
 from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
 from hypervae.model.hyperedges.heads import ListedHead
 from hypervae.model.hyperedges.listed import ListedMode
+from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
 
 class _Random:
-    """State of the generators that dropout draws from."""
+    """State of the generators that tell the draws of dropout apart."""
 
     def __init__(self, device: torch.device):
         self.device = device
@@ -66,10 +67,11 @@ class _Chunked(torch.autograd.Function):
         keys: Tensor | None,
         values: Tensor | None,
         mask: Tensor,
+        noise: JetNoise | None,
         *parameters: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         kind = features.device.type
-        ctx.network, ctx.names, ctx.chunk = network, names, chunk
+        ctx.network, ctx.names, ctx.chunk, ctx.noise = network, names, chunk, noise
         ctx.autocast = {
             "device_type": kind,
             "enabled": torch.is_autocast_enabled(kind),
@@ -91,7 +93,7 @@ class _Chunked(torch.autograd.Function):
         largest = query_real.new_full((*query.shape[:2], 1), torch.finfo(real).min)
         norm = torch.zeros_like(largest)
         for part in _chunks(features.shape[1], chunk):
-            arguments = (features[:, part], count[:, part], keys, values, mask)
+            arguments = (features[:, part], count[:, part], keys, values, mask, noise)
             tokens = functional_call(network, weights, arguments).to(real)
             with torch.autocast(kind, enabled=False):
                 share = (count[:, part] / total).to(real)
@@ -142,7 +144,7 @@ class _Chunked(torch.autograd.Function):
             for part in _chunks(features.shape[1], ctx.chunk):
                 inputs = features[:, part].detach().requires_grad_(d_features is not None)
                 with torch.enable_grad(), torch.autocast(**ctx.autocast):
-                    arguments = (inputs, count[:, part], keys, values, mask)
+                    arguments = (inputs, count[:, part], keys, values, mask, ctx.noise)
                     tokens = functional_call(ctx.network, named, arguments)
                 n = tokens.detach().to(real)
                 share = (count[:, part] / total).to(real)
@@ -170,7 +172,7 @@ class _Chunked(torch.autograd.Function):
         d_weights = [next(rest) if w.requires_grad else None for w in weights]
         d_query = (d_query * scale).to(query.dtype)
         first = (None, None, None, d_features, None)
-        return (*first, d_query, d_keys, d_values, None, *d_weights)
+        return (*first, d_query, d_keys, d_values, None, None, *d_weights)
 
 
 @contextmanager
@@ -186,11 +188,11 @@ def _scores(query: Tensor, tokens: Tensor, count: Tensor) -> Tensor:
 
 def chunked_summary(
     network: nn.Module,
-    features: Tensor,
-    count: Tensor,
+    tokens: tuple[Tensor, Tensor],
     query: Tensor,
     read: tuple[Tensor | None, Tensor | None],
     mask: Tensor,
+    noise: JetNoise | None,
     chunk: int,
 ) -> tuple[Tensor, Tensor]:
     """Mean and maximum over tokens, and what queries read of them, `chunk` tokens at a time.
@@ -199,13 +201,15 @@ def chunked_summary(
     ----------
     network : TokenNetwork
         Without attention among tokens.
-    features : [B, T, F]
-    count : [B, T]
+    tokens : (features, count)
+        [B, T, F] and [B, T].
     query : [B, Q, width]
         Q may be 0.
     read : (keys, values)
         Of the particles, [B, heads, P, C]; None without cross-attention.
     mask : [B, P] bool
+    noise : JetNoise, optional
+        Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
     chunk : int
 
     Returns
@@ -218,13 +222,14 @@ def chunked_summary(
         network,
         list(names),
         chunk,
-        features,
-        count,
+        *tokens,
         query,
         *read,
         mask,
+        noise,
         *parameters,
     )
+    count = tokens[1]
     highest = torch.where((count > 0).any(dim=1, keepdim=True), highest, torch.zeros_like(highest))
     return torch.cat([mean, highest], dim=-1), answer
 
@@ -233,13 +238,18 @@ class ChunkedBranch(TokenBranch):
     """A branch that never holds all tokens, with the result of one that does."""
 
     def exchange(
-        self, features: Tensor, count: Tensor, particles: Tensor, mask: Tensor
+        self,
+        features: Tensor,
+        count: Tensor,
+        particles: Tensor,
+        mask: Tensor,
+        noise: JetNoise | None,
     ) -> tuple[Tensor, Tensor | None]:
         """Summary and update, `chunk` tokens at a time; see `TokenBranch.exchange`.
 
         Parameters
         ----------
-        features, count, particles, mask
+        features, count, particles, mask, noise
             See `TokenBranch.forward`.
 
         Returns
@@ -253,7 +263,7 @@ class ChunkedBranch(TokenBranch):
         else:
             query = self.reader.project(particles)
         summary, read = chunked_summary(
-            self.network, features, count, query, keys_and_values, mask, self.chunk
+            self.network, (features, count), query, keys_and_values, mask, noise, self.chunk
         )
         return summary, None if self.reader is None else self.reader.finish(read)
 
@@ -261,11 +271,19 @@ class ChunkedBranch(TokenBranch):
 class ChunkedHead(ListedHead):
     """A head that computes the sets again in the backward pass, some at a time."""
 
-    def predict(self, ends: Tensor, members: Tensor, order: Tensor, present: Tensor) -> Tensor:
+    def predict(
+        self,
+        ends: Tensor,
+        members: Tensor,
+        order: Tensor,
+        present: Tensor,
+        noise: JetNoise | None,
+    ) -> Tensor:
         """[B, K, F]; see `ListedHead.predict`."""
         pieces = zip(torch.split(members, self.chunk), torch.split(order, self.chunk), strict=True)
         parts = [
-            checkpoint(self.decode, ends, some, kind, use_reentrant=False) for some, kind in pieces
+            checkpoint(self.decode, ends, some, orders, None, noise, use_reentrant=False)
+            for some, orders in pieces
         ]
         return torch.cat(parts, dim=1)
 

@@ -12,7 +12,8 @@ from hypervae.model.hyperedges.branch import SelfAttentionFactory
 from hypervae.model.hyperedges.interface import HyperedgeHead
 from hypervae.model.hyperedges.listing import SetList
 from hypervae.model.hyperedges.sets import ListedSets, ListedTargets
-from hypervae.model.layers import ReadOut, ResidualMLP
+from hypervae.model.layers import MLPHead, ReadOut, ResidualMLP
+from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
 
@@ -59,7 +60,7 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
         self.ends = nn.Linear(scalars, width)
         self.order_embedding = nn.Embedding(max(len(normalization.hyperedge_orders), 1), width)
         self.self_attention = None if self_attention is None else self_attention()
-        self.head = nn.Sequential(
+        self.head = MLPHead(
             ResidualMLP(width, width, config.token_blocks, config.dropout),
             nn.GELU(),
             ReadOut(width, len(normalization.hyperedge.names)),
@@ -71,6 +72,7 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
         scalars: Tensor,
         present: Tensor,
         targets: ListedTargets | None = None,
+        noise: JetNoise | None = None,
     ) -> ListedSets:
         """Predict sets.
 
@@ -83,6 +85,8 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
             Slots in use; sets attend to sets of such slots only.
         targets : ListedTargets, optional
             Names the sets; all when left out.
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------
@@ -91,7 +95,7 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
         # one row of absent slots at the end pads the members of the smaller sets
         ends = nn.functional.pad(self.ends(scalars), (0, 0, 0, 1))
         members, order = self.asked_for(targets)
-        return ListedSets(self.predict(ends, members, order, present))
+        return ListedSets(self.predict(ends, members, order, present, noise))
 
     def asked_for(self, targets: ListedTargets | None) -> tuple[Tensor, Tensor]:
         """Members and orders of the sets to predict, by default the same for all jets.
@@ -109,7 +113,14 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
             return self._members, self._order
         return self._members[targets.index[0]], self._order[targets.index[0]]
 
-    def predict(self, ends: Tensor, members: Tensor, order: Tensor, present: Tensor) -> Tensor:
+    def predict(
+        self,
+        ends: Tensor,
+        members: Tensor,
+        order: Tensor,
+        present: Tensor,
+        noise: JetNoise | None,
+    ) -> Tensor:
         """Predict sets of given members.
 
         Parameters
@@ -119,6 +130,8 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
         members, order
             See `asked_for`.
         present : [B, P] bool
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------
@@ -130,13 +143,18 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
             logits = mask_logits(padded[:, members].all(dim=-1), ends.dtype)
         if self.recompute and torch.is_grad_enabled():
             predicted: Tensor = checkpoint(
-                self.decode, ends, members, order, logits, use_reentrant=False
+                self.decode, ends, members, order, logits, noise, use_reentrant=False
             )
             return predicted
-        return self.decode(ends, members, order, logits)
+        return self.decode(ends, members, order, logits, noise)
 
     def decode(
-        self, ends: Tensor, members: Tensor, order: Tensor, logits: Tensor | None = None
+        self,
+        ends: Tensor,
+        members: Tensor,
+        order: Tensor,
+        logits: Tensor | None = None,
+        noise: JetNoise | None = None,
     ) -> Tensor:
         """Network of the sets.
 
@@ -146,6 +164,8 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
             See `predict`.
         logits : [B, K], optional
             Of attention among the sets.
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------
@@ -160,6 +180,6 @@ class ListedHead(HyperedgeHead[ListedSets, ListedTargets]):
             for place in range(members.shape[2]):
                 tokens = tokens + ends[rows, members[..., place]]
         if self.self_attention is not None and logits is not None:
-            tokens = self.self_attention(tokens, logits)
-        features: Tensor = self.head(tokens)
+            tokens = self.self_attention(tokens, logits, noise)
+        features: Tensor = self.head(tokens, noise)
         return features

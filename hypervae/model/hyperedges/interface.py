@@ -14,6 +14,7 @@ from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
 from hypervae.model.hyperedges.consistency import HyperedgeConsistency
 from hypervae.model.hyperedges.sets import DecodedHyperedges, HyperedgeTargets
 from hypervae.model.hyperedges.source import HyperedgeSource, Tokens
+from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
 if TYPE_CHECKING:
@@ -28,7 +29,12 @@ class HyperedgeHead(nn.Module, ABC, Generic[Sets, Targets]):
 
     @abstractmethod
     def forward(
-        self, state: Tensor, scalars: Tensor, present: Tensor, targets: Targets | None = None
+        self,
+        state: Tensor,
+        scalars: Tensor,
+        present: Tensor,
+        targets: Targets | None = None,
+        noise: JetNoise | None = None,
     ) -> Sets:
         """Predict hyperedges.
 
@@ -42,6 +48,8 @@ class HyperedgeHead(nn.Module, ABC, Generic[Sets, Targets]):
             Slots in use.
         targets : ListedTargets or BinnedTargets, optional
             In training; they name the sets to predict where these are listed. All when left out.
+        noise : JetNoise, optional
+            Of the B jets; see `hypervae.model.dropout.Dropout.forward`.
 
         Returns
         -------

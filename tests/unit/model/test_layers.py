@@ -1,12 +1,11 @@
 import pytest
 import torch
 
-from hypervae.model import HyperVAE, ModelConfig
+from hypervae.model import HyperVAE
 from hypervae.model.decoder.interface import LatentJets
-from hypervae.model.layers import LorentzNetwork, ResidualMLP, pool
+from hypervae.model.layers import ResidualMLP, pool
 from hypervae.model.noise import JetNoise
 from tests.unit.chain import MODEL, small_jets
-from tests.unit.model.lorentz import GENERAL
 
 
 def test_pool_weighs_the_mean_and_not_the_maximum():
@@ -43,51 +42,6 @@ def test_pooling_nothing_leaves_gradients_finite():
 
 def test_residual_mlp_keeps_leading_dimensions():
     assert ResidualMLP(3, 8, blocks=2)(torch.randn(2, 5, 3)).shape == (2, 5, 8)
-
-
-@pytest.fixture(params=["slim", "full"])
-def network(request):
-    torch.manual_seed(1)
-    config = ModelConfig.of({**MODEL, "lgatr": request.param})
-    net = LorentzNetwork(config, vectors_in=3, scalars_in=2, vectors_out=2, scalars_out=5)
-    return net.double().eval()
-
-
-@pytest.fixture
-def tokens():
-    torch.manual_seed(2)
-    mask = torch.tensor([[True] * 6, [True] * 3 + [False] * 3, [True] + [False] * 5])
-    vectors = torch.randn(3, 6, 3, 4, dtype=torch.float64)
-    return vectors, torch.randn(3, 6, 2, dtype=torch.float64), mask
-
-
-def test_absent_tokens_have_no_influence(network, tokens):
-    vectors, scalars, mask = tokens
-    before = network(vectors, scalars, mask)
-    absent = ~mask
-    vectors, scalars = vectors.clone(), scalars.clone()
-    vectors[absent], scalars[absent] = 7.0, -3.0
-    after = network(vectors, scalars, mask)
-    for one, other in zip(before, after, strict=True):
-        torch.testing.assert_close(one[mask], other[mask], rtol=0, atol=1e-12)
-        assert not torch.allclose(one[absent], other[absent])
-
-
-def test_present_tokens_do(network, tokens):
-    vectors, scalars, mask = tokens
-    before = network(vectors, scalars, mask)[1]
-    vectors = vectors.clone()
-    vectors[1, 2] += 1.0
-    assert not torch.allclose(before[1, 0], network(vectors, scalars, mask)[1][1, 0], atol=1e-6)
-
-
-def test_vectors_transform_along_and_scalars_stay(network, tokens):
-    vectors, scalars, mask = tokens
-    out, scalars_out = network(vectors, scalars, mask)
-    turned, scalars_turned = network(vectors @ GENERAL.T, scalars, mask)
-    torch.testing.assert_close(turned, out @ GENERAL.T, rtol=0, atol=1e-9)
-    torch.testing.assert_close(scalars_turned, scalars_out, rtol=0, atol=1e-9)
-    assert out.std() > 1e-3
 
 
 @pytest.mark.parametrize("decoder", ["one_shot", "flow"])

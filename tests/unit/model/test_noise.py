@@ -3,9 +3,11 @@ import pytest
 import torch
 from scipy import stats
 
-from hypervae.model.dropout import Dropout, GradeDropout, VectorDropout, draw_dropout_from
+from hypervae.model.attention import SelfAttention
+from hypervae.model.dropout import Dropout, GradeDropout, VectorDropout
 from hypervae.model.hyperedges.branch import BranchConfig
 from hypervae.model.hyperedges.chunked import ChunkedBranch
+from hypervae.model.layers import ResidualMLP
 from hypervae.model.noise import JetNoise, gumbel
 
 KEYS = torch.randint(-(2**62), 2**62, (40,), generator=torch.Generator().manual_seed(1))
@@ -73,8 +75,7 @@ def test_dropout_keeps_the_mean_and_belongs_to_the_jet():
 
     def run(rows):
         torch.manual_seed(3)
-        draw_dropout_from(layer, JetNoise(KEYS[rows]))
-        return layer(values[rows])
+        return layer(values[rows], JetNoise(KEYS[rows]))
 
     whole = run(slice(None))
     assert set(whole.unique().tolist()) == {0.0, values.new_tensor(1 / 0.7).item()}
@@ -83,14 +84,24 @@ def test_dropout_keeps_the_mean_and_belongs_to_the_jet():
     assert torch.equal(layer.eval()(values), values)
 
 
+@pytest.mark.parametrize("layer", [ResidualMLP(3, 8, dropout=0.4), SelfAttention(3, 1, 0.4)])
+def test_nothing_is_dropped_without_noise_of_the_jets(layer):
+    arguments = (torch.randn(3, 5, 3),) + (torch.zeros(3, 5),) * isinstance(layer, SelfAttention)
+    with pytest.raises(ValueError, match="no noise"):
+        layer.train()(*arguments)
+    assert torch.isfinite(layer.eval()(*arguments)).all()
+
+
 def test_vectors_and_grades_are_dropped_whole():
     torch.manual_seed(3)
-    vectors, scalars = VectorDropout(0.5).train()(torch.ones(20, 5, 4, 3), torch.ones(20, 5, 2))
+    ones = torch.ones(20, 5, 2)
+    noise = JetNoise(KEYS[:20])
+    vectors, scalars = VectorDropout(0.5).train()(torch.ones(20, 5, 4, 3), ones, noise)
     assert (vectors == vectors[:, :, :1]).all()
     assert 0.3 < (vectors == 0).float().mean() < 0.7
     assert 0.3 < (scalars == 0).float().mean() < 0.7
-    parts, none = GradeDropout(0.5).train()(torch.ones(20, 5, 3, 16))
-    assert none is None
+    parts, scalars = GradeDropout(0.5).train()(torch.ones(20, 5, 3, 16), ones, noise)
+    assert 0.3 < (scalars == 0).float().mean() < 0.7
     for first, last in ((0, 1), (1, 5), (5, 11), (11, 15), (15, 16)):
         grade = parts[..., first:last]
         assert (grade == grade[..., :1]).all()
@@ -107,8 +118,7 @@ def test_chunks_draw_again_what_they_drew():
 
     def run(features, particles):
         torch.manual_seed(7)
-        draw_dropout_from(branch, JetNoise(KEYS[:3]))
-        summary, update = branch(features, count, particles, mask)
+        summary, update = branch(features, count, particles, mask, JetNoise(KEYS[:3]))
         return summary.sin().sum() + update.sin().sum()
 
     assert torch.autograd.gradcheck(run, (features, particles))

@@ -4,8 +4,10 @@ import torch
 from hypervae.model import ModelConfig
 from hypervae.model.hyperedges.branch import BranchConfig
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
+from hypervae.model.noise import JetNoise
 
 FEATURES, WIDTH, CHANNELS, SLOTS, TOKENS = 5, 8, 6, 7, 23
+KEYS = torch.tensor([5, -9, 2**60, 3])
 
 
 def made(mode="mlp", cross_attention=True, **options):
@@ -159,7 +161,9 @@ def test_recomputing_changes_nothing_but_what_is_kept(arguments, mode):
         kept = []
         with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
             torch.manual_seed(5)
-            summary, update = branch(features[:, :size], count[:, :size], particles, mask)
+            summary, update = branch(
+                features[:, :size], count[:, :size], particles, mask, JetNoise(KEYS)
+            )
         (summary.square().sum() + update.square().sum()).backward()
         return [summary, update, *(p.grad.clone() for p in branch.parameters())], len(kept)
 
@@ -167,3 +171,16 @@ def test_recomputing_changes_nothing_but_what_is_kept(arguments, mode):
     again, fewer = run(True)
     close(again, plain)
     assert fewer < kept / 2
+
+
+@pytest.mark.parametrize("mode", HYPEREDGE_MODES)
+def test_dropout_belongs_to_the_jet(arguments, mode):
+    branch = made(mode, dropout=0.3).train()
+
+    def run(rows):
+        torch.manual_seed(5)
+        return branch(*(value[rows] for value in arguments), JetNoise(KEYS[rows]))
+
+    whole = run([0, 1, 2, 3])
+    close(run([3, 0]), [part[[3, 0]] for part in whole])
+    assert (whole[0] - branch.eval()(*arguments)[0])[0].abs().max() > 1e-3

@@ -5,8 +5,10 @@ from benchmarks.tensor_memory import TensorMemory
 from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
 from hypervae.model.hyperedges.chunked import ChunkedBranch
 from hypervae.model.layers import pool
+from hypervae.model.noise import JetNoise
 
 FEATURES, WIDTH, CHANNELS, SLOTS, TOKENS = 5, 8, 6, 7, 23
+NOISE = JetNoise(torch.tensor([5, -9, 2**60, 3]))
 
 
 def made(chunk, *, cross_attention=True, dropout=0.0, mode="chunked", width=WIDTH):
@@ -49,7 +51,9 @@ def results(forward, parameters, features, particles):
 
 def of_branch(branch, arguments):
     features, _, particles, _ = arguments
-    return results(lambda: branch(*arguments), list(branch.parameters()), features, particles)
+    return results(
+        lambda: branch(*arguments, NOISE), list(branch.parameters()), features, particles
+    )
 
 
 def close(one, other, tolerance=1e-6):
@@ -87,7 +91,8 @@ def test_dropout_is_drawn_again_in_the_backward_pass(arguments, chunk):
         """The same tokens from the same random numbers, kept for the backward pass."""
         keys, values = branch.network.particles.project(particles)
         parts = zip(features.split(chunk, dim=1), count.split(chunk, dim=1), strict=True)
-        tokens = torch.cat([branch.network(*part, keys, values, mask) for part in parts], dim=1)
+        tokens = [branch.network(*part, keys, values, mask, NOISE) for part in parts]
+        tokens = torch.cat(tokens, dim=1)
         update = branch.reader(particles, tokens, count)
         present = (count > 0).any(dim=1, keepdim=True) & mask
         return pool(tokens, count), update * present.unsqueeze(-1)
@@ -109,7 +114,7 @@ def test_gradients_are_finite_differences(arguments):
 
     def function(features, particles):
         torch.manual_seed(7)
-        return branch(features, count, particles, mask)
+        return branch(features, count, particles, mask, NOISE)
 
     assert torch.autograd.gradcheck(function, (features, particles), fast_mode=True)
 
