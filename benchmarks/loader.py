@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.jets import gluon_jets
-from hypervae.config import NormalizationConfig, SplitConfig, resolve_section
+from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
@@ -54,7 +54,7 @@ def measure(kind: str, folder: Path, jets: int, batch_size: int) -> float:
     def batches():
         merged = read_normalization(folder / "n.h5")
         sources = find_sources(*files, merged, folder / "n.h5")
-        split = SplitConfig.of(merged.settings["split"])
+        split = merged.settings.split
         stream = JetStream(sources, ["g"], "train", split, seed=1)
         model = ModelConfig.of({"hyperedge_encoder": "mlp", "hyperedge_decoder": "binned"})
         return JetLoader(stream, merged, model).batches(0, batch_size=batch_size)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.jets import gluon_jets
-from hypervae.config import NormalizationConfig, SplitConfig, resolve_section
+from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
@@ -72,7 +72,7 @@ def make_optimization(
     torch.manual_seed(1)
     model = HyperVAE(normalization, ["g"], config.model)
     sources = find_sources(shards, correlators, normalization, path)
-    split = SplitConfig.of(normalization.settings["split"])
+    split = normalization.settings.split
     stream = JetStream(sources, ["g"], "train", split, seed=1)
     return Optimization(fabric, model, config), JetLoader(stream, normalization, model.config)
 

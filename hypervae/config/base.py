@@ -6,6 +6,7 @@ one, a unit; `key` makes it. Everything else that speaks of keys is derived from
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -81,6 +82,10 @@ class Section(BaseModel):
     def to_dict(self) -> dict[str, Any]:
         """Keys and values, sections within as dicts and sequences as lists: what JSON can hold."""
         return self.model_dump(mode="json")
+
+    def __str__(self) -> str:
+        """As JSON with sorted keys, for messages."""
+        return json.dumps(self.to_dict(), sort_keys=True)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with other values of some keys, checked as by `of`."""

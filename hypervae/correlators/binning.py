@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from hypervae.config import CorrelatorsConfig
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,11 @@ class Binning:
     bins: int
     low: float
     high: float
+
+    @classmethod
+    def of(cls, config: CorrelatorsConfig) -> Binning:
+        """The R_L bins of a section ``correlators``."""
+        return cls(config.bins, *config.range)
 
     @property
     def size(self) -> int:

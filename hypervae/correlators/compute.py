@@ -11,7 +11,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.config import CorrelatorsConfig, CorrelatorsStageConfig
+from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators import features, geometry, kernel, sets
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.histograms import set_histograms
@@ -41,11 +41,6 @@ _LN_WEIGHT_SHIFT = -4.5  # for each member of a set
 _PAIRS_AT_ONCE = 2_000_000  # bounds the memory: 64 MB of features
 
 
-def binning_of(config: CorrelatorsConfig) -> Binning:
-    """The R_L bins of a correlators section."""
-    return Binning(config.bins, *config.range)
-
-
 def jet_sums(
     jets: Jets,
     pair_bins: NDArray[np.unsignedinteger],
@@ -67,7 +62,7 @@ def jet_sums(
     device : str
         Where correlators are computed: ``cpu`` (compiled) or a torch device.
     """
-    binning = binning_of(config)
+    binning = Binning.of(config)
     counts = jets.multiplicity
     weight = geometry.weights(jets, config.weight, config.exponent)
     arguments = (weight, counts, pair_bins, list(config.orders), binning.size)
@@ -144,7 +139,7 @@ def compute_correlators(
     InputError
         As `ShardReader`; nothing is written then.
     """
-    binning = binning_of(config)
+    binning = Binning.of(config)
     parts: dict[str, list[Sums]] = {"train": [], "rest": []}
     # one digest a dataset, so that the size of the batches does not matter
     particle_digest, jet_digest = hashlib.sha256(), hashlib.sha256()
@@ -156,19 +151,18 @@ def compute_correlators(
             n_jets=reader.n_jets,
             max_particles=reader.max_particles,
             jet_type=reader.jet_type,
-            binning=binning,
-            settings=config.to_dict(),
+            config=config,
         ) as writer,
     ):
         pairs = geometry.pair_count(reader.max_particles)
         batch = int(np.clip(_PAIRS_AT_ONCE // max(pairs, 1), 1, 10_000))
-        row, seed, fractions = 0, config.split.seed, config.split.fractions
+        row = 0
         for jets in reader.chunks(batch):
             particle_digest.update(jets.particle_features.tobytes())
             jet_digest.update(jets.jet_features.tobytes())
             pair_bins = geometry.pair_bins(jets, binning, threads)
             writer.append(pair_bins)
-            train = split_of(jets, seed=seed, fractions=fractions, first_row=row) == TRAIN
+            train = split_of(jets, config.split, row) == TRAIN
             for name, chosen in (("train", train), ("rest", ~train)):
                 if chosen.any():
                     sums = jet_sums(

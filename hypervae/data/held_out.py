@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from hypervae.config import SplitConfig
 from hypervae.data.jets import Jets, concatenate
 from hypervae.data.slots import fit_slots
 from hypervae.data.split import TEST, split_of
@@ -18,7 +18,7 @@ from hypervae.formats.shard import ShardReader
 def read_held_out(
     shards: Sequence[str | os.PathLike[str]],
     jet_types: Sequence[str],
-    split: Mapping[str, Any],
+    split: SplitConfig,
     *,
     jets: int,
     max_particles: int,
@@ -31,8 +31,7 @@ def read_held_out(
     shards : sequence of path-like
         All splits. Where there is one jet type, files that name none are taken to be of it.
     jet_types : sequence of str
-    split : mapping
-        The section ``split`` of the config (seed, fractions).
+    split : SplitConfig
     jets : int
         Jets of each type at most.
     max_particles : int
@@ -64,7 +63,7 @@ def read_held_out(
                 missing = jets - sum(map(len, parts))
                 if missing <= 0:
                     break
-                test = split_of(chunk, **split, first_row=first_row) == TEST
+                test = split_of(chunk, split, first_row) == TEST
                 first_row += len(chunk)
                 chosen = chunk[np.flatnonzero(test)[:missing]]
                 parts.append(fit_slots(chosen, max_particles))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import SplitConfig
 from hypervae.data.jets import Jets
 from hypervae.seeds import derive_seed, splitmix64
 
@@ -14,9 +13,7 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 
 
-def split_of(
-    jets: Jets, *, seed: int, fractions: Sequence[float], first_row: int = 0
-) -> NDArray[np.uint8]:
+def split_of(jets: Jets, config: SplitConfig, first_row: int = 0) -> NDArray[np.uint8]:
     """The split of each jet.
 
     The file's own ``split`` wins. Otherwise a seeded hash of the event (or, without events, of the
@@ -26,9 +23,7 @@ def split_of(
     Parameters
     ----------
     jets : Jets
-    seed : int
-    fractions : (train, validation, test)
-        They sum to 1.
+    config : SplitConfig
     first_row : int
         The file's row of the first jet.
 
@@ -37,18 +32,14 @@ def split_of(
     [n] uint8
         0 train, 1 validation, 2 test.
     """
-    return split_of_rows(
-        len(jets), jets.event_id, jets.split, seed=seed, fractions=fractions, first_row=first_row
-    )
+    return split_of_rows(len(jets), jets.event_id, jets.split, config, first_row)
 
 
 def split_of_rows(
     n: int,
     event_id: NDArray[np.int64] | None,
     split: NDArray[np.uint8] | None,
-    *,
-    seed: int,
-    fractions: Sequence[float],
+    config: SplitConfig,
     first_row: int = 0,
 ) -> NDArray[np.uint8]:
     """The split of each of `n` jets, as `split_of`, from the two columns that decide it."""
@@ -59,8 +50,8 @@ def split_of_rows(
         key = np.arange(first_row, first_row + n, dtype=np.int64)
     with np.errstate(over="ignore"):
         mixed = splitmix64(
-            splitmix64(key.astype(np.uint64)) + np.uint64(derive_seed(seed, "split"))
+            splitmix64(key.astype(np.uint64)) + np.uint64(derive_seed(config.seed, "split"))
         )
     uniform = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    train, validation, _ = fractions
+    train, validation, _ = config.fractions
     return ((uniform >= train).astype(np.uint8) + (uniform >= train + validation)).astype(np.uint8)

@@ -58,7 +58,7 @@ def held_out_jets(
     found = read_held_out(
         shards,
         model.jet_types,
-        model.normalization.settings["split"],
+        model.normalization.settings.split,
         jets=max(-(-jets // len(model.jet_types)), FEWEST_JETS),
         max_particles=model.normalization.max_particles,
         fewest=FEWEST_JETS,

@@ -118,8 +118,7 @@ class ModelEquivariance:
         self.momenta = four_momenta(jets.particle_features, jets.jet_features)
         self.number = transformations
         normalization = model.normalization
-        settings = normalization.settings
-        self.residual_group = residual_group(model.config, settings["weight"])
+        self.residual_group = residual_group(model.config, normalization.settings.weight)
         mode = HYPEREDGE_MODES[model.config.hyperedge_encoder]
         tokens = mode.most_tokens(model.config, normalization)
         self.at_once = min(max(TOKENS_AT_ONCE // max(tokens, 1), 1), JETS_AT_ONCE)

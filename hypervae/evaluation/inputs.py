@@ -177,9 +177,7 @@ def read_real(
             slots.append(reader.max_particles)
             first_row = 0
             for jets in reader.chunks():
-                parts = split_of(
-                    jets, seed=split.seed, fractions=split.fractions, first_row=first_row
-                )
+                parts = split_of(jets, split, first_row)
                 first_row += len(jets)
                 for name, part in wanted.items():
                     chosen = jets[np.flatnonzero(parts == part)[: missing[name]]]

@@ -24,11 +24,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.means import CorrelatorMeans
 from hypervae.correlators.moments import Moments
 from hypervae.correlators.sums import SUMMED_ARRAYS, Sums
-from hypervae.errors import InputError
+from hypervae.errors import ConfigError, InputError
 from hypervae.io import atomic_h5, software_versions
 from hypervae.io.hdf5 import H5Reader, naming_damage
 
@@ -45,9 +46,7 @@ class CorrelatorWriter:
     n_jets, max_particles : int
         Jets and particle slots of the shard.
     jet_type : str or None
-    binning : Binning
-        Of R_L.
-    settings : mapping
+    config : CorrelatorsStageConfig
         The config that it is computed with.
 
     Attributes
@@ -63,19 +62,18 @@ class CorrelatorWriter:
         n_jets: int,
         max_particles: int,
         jet_type: str | None,
-        binning: Binning,
-        settings: Mapping[str, Any],
+        config: CorrelatorsStageConfig,
     ):
         self.path, self.n_jets, self.content = path, n_jets, ""
         self._pairs = max_particles * (max_particles - 1) // 2
-        self._binning, self._row = binning, 0
+        self._binning, self._row = Binning.of(config), 0
         self._attributes = {
             "kind": KIND,
             "schema_version": SCHEMA_VERSION,
             "jet_type": jet_type or "",
             "n_jets": n_jets,
             "max_particles": max_particles,
-            "settings": json.dumps(dict(settings), sort_keys=True),
+            "settings": str(config),
             "versions": json.dumps(software_versions(("numpy", "numba")), sort_keys=True),
         }
 
@@ -121,7 +119,7 @@ class CorrelatorReader(H5Reader):
     ----------
     n_jets, max_particles : int
     jet_type : str
-    settings : dict
+    settings : CorrelatorsStageConfig
         The config that it was computed with.
     content : str
         SHA-256 of the jets that it was computed from.
@@ -129,7 +127,7 @@ class CorrelatorReader(H5Reader):
     Raises
     ------
     InputError
-        If the file is unreadable or is no correlator file.
+        If the file is unreadable or is no correlator file, or its settings are not a whole config.
     """
 
     def _check(self) -> None:
@@ -153,12 +151,20 @@ class CorrelatorReader(H5Reader):
             int(attributes["max_particles"]),
         )
         self.jet_type, self.content = str(attributes["jet_type"]), str(attributes["content"])
-        self.settings: dict[str, Any] = json.loads(attributes["settings"])
+        self.settings = read_settings(self.path, attributes["settings"])
         shape = self._file["pair_bins"].shape
         pairs = self.max_particles * (self.max_particles - 1) // 2
         if shape != (self.n_jets, pairs):
             raise InputError(
                 self.path, "pair_bins", found=f"shape {shape}", expected=f"{(self.n_jets, pairs)}"
+            )
+        shape, bins = self._file["edges"].shape, self.settings.bins
+        if shape != (bins + 1,):
+            raise InputError(
+                self.path,
+                "edges",
+                found=f"shape {shape}",
+                expected=f"{(bins + 1,)}, by its settings",
             )
 
     @property
@@ -179,6 +185,39 @@ class CorrelatorReader(H5Reader):
         rows = slice(start, self.n_jets if stop is None else stop)
         with naming_damage(self.path, "pair_bins"):
             return self._file["pair_bins"][rows]
+
+
+def read_settings(path: str | os.PathLike[str], text: str) -> CorrelatorsStageConfig:
+    """The config that a file was computed with.
+
+    Parameters
+    ----------
+    path : path-like
+        For error messages.
+    text : str
+        The attribute ``settings``.
+
+    Returns
+    -------
+    CorrelatorsStageConfig
+
+    Raises
+    ------
+    InputError
+        If a key is missing, unknown or out of range: what a file was computed with is not guessed.
+    """
+    try:
+        content = json.loads(text)
+        settings = CorrelatorsStageConfig.of(content)
+    except (ConfigError, ValueError, TypeError) as error:
+        raise InputError(
+            path, "attribute settings", found=str(error), expected="the config of the correlators"
+        ) from error
+    if settings.to_dict() != content:
+        raise InputError(
+            path, "attribute settings", found=str(text), expected=f"all keys of {settings}"
+        )
+    return settings
 
 
 def write_sums(group: h5py.Group, sums: Sums) -> None:
@@ -222,7 +261,7 @@ def summed_correlators(
     InputError
         If an entry is missing or of the wrong size.
     """
-    orders = tuple(json.loads(file.attrs["settings"])["orders"])
+    orders = read_settings(path, file.attrs["settings"]).orders
     names = {
         order: [("enc", row), ("enc_squares", row), ("enc_cross", row)]
         for row, order in enumerate(orders)

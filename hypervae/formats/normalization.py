@@ -20,16 +20,16 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators.means import CorrelatorMeans
 from hypervae.correlators.sums import Sums
 from hypervae.errors import InputError
-from hypervae.formats.correlators import means_of
+from hypervae.formats.correlators import means_of, read_settings
 from hypervae.io import atomic_h5
 from hypervae.io.hdf5 import reading_h5
 from hypervae.normalization.normalization import Normalization
@@ -60,7 +60,7 @@ class MergedShards:
     max_particles : int
     jet_types, contents : sequence of str
         Of the shards, sorted.
-    settings : mapping
+    settings : CorrelatorsStageConfig
         The config of the correlator files.
     """
 
@@ -73,7 +73,7 @@ class MergedShards:
     max_particles: int
     jet_types: Sequence[str]
     contents: Sequence[str]
-    settings: Mapping[str, Any]
+    settings: CorrelatorsStageConfig
 
 
 def write_normalization(path: str | os.PathLike[str], merged: MergedShards) -> None:
@@ -92,7 +92,7 @@ def write_normalization(path: str | os.PathLike[str], merged: MergedShards) -> N
         file["tables/ln_ratio"] = merged.ln_ratio
         file["pairs"] = sums.pairs
         file["sets"] = sums.sets
-        for row, order in enumerate(merged.settings["orders"]):
+        for row, order in enumerate(merged.settings.orders):
             file[f"enc/{order}/sum"] = sums.enc[row]
             file[f"enc/{order}/sum2"] = sums.enc_squares[row]
             file[f"enc/{order}/cross"] = sums.enc_cross[row]
@@ -111,7 +111,7 @@ def write_normalization(path: str | os.PathLike[str], merged: MergedShards) -> N
                 "jet_types": json.dumps(list(merged.jet_types)),
                 # the one scale of all four-momenta: the root mean square pT of a particle
                 "momentum_scale": float(np.sqrt(pt.squares / pt.count)),
-                "settings": json.dumps(dict(merged.settings), sort_keys=True),
+                "settings": str(merged.settings),
                 "digest": hashlib.sha256("\n".join(merged.contents).encode()).hexdigest(),
             }
         )
@@ -158,7 +158,7 @@ def read_normalization(path: str | os.PathLike[str]) -> Normalization:
                 jet_types=tuple(json.loads(file.attrs["jet_types"])),
                 n_jets=int(file.attrs["n_jets"]),
                 method=method,
-                settings=json.loads(file.attrs["settings"]),
+                settings=read_settings(path, file.attrs["settings"]),
                 digest=str(file.attrs["digest"]),
                 contents=frozenset(text.decode() for text in file["contents"][()]),
             )

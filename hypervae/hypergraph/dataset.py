@@ -91,12 +91,12 @@ class HypergraphDataset(Dataset):
         source = self.sources[place]
         if split is None:
             return np.arange(source.n_jets)
-        config = self.normalization.settings["split"]
+        config = self.normalization.settings.split
         with ShardReader(source.shard, source.jet_type) as reader:
             parts = []
             for start in range(0, reader.n_jets, 10 * _BLOCK):
                 jets = reader.read(start, start + 10 * _BLOCK)
-                chosen = split_of(jets, **config, first_row=start) == SPLITS[split]
+                chosen = split_of(jets, config, start) == SPLITS[split]
                 parts.append(start + np.flatnonzero(chosen))
         return np.concatenate(parts)
 
@@ -122,7 +122,7 @@ class HypergraphDataset(Dataset):
         types = np.full((len(jets), 1), kind)
         self._y = torch.from_numpy(np.concatenate([types, targets], axis=1).astype(np.float32))
         self._pairs = pair_features(jets)
-        weight = weights(jets, merged.settings["weight"], merged.settings["exponent"])
+        weight = weights(jets, merged.settings.weight, merged.settings.exponent)
         self._logs = np.log(np.where(jets.mask, weight, 1.0))
 
     def _graph(self, row: int) -> Data:

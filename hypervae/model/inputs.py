@@ -119,7 +119,7 @@ def make_batch(
     edges /= normalization.edge.scale.astype(real_type)
     edges *= edge_mask[..., None]
 
-    weight = geometry.weights(jets, settings["weight"], settings["exponent"])
+    weight = geometry.weights(jets, settings.weight, settings.exponent)
     log_weight = np.log(np.where(jets.mask, weight, 1.0))
     if keys is None:
         keys = content_keys(jets.particle_features[..., :3], jets.mask)

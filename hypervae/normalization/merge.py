@@ -105,8 +105,8 @@ def _write(
     total: Sums,
 ) -> None:
     settings = reference.settings
-    enc = dict(zip(settings["orders"], total.enc, strict=True))
-    orders = settings["hyperedges"]["orders"]
+    enc = dict(zip(settings.orders, total.enc, strict=True))
+    orders = list(settings.hyperedges.orders)
     ln_e2c, ln_ratio = correlator_tables(enc, total.n_jets, orders)
 
     all_sets = total.sets.sum(axis=0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators.binning import Binning
 from hypervae.normalization.scaler import Scaler
 
@@ -28,7 +28,7 @@ class Normalization:
     ln_ratio : [hyperedge orders, bins + 2]
     multiplicity : [P + 1]
         Training jets per number of particles.
-    settings : dict
+    settings : CorrelatorsStageConfig
         The correlators config of the shards.
     digest : str
         Identifies the jets that went in.
@@ -48,21 +48,21 @@ class Normalization:
     jet_types: tuple[str, ...]
     n_jets: int
     method: str
-    settings: dict[str, Any]
+    settings: CorrelatorsStageConfig
     digest: str
     contents: frozenset[str]
 
     @property
     def binning(self) -> Binning:
         """The R_L bins."""
-        return Binning(self.settings["bins"], *self.settings["range"])
+        return Binning.of(self.settings)
 
     @property
     def hyperedge_orders(self) -> list[int]:
         """Sizes of the sets."""
-        return list(self.settings["hyperedges"]["orders"])
+        return list(self.settings.hyperedges.orders)
 
     @property
     def hyperedge_particles(self) -> int:
         """How many of the hardest particles of a jet form hyperedges, at most."""
-        return min(self.max_particles, int(self.settings["hyperedges"]["max_particles"]))
+        return min(self.max_particles, self.settings.hyperedges.max_particles)

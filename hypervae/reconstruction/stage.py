@@ -63,7 +63,7 @@ def reconstruct_jets(
     jets = read_held_out(
         shards,
         model.jet_types,
-        normalization.settings["split"],
+        normalization.settings.split,
         jets=config.jets,
         max_particles=normalization.max_particles,
         fewest=FEWEST_JETS,

@@ -39,7 +39,7 @@ def fingerprint(
             "config": decisive,
             "code": code_digest("train"),
             "normalization": [normalization.digest, normalization.method],
-            "settings": normalization.settings,
+            "settings": normalization.settings.to_dict(),
             "jet_types": list(jet_types),
         },
         sort_keys=True,

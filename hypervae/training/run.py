@@ -241,12 +241,12 @@ def _check_output(folder: Path) -> None:
 def _read(files: TrainingFiles, config: TrainStageConfig, jet_types: Sequence[str] | None) -> _Data:
     """Check that the files and settings fit together; the types are in the model's order."""
     merged = read_normalization(files.normalization)
-    split = config.split.to_dict()
-    if split != merged.settings["split"]:
+    split = config.split
+    if split != merged.settings.split:
         raise InputError(
             files.normalization,
             "split",
-            found=str(merged.settings["split"]),
+            found=str(merged.settings.split),
             expected=f"{split}, with which jets would be split here",
         )
     sources = find_sources(files.shards, files.correlators, merged, files.normalization)

@@ -86,7 +86,7 @@ class JetStream:
         seed: int,
     ):
         self.sources, self.jet_types = list(sources), list(jet_types)
-        self.split, self.split_config, self.seed = split, split_config.to_dict(), seed
+        self.split, self.split_config, self.seed = split, split_config, seed
         self.block_rows, self.mixed = _BLOCK, _MIXED
         counts = [self._count(source) for source in self.sources]
         # [blocks, 3]: source, first row, jets of the split; blocks without any are never read
@@ -110,7 +110,7 @@ class JetStream:
             for start in range(0, source.n_jets, rows):
                 columns = reader.split_columns(start, start + rows)
                 n = min(rows, source.n_jets - start)
-                splits = split_of_rows(n, *columns, **self.split_config, first_row=start)
+                splits = split_of_rows(n, *columns, self.split_config, first_row=start)
                 chosen = (splits == SPLITS[self.split]).astype(np.int64)
                 found.append(np.add.reduceat(chosen, np.arange(0, n, self.block_rows)))
         return np.concatenate(found)
@@ -129,7 +129,7 @@ class JetStream:
         source = self.sources[index]
         with self._open(source) as reader:
             jets = reader.read(start, start + self.block_rows)
-        splits = split_of(jets, **self.split_config, first_row=start)
+        splits = split_of(jets, self.split_config, first_row=start)
         rows = np.flatnonzero(splits == SPLITS[self.split])
         if len(rows) != expected:
             raise _changed(source, len(rows), expected, f"{self.split} jets from row {start} on")

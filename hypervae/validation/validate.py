@@ -112,7 +112,7 @@ def _correlators(path: Path) -> list[str]:
         if total is None:
             raise InputError(path, "all", found="no such entry", expected="sums over all jets")
         lines = [f"correlators of {reader.n_jets} jets, type {reader.jet_type or 'not named'}"]
-        orders, exponent = reader.settings["orders"], reader.settings["exponent"]
+        orders, exponent = reader.settings.orders, reader.settings.exponent
         for order, enc in zip(orders, total.enc, strict=True):
             mean = enc.sum() / total.n_jets
             if not np.isfinite(enc).all() or (enc < -1e-9).any():

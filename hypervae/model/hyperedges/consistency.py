@@ -94,8 +94,8 @@ class HyperedgeConsistency(nn.Module, ABC):
         self.sets_drawn = _SETS
         self.orders, self.slots = normalization.hyperedge_orders, normalization.hyperedge_particles
         self.binning = normalization.binning
-        self.exponent = float(settings["exponent"])
-        self.energy = settings["weight"] == "energy"
+        self.exponent = settings.exponent
+        self.energy = settings.weight == "energy"
         self.eta_offset = float(normalization.jet.offset[1])
         self.eta_scale = float(normalization.jet.scale[1])
         first, second = pair_indices(self.slots)

@@ -8,6 +8,7 @@ import pytest
 
 from hypervae.config import resolve_section
 from hypervae.correlators import compute, geometry
+from hypervae.correlators.binning import Binning
 from hypervae.data.jets import Jets
 from hypervae.data.split import split_of
 from hypervae.errors import InputError
@@ -44,11 +45,11 @@ def computed(tmp_path):
 
 def test_the_file_gives_back_what_was_computed(computed):
     jets, path = computed
-    codes = geometry.pair_bins(jets, compute.binning_of(CONFIG))
+    codes = geometry.pair_bins(jets, Binning.of(CONFIG))
     with CorrelatorReader(path) as reader:
         assert (reader.n_jets, reader.max_particles, reader.jet_type) == (80, 30, "g")
-        assert reader.settings == CONFIG.to_dict()
-        np.testing.assert_array_equal(reader.edges, compute.binning_of(CONFIG).edges)
+        assert reader.settings == CONFIG
+        np.testing.assert_array_equal(reader.edges, Binning.of(CONFIG).edges)
         np.testing.assert_array_equal(reader.pair_bins(), codes)
         np.testing.assert_array_equal(reader.pair_bins(7, 9), codes[7:9])
         assert reader.pair_bins().dtype == np.uint8
@@ -57,9 +58,9 @@ def test_the_file_gives_back_what_was_computed(computed):
 
 def test_training_sums_hold_each_training_jet_once(computed):
     jets, path = computed
-    train = split_of(jets, **CONFIG.split.to_dict()) == 0
+    train = split_of(jets, CONFIG.split) == 0
     assert 0 < train.sum() < len(jets)
-    codes = geometry.pair_bins(jets, compute.binning_of(CONFIG))
+    codes = geometry.pair_bins(jets, Binning.of(CONFIG))
     with CorrelatorReader(path) as reader:
         assert_same(reader.sums("train"), compute.jet_sums(jets[train], codes[train], CONFIG))
         assert reader.sums("train").n_jets == train.sum()
@@ -136,7 +137,7 @@ def test_more_bins_than_a_byte_holds_are_stored_in_two(tmp_path):
     with CorrelatorReader(tmp_path / "out.h5") as reader:
         stored = reader.pair_bins()
     assert stored.dtype == np.uint16
-    np.testing.assert_array_equal(stored, geometry.pair_bins(jets, compute.binning_of(config)))
+    np.testing.assert_array_equal(stored, geometry.pair_bins(jets, Binning.of(config)))
 
 
 def test_a_bad_jet_leaves_nothing_behind_and_the_old_file_alone(tmp_path, monkeypatch):

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from hypervae.config import SplitConfig
 from hypervae.data.held_out import read_held_out
 from hypervae.data.jets import concatenate
 from hypervae.data.split import TEST, split_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader, write_shard
 from tests.unit.chain import SLOTS, SPLIT, small_jets
+
+DIVIDED = SplitConfig.of(SPLIT)
 
 
 @pytest.fixture
@@ -23,7 +26,7 @@ def shards(tmp_path):
 
 
 def held_out(shards, jet_types="gq", jets=1000, slots=SLOTS, **options):
-    return read_held_out(shards, jet_types, SPLIT, jets=jets, max_particles=slots, **options)
+    return read_held_out(shards, jet_types, DIVIDED, jets=jets, max_particles=slots, **options)
 
 
 def all_test_jets(shards, jet_type):
@@ -32,7 +35,7 @@ def all_test_jets(shards, jet_type):
         if path.name.startswith(jet_type):
             with ShardReader(path) as reader:
                 jets = reader.read()
-            found.append(jets[split_of(jets, **SPLIT) == TEST])
+            found.append(jets[split_of(jets, DIVIDED) == TEST])
     return concatenate(found)
 
 

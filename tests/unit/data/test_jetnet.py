@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from hypervae.cli import cli
-from hypervae.config import resolve_section
+from hypervae.config import SplitConfig, resolve_section
 from hypervae.data import download, jetnet
 from hypervae.data.jetnet import file_name, get_file, split_file
 from hypervae.data.jets import concatenate
@@ -290,7 +290,7 @@ def test_splits_do_not_depend_on_the_number_of_shards(tmp_path, monkeypatch):
         for shard in range(shards):
             split_file(tmp_path / "g.hdf5", tmp_path / "s.h5", "g", shard, shards, 30)
             with ShardReader(tmp_path / "s.h5") as reader:
-                parts.append(split_of(reader.read(), seed=1, fractions=(0.6, 0.1, 0.3)))
+                parts.append(split_of(reader.read(), SplitConfig()))
         splits.append(np.concatenate(parts))
     np.testing.assert_array_equal(*splits)
 

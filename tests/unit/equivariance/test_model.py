@@ -6,6 +6,7 @@ import torch
 from click.testing import CliRunner
 
 from hypervae.cli import cli
+from hypervae.config import SplitConfig
 from hypervae.data.jets import Jets, concatenate
 from hypervae.equivariance.deviation import BOUNDS, Transformations, measure
 from hypervae.equivariance.measure import held_out_jets
@@ -282,7 +283,7 @@ def test_held_out_jets_are_test_jets_of_every_type(chain, normalization):
             if path.name.startswith(kind):
                 with ShardReader(path) as reader:
                     read = reader.read()
-                stored.append(read[split_of(read, **SPLIT) == TEST])
+                stored.append(read[split_of(read, SplitConfig.of(SPLIT)) == TEST])
         expected = concatenate(stored)[:5]
         found = jets[np.flatnonzero(jet_type == index)]
         np.testing.assert_array_equal(found.particle_features, expected.particle_features)

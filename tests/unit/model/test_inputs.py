@@ -16,7 +16,7 @@ from tests.unit.chain import small_jets
 
 
 def hardest(jets, normalization):
-    return np.minimum(jets.multiplicity, normalization.settings["hyperedges"]["max_particles"])
+    return np.minimum(jets.multiplicity, normalization.settings.hyperedges.max_particles)
 
 
 @pytest.mark.parametrize("tokens", HYPEREDGE_MODES)

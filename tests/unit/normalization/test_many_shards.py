@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from hypervae.cli import cli
 from hypervae.config import resolve_section
 from hypervae.correlators import compute, geometry
+from hypervae.correlators.binning import Binning
 from hypervae.correlators.sums import SUMMED_ARRAYS
 from hypervae.data.jets import Jets
 from hypervae.formats.normalization import read_normalization
@@ -64,7 +65,7 @@ def tiny_files(folder, jets):
         content = file.attrs["content"].encode()
     blank = template.read_bytes()
     assert blank.count(content) == 1
-    codes = geometry.pair_bins(jets, compute.binning_of(CONFIG))
+    codes = geometry.pair_bins(jets, Binning.of(CONFIG))
     for first in range(0, len(jets), JETS):
         rows = slice(first, first + JETS)
         sums = compute.jet_sums(jets[rows], codes[rows], CONFIG)

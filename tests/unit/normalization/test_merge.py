@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators import compute, features, geometry, kernel, sets
+from hypervae.correlators.binning import Binning
 from hypervae.data.split import split_of
 from hypervae.errors import InputError
 from hypervae.formats.normalization import read_normalization
@@ -47,8 +48,8 @@ def merged(path, files, method="zscore"):
 
 def single_pass(jets):
     """Mean, width, low and high of every feature of the training jets, in plain NumPy."""
-    jets = jets[split_of(jets, **CONFIG.split.to_dict()) == 0]
-    binning = compute.binning_of(CONFIG)
+    jets = jets[split_of(jets, CONFIG.split) == 0]
+    binning = Binning.of(CONFIG)
     codes, counts = geometry.pair_bins(jets, binning), jets.multiplicity
     weight = geometry.weights(jets)
     orders = CONFIG.orders
@@ -143,9 +144,9 @@ def test_what_the_file_says_of_itself(tmp_path):
     ]
     found = merged(tmp_path / "n.h5", files)
     assert found.jet_types == ("g", "t")
-    assert found.settings == CONFIG.to_dict()
+    assert found.settings == CONFIG
     assert found.hyperedge_orders == [3, 4]
-    assert found.binning == compute.binning_of(CONFIG)
+    assert found.binning == Binning.of(CONFIG)
     assert found.max_particles == 14
     assert found.edge.names == features.EDGE_FEATURES
     assert found.hyperedge.names == features.hyperedge_features([3, 4])

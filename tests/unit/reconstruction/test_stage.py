@@ -9,6 +9,7 @@ import torch
 from click.testing import CliRunner
 
 from hypervae.cli import cli
+from hypervae.config import SplitConfig
 from hypervae.data.held_out import read_held_out
 from hypervae.errors import InputError
 from hypervae.formats.shard import write_shard
@@ -39,7 +40,7 @@ def test_the_file_holds_what_the_layout_says(folder, chain, tmp_path):
     done = run(folder, output, "--jets", 7, "--seed", 5)
     assert done.exit_code == 0, done.output + str(done.exception)
     assert [path.name for path in output.parent.iterdir()] == ["out.h5"]
-    truth = read_held_out(chain.shards, "gq", SPLIT, jets=7, max_particles=SLOTS)
+    truth = read_held_out(chain.shards, "gq", SplitConfig.of(SPLIT), jets=7, max_particles=SLOTS)
     with h5py.File(output) as file:
         about = dict(file.attrs)
         held = {name: file[name][()] for name in names_in(file)}

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import torch
 
-from hypervae.config import resolve_section
+from hypervae.config import SplitConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
@@ -61,7 +61,7 @@ def expected_jets(chain, split):
     for path in chain.shards:
         with ShardReader(path) as reader:
             jets = reader.read()
-        yield jets[split_of(jets, **SPLIT) == SPLITS[split]]
+        yield jets[split_of(jets, SplitConfig.of(SPLIT)) == SPLITS[split]]
 
 
 @pytest.mark.usefixtures("blocks")

@@ -36,7 +36,7 @@ def every_set(jets, normalization):
     codes = pair_bins(jets, normalization.binning)
     i, j = pair_indices(jets.particle_features.shape[1])
     for jet, n in enumerate(jets.multiplicity):
-        hardest = min(int(n), normalization.settings["hyperedges"]["max_particles"])
+        hardest = min(int(n), normalization.settings.hyperedges.max_particles)
         code_of = dict(zip(zip(i, j, strict=True), codes[jet], strict=True))
         pt = jets.particle_features[jet, :, 2].astype(np.float64)
         rows = []
