@@ -1,6 +1,8 @@
 """FPND: jetnet's value, and the bars that simulated top jets reach against real JetNet."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,45 +10,52 @@ import torch
 
 from hypervae.data.jets import Jets
 from hypervae.evaluation import fpnd as module
-from hypervae.evaluation.fpnd import fpnd, knn_graph, knn_stand_in
-from hypervae.evaluation.jetnet import coordinates
+from hypervae.evaluation.fpnd import fpnd
+from hypervae.evaluation.particlenet import neighbours, real_statistics, trained
 from tests.unit.evaluation.jets import changed, top_jets
+from tests.unit.evaluation.reference import coordinates, particlenet, seeded_jetnet
 
 
 def test_nearest_neighbours():
     generator = torch.Generator().manual_seed(1)
-    x = torch.randn(3 * 7, 4, generator=generator)
-    batch = torch.arange(3).repeat_interleave(7)
-    neighbours, nodes = knn_graph(x, 3, batch)
-    assert neighbours.shape == nodes.shape == (3 * 7 * 3,)
-    for node in range(21):
-        others = [other for other in range(21) if batch[other] == batch[node] and other != node]
-        nearest = sorted(others, key=lambda other: float((x[other] - x[node]).norm()))[:3]
-        assert sorted(neighbours[nodes == node].tolist()) == sorted(nearest)
+    x = torch.randn(3, 7, 4, generator=generator)
+    found = neighbours(x, 3)
+    assert found.shape == (3, 7, 3)
+    for jet in range(3):
+        for node in range(7):
+            others = [other for other in range(7) if other != node]
+            nearest = sorted(others, key=lambda i: float((x[jet, i] - x[jet, node]).norm()))[:3]
+            assert sorted(found[jet, node].tolist()) == sorted(nearest)
 
 
-def test_the_stand_in_does_not_stay():
-    installed = "torch_cluster" in sys.modules
-    with knn_stand_in():
-        from jetnet.evaluation.particlenet import _ParticleNet
-
-        assert "torch_cluster" in sys.modules
-    assert ("torch_cluster" in sys.modules) == installed
-    assert _ParticleNet(30, 3).k == 16
-
-
-@pytest.mark.filterwarnings("ignore:Recommended number")
 def test_the_value_is_jetnets(monkeypatch):
     monkeypatch.setattr(module, "REPLICAS", 3)
-    from jetnet.evaluation import gen_metrics
-
+    particlenet()  # which its function would import without a torch_cluster
     jets = top_jets()[:60]
     found = fpnd(jets, "t", seed=1)
-    # Its ParticleNet is imported by now, with the stand-in.
-    theirs = gen_metrics.fpnd(coordinates(jets), "t", device="cpu", use_tqdm=False)
+    with seeded_jetnet(1) as gen_metrics:
+        theirs = gen_metrics.fpnd(coordinates(jets), "t", device="cpu", use_tqdm=False)
     assert found.value == pytest.approx(float(theirs), rel=1e-4)
     assert found.error > 0
     assert found == fpnd(jets, "t", seed=1)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr("hypervae.evaluation.particlenet.find_spec", lambda name: None)
+    for needs_it in (trained, lambda: real_statistics("t")):
+        with pytest.raises(ModuleNotFoundError, match="jetnet") as error:
+            needs_it()
+        assert error.value.name == "jetnet"
+
+
+def test_the_package_is_read_and_not_imported():
+    # Its chain of imports fails wherever Wasserstein was not built for the NumPy at hand.
+    script = (
+        "import sys; sys.modules.update(dict.fromkeys(('energyflow', 'wasserstein', 'coffea')));"
+        "from hypervae.evaluation.particlenet import trained; trained();"
+        "sys.exit('jetnet' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[3], check=True)
 
 
 def test_slots_do_not_matter(monkeypatch):

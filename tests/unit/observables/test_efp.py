@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hypervae.data.jets import Jets
-from hypervae.evaluation.jetnet import coordinates
 from hypervae.observables.efp import CONNECTED, PRODUCTS, W1EFP_COLUMNS, efps
 from tests.unit.evaluation.jets import pairs, rotated
+from tests.unit.evaluation.reference import coordinates, energyflow, gen_metrics
 from tests.unit.toys import toy_jets
 
 
@@ -22,23 +22,17 @@ def jets():
 
 
 def test_agree_with_energyflow(jets):
-    from jetnet.evaluation import gen_metrics
-    from jetnet.utils import efps as of_set
-
-    theirs = gen_metrics.get_fpd_kpd_jet_features(coordinates(jets), efp_jobs=1)
+    theirs = gen_metrics().get_fpd_kpd_jet_features(coordinates(jets), efp_jobs=1)
     found = efps(jets)
     assert found.shape == (30, 36)
     np.testing.assert_allclose(found, theirs, rtol=1e-11, atol=1e-30)
     columns = list(W1EFP_COLUMNS)
-    np.testing.assert_allclose(
-        found[:, columns], of_set(coordinates(jets), efp_jobs=1), rtol=1e-11, atol=1e-30
-    )
+    of_set = gen_metrics().utils.efps(coordinates(jets), efp_jobs=1)
+    np.testing.assert_allclose(found[:, columns], of_set, rtol=1e-11, atol=1e-30)
 
 
 def test_columns_are_those_graphs():
-    import energyflow
-
-    graphs = energyflow.EFPSet(("d<=", 4), measure="hadr", beta=1, normed=None).graphs()
+    graphs = energyflow().EFPSet(("d<=", 4), measure="hadr", beta=1, normed=None).graphs()
     for text, graph in zip(CONNECTED, graphs[: len(CONNECTED)], strict=True):
         assert sorted(text.split()) == sorted(f"{a}{b}" for a, b in graph)
     for factors, graph in zip(PRODUCTS, graphs[len(CONNECTED) :], strict=True):
