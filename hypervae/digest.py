@@ -2,8 +2,14 @@
 
 The digest covers the modules of HyperVAE that a subcommand imports, directly or through others, by
 their syntax trees: comments, docstrings and formatting do not count. Object references
-(``"hypervae.module:attribute"``) in registries count as imports. Standard library only, since the
-Snakefile calls it.
+(``"hypervae.module:attribute"``) in registries count as imports.
+
+A module, or a package for all that it holds, may say of which subcommands it decides results: the
+digests of others leave it out, with what it imports. So say those that show, report or check:
+
+    DECIDES_RESULTS_OF = ()
+
+Standard library only, since the Snakefile calls it.
 """
 
 from __future__ import annotations
@@ -14,39 +20,45 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 _ROOT = Path(__file__).resolve().parent
 _NAME = "hypervae"
 # What `hypervae.registry` imports by name.
 _OBJECT_REFERENCE = re.compile(rf"({_NAME}(?:\.\w+)+):\w+")
 
-_FIGURES = f"{_NAME}.plotting"
-# Modules and packages that decide what HyperVAE says and shows and not what it computes: the config
-# they read is compared by itself. Figures count where they are what a stage computes.
-_NOT_COUNTED = (
-    "hypervae.cli.options",
-    "hypervae.config",
-    "hypervae.digest",
-    "hypervae.errors",
-    "hypervae.logs",
-    _FIGURES,
-    "hypervae.progress",
-    "hypervae.registry",
-    "hypervae.training.observers.messages",
-    "hypervae.training.observers.progress",
-    "hypervae.training.observers.tensorboard",
-)
-# Packages that hold nothing of their own.
-_EMPTY = (_NAME, f"{_NAME}.cli")
+#: What a module calls the tuple of subcommands of which it decides results.
+DECLARATION = "DECIDES_RESULTS_OF"
+DECIDES_RESULTS_OF = ()
 
 
-def code_digest(subcommand: str) -> str:
+class Source(NamedTuple):
+    """What counts of a module.
+
+    Attributes
+    ----------
+    syntax : str
+        Its syntax tree as text, without docstrings.
+    imports : tuple of str
+        Modules of HyperVAE that it imports.
+    decides : tuple of str, optional
+        Subcommands of which it decides results; all where it does not say.
+    """
+
+    syntax: str
+    imports: tuple[str, ...]
+    decides: tuple[str, ...] | None
+
+
+def code_digest(subcommand: str, package: Path = _ROOT) -> str:
     """Digest of the code behind a subcommand.
 
     Parameters
     ----------
     subcommand : str
         As on the command line, e.g. ``"correlators"``.
+    package : Path
+        The folder of the package ``hypervae``.
 
     Returns
     -------
@@ -54,8 +66,8 @@ def code_digest(subcommand: str) -> str:
         16 hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for module in sorted(import_closure(f"{_NAME}.cli.commands.{command_module(subcommand)}")):
-        digest.update(f"{module}\0{_syntax(_file_of(module))[0]}\0".encode())
+    for module in sorted(import_closure(subcommand, package)):
+        digest.update(f"{module}\0{_source(module, package).syntax}\0".encode())
     return digest.hexdigest()[:16]
 
 
@@ -64,59 +76,70 @@ def command_module(subcommand: str) -> str:
     return f"{subcommand}_" if subcommand == "import" else subcommand
 
 
-def import_closure(module: str) -> frozenset[str]:
-    """The modules of HyperVAE that a module needs, itself included.
+def import_closure(subcommand: str, package: Path = _ROOT) -> frozenset[str]:
+    """The modules of HyperVAE that decide the results of a subcommand, its own included.
 
     Parameters
     ----------
-    module : str
-        For the command of the figures, their code counts too.
+    subcommand, package
+        See `code_digest`.
+
+    Returns
+    -------
+    frozenset of str
+        Full names, e.g. ``"hypervae.correlators.compute"``.
     """
-    left_out = set(_NOT_COUNTED)
-    if module == f"{_NAME}.cli.commands.plot":
-        left_out.remove(_FIGURES)
-    seen: set[str] = set()
-    waiting = [module]
+    entry = f"{_NAME}.cli.commands.{command_module(subcommand)}"
+    counts = {_NAME: False}  # the library's own package holds its version alone
+    waiting = [entry]
     while waiting:
         name = waiting.pop()
-        if name in seen or name in _EMPTY or any(_within(name, place) for place in left_out):
+        if name in counts:
             continue
-        seen.add(name)
-        waiting += _syntax(_file_of(name))[1]
-        waiting.append(name.rpartition(".")[0])  # importing a module runs its package too
-    return frozenset(seen)
+        holder = name.rpartition(".")[0]
+        if holder not in counts:  # importing a module runs its package first
+            waiting += [name, holder]
+            continue
+        source = _source(name, package)
+        decides = source.decides is None or subcommand in source.decides
+        counts[name] = name == entry or (decides and (holder == _NAME or counts[holder]))
+        if counts[name]:
+            waiting += source.imports
+    return frozenset(name for name, counted in counts.items() if counted)
 
 
-def _within(name: str, place: str) -> bool:
-    """Whether a module is a place itself or lies in it, where that is a package."""
-    return name == place or name.startswith(f"{place}.")
-
-
-def _file_of(module: str) -> Path:
-    place = _ROOT.joinpath(*module.split(".")[1:])
+def _file_of(module: str, package: Path) -> Path:
+    place = package.joinpath(*module.split(".")[1:])
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
-def _is_module(name: str) -> bool:
-    return (name == _NAME or name.startswith(_NAME + ".")) and _file_of(name).is_file()
-
-
-def _syntax(file: Path) -> tuple[str, list[str]]:
+def _source(module: str, package: Path) -> Source:
+    file = _file_of(module, package)
     status = file.stat()
-    return _parsed(file, status.st_mtime_ns, status.st_size)
+    return _parsed(file, package, status.st_mtime_ns, status.st_size)
 
 
 @functools.cache
-def _parsed(file: Path, mtime: int, size: int) -> tuple[str, list[str]]:
-    """The syntax tree of a file as text, and the modules that it imports."""
+def _parsed(file: Path, package: Path, mtime: int, size: int) -> Source:
     tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
-    here = file.parent.relative_to(_ROOT.parent).parts
-    imports = [name for name in _imports(tree, here) if _is_module(name)]
+    imports = tuple(
+        name
+        for name in dict.fromkeys(_imports(tree, file.parent.relative_to(package.parent).parts))
+        if name.startswith(f"{_NAME}.") and _file_of(name, package).is_file()
+    )
+    decides = _declared(tree)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
             body[:1] = [] if len(body) > 1 else [ast.Pass()]
-    return ast.dump(tree), imports
+    return Source(ast.dump(tree), imports, decides)
+
+
+def _declared(tree: ast.Module) -> tuple[str, ...] | None:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == DECLARATION:
+            return tuple(ast.literal_eval(node.value))
+    return None
 
 
 def _is_docstring(node: ast.AST) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from os import PathLike
 
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
+
 
 class HyperVAEError(Exception):
     """Base of every error that a change of input, config or machine can mend."""

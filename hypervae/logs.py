@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
+
 LOGGER = logging.getLogger("hypervae")
 #: ``extra`` of a record that is shown, but not kept in a run's log: how far something is.
 TRANSIENT = {"transient": True}

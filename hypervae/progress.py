@@ -8,6 +8,8 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
+
 # Seconds between two lines in a log: seen to move, and a few hundred lines an hour at most.
 LOG_EVERY = 10.0
 BAR = "{l_bar}{bar}| {n:.0f}/{total:.0f}{unit} [{elapsed}<{remaining}, {rate_fmt}]"

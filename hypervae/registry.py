@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from hypervae.errors import ConfigError
 
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`: what is registered counts
+
 T = TypeVar("T")
 
 

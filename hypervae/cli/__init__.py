@@ -15,6 +15,9 @@ from hypervae.digest import command_module
 from hypervae.errors import HyperVAEError
 from hypervae.logs import show_on_terminal
 
+# A command counts by itself (`hypervae.digest`), with what it imports from outside of here.
+DECIDES_RESULTS_OF = ()
+
 SUBCOMMANDS = {
     "simulate": "Simulate one shard of jets with Pythia 8 and FastJet.",
     "download": "Download one JetNet file, or take a pre-staged one, and check it.",

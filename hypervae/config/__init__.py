@@ -34,6 +34,9 @@ from hypervae.config.whole import (
     resolve_section,
 )
 
+# The settings that a stage is given are compared, not the code that reads them (`hypervae.digest`).
+DECIDES_RESULTS_OF = ()
+
 __all__ = [
     "STAGES",
     "CorrelatorsConfig",

@@ -1,19 +1,20 @@
 """Which code makes a stage stale: shown on a small package, on a copy, and on the real imports."""
 
+import ast
 import shutil
 from pathlib import Path
 
 import pytest
 
 import hypervae
-from hypervae import digest
 from hypervae.cli import SUBCOMMANDS
+from hypervae.digest import DECLARATION, code_digest, command_module, import_closure
 
 REAL = Path(hypervae.__file__).parent
 
 FILES = {
     "__init__.py": "",
-    "cli/__init__.py": "",
+    "cli/__init__.py": "DECIDES_RESULTS_OF = ()\n",
     "cli/options.py": "import hypervae.unused\n",
     "cli/commands/__init__.py": "",
     "cli/commands/fit.py": (
@@ -41,19 +42,17 @@ FILES = {
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
+def package(tmp_path):
     root = tmp_path / "hypervae"
     for name, content in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content)
-    monkeypatch.setattr(digest, "_ROOT", root)
     return root
 
 
 def test_the_closure_holds_what_runs(package):
-    found = digest.import_closure("hypervae.cli.commands.fit")
+    found = import_closure("fit", package)
     assert {name.removeprefix("hypervae.") for name in found} == {
-        "cli.commands",
         "cli.commands.fit",
         "maths",  # its __init__ runs
         "maths.leaf_of_package",  # imported there, relatively
@@ -66,15 +65,39 @@ def test_the_closure_holds_what_runs(package):
 def test_what_a_registry_refers_to_counts(package):
     registry = package / "maths/lines.py"
     registry.write_text('VARIANTS = {"other": "hypervae.maths.other:X", "word": "hypervae.unused"}')
-    found = digest.import_closure("hypervae.cli.commands.fit")
+    found = import_closure("fit", package)
     assert "hypervae.maths.other" in found
     assert "hypervae.unused" not in found
 
 
 def test_import_is_a_keyword(package):
-    assert digest.code_digest("import") != digest.code_digest("fit")
-    (package / "leaf.py").write_text("B = 5\n")
-    assert "hypervae.leaf" in digest.import_closure("hypervae.cli.commands.import_")
+    assert code_digest("import", package) != code_digest("fit", package)
+    assert import_closure("import", package) == {"hypervae.cli.commands.import_", "hypervae.leaf"}
+
+
+@pytest.mark.parametrize(
+    ("declaration", "counts"),
+    [
+        ("", {"fit", "import"}),
+        ("DECIDES_RESULTS_OF = ()\n", set()),
+        ('DECIDES_RESULTS_OF = ("fit",)\n', {"fit"}),
+        ('DECIDES_RESULTS_OF = ("fit", "import")\n', {"fit", "import"}),
+    ],
+)
+@pytest.mark.parametrize("file", ["leaf.py", "shown/__init__.py", "shown/more.py"])
+def test_a_module_says_of_which_subcommands_it_decides_results(package, file, declaration, counts):
+    (package / "shown").mkdir()
+    (package / "shown/__init__.py").touch()
+    (package / "shown/more.py").touch()
+    (package / "leaf.py").write_text("import hypervae.shown.more\nB = 2\n")
+    (package / file).write_text((package / file).read_text() + declaration)
+    found = set()
+    for subcommand in ("fit", "import"):
+        before = code_digest(subcommand, package)
+        (package / "shown/more.py").open("a").write("D = 4\n")
+        if code_digest(subcommand, package) != before:
+            found.add(subcommand)
+    assert found == counts
 
 
 @pytest.mark.parametrize(
@@ -88,16 +111,16 @@ def test_import_is_a_keyword(package):
     ],
 )
 def test_comments_docstrings_and_formatting_do_not_count(package, text):
-    before = digest.code_digest("fit")
+    before = code_digest("fit", package)
     (package / "maths" / "lines.py").write_text(text)
-    assert digest.code_digest("fit") == before
+    assert code_digest("fit", package) == before
 
 
 def test_a_docstring_alone_is_an_empty_body(package):
     (package / "leaf.py").write_text("class Error(Exception):\n    '''One.'''\n")
-    before = digest.code_digest("fit")
+    before = code_digest("fit", package)
     (package / "leaf.py").write_text("class Error(Exception):\n    '''Another, longer.'''\n")
-    assert digest.code_digest("fit") == before
+    assert code_digest("fit", package) == before
 
 
 @pytest.mark.parametrize(
@@ -112,23 +135,23 @@ def test_a_docstring_alone_is_an_empty_body(package):
     ],
 )
 def test_code_counts(package, file, text):
-    before = digest.code_digest("fit")
+    before = code_digest("fit", package)
     (package / file).write_text(text)
-    assert digest.code_digest("fit") != before
+    assert code_digest("fit", package) != before
 
 
 @pytest.mark.parametrize("file", ["unused.py", "maths/other.py", "cli/options.py"])
 def test_code_that_the_stage_does_not_run_does_not_count(package, file):
-    before = digest.code_digest("fit")
+    before = code_digest("fit", package)
     (package / file).write_text("Z = 99\n")
-    assert digest.code_digest("fit") == before
+    assert code_digest("fit", package) == before
 
 
 def test_a_module_that_is_new_to_the_imports_counts(package):
     (package / "leaf.py").write_text("from hypervae.unused import C as B\n")
-    before = digest.code_digest("fit")
+    before = code_digest("fit", package)
     (package / "unused.py").write_text("C = 4\n")
-    assert digest.code_digest("fit") != before
+    assert code_digest("fit", package) != before
 
 
 # Sub-packages and modules whose code each stage depends on. An import that adds to a line makes
@@ -169,15 +192,14 @@ NOT_WITHIN = {
 
 
 def closure(stage):
-    found = digest.import_closure(f"hypervae.cli.commands.{digest.command_module(stage)}")
-    return {name.removeprefix("hypervae.") for name in found}
+    return {name.removeprefix("hypervae.") for name in import_closure(stage)}
 
 
 @pytest.mark.parametrize("stage", list(DEPENDS))
 def test_each_stage_depends_on_what_it_runs_and_on_nothing_else(stage):
     modules = closure(stage)
     commands = {name for name in modules if name.startswith("cli")}
-    assert commands == {"cli.commands", f"cli.commands.{digest.command_module(stage)}"}
+    assert commands == {f"cli.commands.{command_module(stage)}"}
     assert {name.split(".")[0] for name in modules - commands} == DEPENDS[stage]
     assert not modules & NOT_WITHIN[stage]
 
@@ -185,19 +207,30 @@ def test_each_stage_depends_on_what_it_runs_and_on_nothing_else(stage):
 def test_every_subcommand_has_a_digest():
     assert set(DEPENDS) < set(SUBCOMMANDS)
     for name in SUBCOMMANDS:
-        assert len(digest.code_digest(name)) == 16
+        assert len(code_digest(name)) == 16
 
 
-def test_a_change_makes_the_stages_stale_that_run_it(tmp_path, monkeypatch):
+def test_declarations_name_subcommands():
+    found = {}
+    for path in REAL.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == DECLARATION:
+                found[path.relative_to(REAL).as_posix()] = ast.literal_eval(node.value)
+    assert found["plotting/__init__.py"] == ("plot",)
+    assert all(
+        isinstance(names, tuple) and set(names) <= set(SUBCOMMANDS) for names in found.values()
+    )
+
+
+def test_a_change_makes_the_stages_stale_that_run_it(tmp_path):
     root = tmp_path / "hypervae"
     shutil.copytree(REAL, root, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(digest, "_ROOT", root)
-    first = {stage: digest.code_digest(stage) for stage in DEPENDS}
+    first = {stage: code_digest(stage, root) for stage in DEPENDS}
 
     def stale_after(file, text):
         with open(root / file, "a", encoding="utf-8") as handle:
             handle.write(text)
-        now = {stage: digest.code_digest(stage) for stage in DEPENDS}
+        now = {stage: code_digest(stage, root) for stage in DEPENDS}
         stale = {stage for stage in DEPENDS if now[stage] != first[stage]}
         first.update(now)
         return stale

@@ -9,6 +9,8 @@ from typing import Any
 from hypervae.model.decoder.registry import PARTICLE_TERMS
 from hypervae.training.observers.interface import EpochReport, Observer, Position, StepReport
 
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
+
 _LOG = logging.getLogger(__name__)
 
 

@@ -13,6 +13,8 @@ from tqdm import tqdm
 from hypervae.logs import TRANSIENT
 from hypervae.training.observers.interface import Observer, Position, StepReport
 
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
+
 # Seconds between two plain lines: a training takes hours.
 LINE_EVERY = 60.0
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from hypervae.training.observers.interface import EpochReport, Observer, Position, StepReport
 
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
+
 if TYPE_CHECKING:
     from lightning.fabric.loggers import TensorBoardLogger
 
