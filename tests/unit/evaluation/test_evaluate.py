@@ -272,8 +272,8 @@ def test_command_names_what_is_broken(files, tmp_path):
 
 
 def test_figures_and_metrics_do_not_share_code():
-    evaluation = import_closure("hypervae.cli.commands.evaluate")
-    plots = import_closure("hypervae.cli.commands.plot")
+    evaluation = import_closure("evaluate")
+    plots = import_closure("plot")
     assert "hypervae.evaluation.metrics" in evaluation
     assert "hypervae.plotting.summary" in plots
     assert not any(name.startswith("hypervae.plotting") for name in evaluation)
