@@ -5,6 +5,7 @@ Subcommands are loaded on use, so that ``hypervae correlators`` does not wait fo
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -70,6 +71,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; what the user can mend is one message and exit status 1."""
+    # without a search of all installed packages for plugins of pydantic, at the start of each job
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     show_on_terminal()
     try:
         cli(standalone_mode=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from hypervae.config import STAGES, Key, keys_of, resolve_section
 from hypervae.errors import ConfigError
@@ -73,10 +73,7 @@ def read_section(config: str | None) -> dict[str, Any]:
             raise ConfigError(
                 f"--config: {config}: found no text, expected YAML or JSON"
             ) from error
-    try:
-        section = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--config: not valid YAML or JSON: {error}") from error
+    section = _parse_section(text)
     if section is None:
         return {}
     if not isinstance(section, dict):
@@ -88,7 +85,21 @@ def _parameter(path: tuple[str, ...]) -> str:
     return "key_" + "__".join(path)
 
 
+def _parse_section(text: str) -> Any:
+    """YAML, or JSON as the workflow writes it, for which YAML's parser need not be loaded."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        import yaml
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--config: not valid YAML or JSON: {error}") from error
+
+
 def _parse(value: str) -> Any:
+    import yaml  # here, since a command that shows its help reads none
+
     try:
         return yaml.safe_load(value)
     except yaml.YAMLError:

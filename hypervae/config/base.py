@@ -2,6 +2,10 @@
 
 A key of a section is a field with a type, bounds, a default, one line of meaning and, where it has
 one, a unit; `key` makes it. Everything else that speaks of keys is derived from these fields.
+
+Every job imports all sections, so their modules do without postponed annotations, each of which
+pydantic would compile by itself, and a section within another has a factory as its default, since
+an instance needs the validator.
 """
 
 from __future__ import annotations
@@ -200,7 +204,7 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "enum": list(self.names()), "registered": True}
+        return {**handler(schema), "enum": list(self.names())}
 
     def _check(self, value: str) -> str:
         names = list(self.names())

@@ -1,7 +1,5 @@
 """Sections that say which jets there are, from where, and how they are split."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 

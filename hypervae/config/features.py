@@ -1,7 +1,5 @@
 """Sections that say what is computed of jets before training."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, Strict

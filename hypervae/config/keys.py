@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from hypervae.config.base import Section
+from pydantic.fields import FieldInfo
+
+from hypervae.config.base import OneOf, Section
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,12 @@ class Key:
 
 
 def keys_of(section: type[Section]) -> Iterator[Key]:
-    """The keys at and below a section, in order."""
-    schema = section.model_json_schema()
-    return _walk(section, (), schema, schema.get("$defs", {}))
+    """The keys at and below a section, in order.
+
+    They are read off the fields as they are declared: neither a validator nor a JSON schema is
+    built for the options of a command, which often ends with its help.
+    """
+    return _walk(section, ())
 
 
 def subsections(section: type[Section]) -> Iterator[tuple[str, type[Section], bool]]:
@@ -93,49 +98,101 @@ def _is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
-def _walk(
-    section: type[Section], above: tuple[str, ...], schema: Any, models: Any
-) -> Iterator[Key]:
+def _walk(section: type[Section], above: tuple[str, ...]) -> Iterator[Key]:
     below = {name: (model, many) for name, model, many in subsections(section)}
-    for name, shown in schema["properties"].items():
+    for name, field in section.model_fields.items():
         path = (*above, name)
         if name in below:
             model, many = below[name]
-            inside = models[model.__name__]
-            yield from _walk(model, (*path, "*") if many else path, inside, models)
+            yield from _walk(model, (*path, "*") if many else path)
             continue
-        shown = {**models.get(shown.get("$ref", "").rpartition("/")[2], {}), **shown}
-        inside = shown.get("items") or shown.get("propertyNames") or {}
+        about = _unfold(field.annotation, field.metadata)
+        extra: Any = field.json_schema_extra or {}
+        default = field.get_default(call_default_factory=True)
         yield Key(
             path=path,
-            meaning=shown.get("description", ""),
-            unit=shown.get("unit", ""),
-            reruns=shown.get("reruns", section.reruns),
-            kind=shown.get("type", "string"),
-            bounds=_bounds(shown),
-            choices=tuple(str(value) for value in shown.get("enum") or inside.get("enum") or ()),
-            registered=shown.get("registered", False),
-            required=name in schema.get("required", ()),
-            default=shown.get("default"),
+            meaning=field.description or "",
+            unit=extra.get("unit", ""),
+            reruns=extra.get("reruns", section.reruns),
+            kind=about.kind,
+            bounds=about.bounds,
+            choices=about.choices or (about.entries.choices if about.entries else ()),
+            registered=about.registered,
+            required=field.is_required(),
+            default=None if field.is_required() else _as_lists(default),
         )
 
 
-def _bounds(shown: dict[str, Any]) -> str:
-    """What a schema allows, in words."""
-    words = []
-    for rule, word in (
-        ("minimum", "at least"),
-        ("exclusiveMinimum", "more than"),
-        ("maximum", "at most"),
-        ("exclusiveMaximum", "less than"),
-    ):
-        if rule in shown:
-            words.append(f"{word} {shown[rule]:g}")
-    low, high = shown.get("minItems"), shown.get("maxItems")
-    if low is not None and low == high:
-        words.append(f"{low} entries")
-    elif low:
-        words.append(f"at least {low} entries" if low > 1 else "at least one entry")
-    if "items" in shown and (inside := _bounds(shown["items"])):
-        words.append(f"each {inside}")
-    return ", ".join(words)
+@dataclass(frozen=True)
+class _Values:
+    """What a key, or an entry of it, may hold."""
+
+    kind: str
+    choices: tuple[str, ...]
+    registered: bool
+    limits: Mapping[str, Any]
+    entries: _Values | None  # of a list; of a mapping, its names
+
+    @property
+    def bounds(self) -> str:
+        """The limits in words."""
+        words = [
+            f"{word} {self.limits[limit]:g}"
+            for limit, word in _LIMITS.items()
+            if limit in self.limits
+        ]
+        if self.kind == "array":
+            low, high = (self.limits.get(limit) for limit in ("min_length", "max_length"))
+            if low is not None and low == high:
+                words.append(f"{low} entries")
+            elif low:
+                words.append(f"at least {low} entries" if low > 1 else "at least one entry")
+            if self.entries and self.entries.bounds:
+                words.append(f"each {self.entries.bounds}")
+        return ", ".join(words)
+
+
+_LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+_KINDS: Mapping[Any, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    tuple: "array",
+    dict: "object",
+}
+
+
+def _unfold(annotation: Any, metadata: Iterable[Any] = ()) -> _Values:
+    """What an annotation, and what is said beside it, allows."""
+    said = [*metadata]
+    if get_origin(annotation) is Annotated:
+        annotation, *within = get_args(annotation)
+        said = [*within, *said]
+    rules = [
+        rule for one in said for rule in (one.metadata if isinstance(one, FieldInfo) else [one])
+    ]
+    registries = [rule for rule in rules if isinstance(rule, OneOf)]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        kind, choices = _KINDS[type(arguments[0])], tuple(map(str, arguments))
+    else:
+        kind, choices = _KINDS[origin or annotation], ()
+    return _Values(
+        kind,
+        tuple(registries[0].names()) if registries else choices,
+        bool(registries),
+        {name: value for rule in rules for name, value in _limits(rule)},
+        _unfold(arguments[0]) if origin in (tuple, dict) else None,
+    )
+
+
+def _limits(rule: Any) -> Iterator[tuple[str, Any]]:
+    for name in (*_LIMITS, "min_length", "max_length"):
+        if hasattr(rule, name):
+            yield name, getattr(rule, name)
+
+
+def _as_lists(value: Any) -> Any:
+    """A default as YAML and JSON have it."""
+    return [_as_lists(inner) for inner in value] if isinstance(value, tuple) else value

@@ -1,9 +1,9 @@
 """The architecture."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from hypervae.config.base import Flag, Integer, Mistake, Number, OneOf, Section, Text, Unique, key
 from hypervae.config.names import hyperedge_modes, particle_decoders, priors
@@ -107,8 +107,8 @@ class ModelConfig(Section):
         "particle decoder: all at once, by conditional flow matching (flow), or subjets first and "
         "particles in their units then (hierarchical)",
     )
-    one_shot: OneShotConfig = OneShotConfig()
-    hierarchical: HierarchicalConfig = HierarchicalConfig()
+    one_shot: OneShotConfig = Field(default_factory=OneShotConfig)
+    hierarchical: HierarchicalConfig = Field(default_factory=HierarchicalConfig)
     prior: Annotated[Text, OneOf(priors)] = key(
         "normal",
         "prior of the latent vectors: standard normal, or fitted on the encoder's posterior: a "

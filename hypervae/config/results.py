@@ -1,7 +1,5 @@
 """Sections of what is done with trained models."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The training recipe, and how a training job runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 

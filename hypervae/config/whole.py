@@ -1,7 +1,5 @@
 """The whole config of the workflow, and what each subcommand takes of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar

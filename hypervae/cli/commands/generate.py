@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import yaml
 
 from hypervae.cli.options import DIRECTORY, OUTPUT_FILE, section_options
 from hypervae.config import GenerateConfig
@@ -37,6 +36,8 @@ def command(
     from hypervae.generation.generate import generate_jets
 
     if mix is not None:
+        import yaml
+
         try:
             config = config.replace(mix=yaml.safe_load(mix))
         except yaml.YAMLError as error:

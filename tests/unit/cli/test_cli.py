@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pydantic.plugin import _loader
 
 from hypervae import __version__
 from hypervae.cli import SUBCOMMANDS, cli, main
@@ -24,15 +26,18 @@ HEAVY = (
     "scipy",
     "matplotlib",
     "pythia8mc",
+    "yaml",
 )
 HELP = """
 import json, sys
 from click.testing import CliRunner
+from hypervae.config import STAGES
 from hypervae.cli import SUBCOMMANDS, cli
 answers = {}
 for name in SUBCOMMANDS:
     done = CliRunner().invoke(cli, [name, "--help"])
     heavy = [module for module in json.loads(sys.argv[1]) if module in sys.modules]
+    heavy += [name for name in STAGES if STAGES[name].config.__pydantic_complete__]
     answers[name] = (done.exit_code, done.output, heavy)
 print(json.dumps(answers))
 """
@@ -150,6 +155,18 @@ def test_wrong_usage_is_explained(arguments):
     assert done.exit_code == 2
     assert "Usage:" in done.output
     assert "Error:" in done.output
+
+
+def test_a_job_does_not_search_for_plugins_of_pydantic(monkeypatch):
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "")  # put back afterwards
+    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS")
+    monkeypatch.setattr(metadata, "distributions", lambda: pytest.fail("looked for plugins"))
+    monkeypatch.setattr(_loader, "_plugins", None)
+    monkeypatch.setattr("hypervae.cli.cli", lambda **_: list(_loader.get_plugins()))
+    main()
+    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS")
+    with pytest.raises(pytest.fail.Exception):
+        list(_loader.get_plugins())
 
 
 def test_a_lack_of_memory_is_one_line(monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """``--config`` and the options made from the models of the config."""
 
 import json
+import sys
 
 import click
 import pytest
@@ -48,6 +49,13 @@ def test_the_config_is_a_text_or_a_file(text, tmp_path):
     assert run("correlators", "--config", text) == wanted
     (tmp_path / "section.yaml").write_text(text)
     assert run("correlators", "--config", str(tmp_path / "section.yaml")) == wanted
+
+
+def test_json_is_read_without_yaml(monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)  # an import of it fails
+    assert read_section('{"bins": 77}') == {"bins": 77}
+    with pytest.raises(ImportError):
+        read_section("{bins: 77}")
 
 
 def test_an_empty_file_means_the_defaults(tmp_path):
