@@ -24,12 +24,21 @@ class Registry(Mapping[str, T], Generic[T]):
     ----------
     what : str
         What the variants are, for error messages, e.g. ``"hyperedge mode"``.
-    references : mapping of str to str
-        Object reference of each name, in the order in which the names are listed.
+    references : mapping of str to str or (str, str)
+        Object reference of each name, in the order in which the names are listed; with a line of
+        meaning for help and docs, where no other text has one.
     """
 
-    def __init__(self, what: str, references: Mapping[str, str]):
-        self._what, self._references = what, dict(references)
+    def __init__(self, what: str, references: Mapping[str, str | tuple[str, str]]):
+        given = {name: (it, "") if isinstance(it, str) else it for name, it in references.items()}
+        self._what = what
+        self._references = {name: reference for name, (reference, _) in given.items()}
+        self._meanings = {name: meaning for name, (_, meaning) in given.items()}
+
+    @property
+    def meanings(self) -> str:
+        """All names with their meanings, for the meaning of a key of the config."""
+        return ", ".join(f"{name} ({meaning})" for name, meaning in self._meanings.items())
 
     def __getitem__(self, name: str) -> T:
         """Import a variant.

@@ -61,7 +61,7 @@ class Key:
 
 
 def keys_of(section: type[Section]) -> Iterator[Key]:
-    """The keys at and below a section, in order.
+    """The keys at and below a section, in order: those of its own before those of sections within.
 
     They are read off the fields as they are declared: neither a validator nor a JSON schema is
     built for the options of a command, which often ends with its help.
@@ -99,18 +99,16 @@ def _is_section(annotation: Any) -> bool:
 
 
 def _walk(section: type[Section], above: tuple[str, ...]) -> Iterator[Key]:
-    below = {name: (model, many) for name, model, many in subsections(section)}
+    below = list(subsections(section))
+    inside = {name for name, _, _ in below}
     for name, field in section.model_fields.items():
-        path = (*above, name)
-        if name in below:
-            model, many = below[name]
-            yield from _walk(model, (*path, "*") if many else path)
+        if name in inside:
             continue
         about = _unfold(field.annotation, field.metadata)
         extra: Any = field.json_schema_extra or {}
         default = field.get_default(call_default_factory=True)
         yield Key(
-            path=path,
+            path=(*above, name),
             meaning=field.description or "",
             unit=extra.get("unit", ""),
             reruns=extra.get("reruns", section.reruns),
@@ -121,6 +119,8 @@ def _walk(section: type[Section], above: tuple[str, ...]) -> Iterator[Key]:
             required=field.is_required(),
             default=None if field.is_required() else _as_lists(default),
         )
+    for name, model, many in below:
+        yield from _walk(model, (*above, name, "*") if many else (*above, name))
 
 
 @dataclass(frozen=True)

@@ -3,57 +3,22 @@
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-
-from hypervae.config.base import Flag, Integer, Mistake, Number, OneOf, Section, Text, Unique, key
+from hypervae.config.base import Flag, Integer, Mistake, Number, OneOf, Text, Unique, key
 from hypervae.config.names import hyperedge_modes, particle_decoders, priors
+from hypervae.model.decoder.registry import PARTICLE_DECODERS, DecoderConfig, DecoderSections
 
 HyperedgeMode = Annotated[Text, OneOf(hyperedge_modes)]
 
 
-class OneShotConfig(Section):
-    """The one-shot decoder's loss."""
-
-    reruns: ClassVar[str] = "train_model onward"
-
-    distance: Literal["squared", "plain", "hyperbolic"] = key(
-        "squared",
-        "distance within the Chamfer term: d^2 (squared), d (plain), or arcosh(1 + alpha d^2) "
-        "(hyperbolic)",
-    )
-    alpha: Number = key(1.0, "alpha of the hyperbolic distance", gt=0)
-    pt_weighted: Flag = key(False, "particles count by their share of the pT in the Chamfer term")
-
-
-class HierarchicalConfig(Section):
-    """The hierarchical decoder: a scaffold of subjets, carried by z, and a flow in its units."""
-
-    reruns: ClassVar[str] = "train_model onward"
-
-    subjets: Integer = key(3, "exclusive kT subjets of the scaffold", ge=2, le=8)
-    anchor_width: Number = key(
-        0.03, "posterior width of the latent dimensions that are the scaffold", gt=0, lt=1
-    )
-    width: Integer = key(64, "channels of the transformer", ge=4)
-    blocks: Integer = key(4, "transformer blocks", ge=1)
-    heads: Integer = key(2, "attention heads of the transformer", ge=1)
-    draws: Integer = key(2, "times and noises for each encoded jet and training step", ge=1)
-
-    def mistakes(self) -> Iterator[Mistake]:
-        """Heads share the channels."""
-        if self.width % self.heads:
-            yield Mistake("heads", str(self.heads), f"a divisor of width ({self.width})")
-
-
-class ModelConfig(Section):
+class ModelConfig(DecoderSections):
     """The architecture; docs/model.md explains the keys."""
 
     reruns: ClassVar[str] = "train_model onward"
 
     latent_dim: Integer = key(
         32,
-        "dimensions of the latent space that the encoder learns; 0: there is no encoder, and the "
-        "decoder's anchored dimensions (hierarchical) are all",
+        "dimensions of the latent space that the encoder learns; 0: there is no encoder, and those "
+        "that the decoder anchors are all",
         ge=0,
     )
     lgatr: Literal["slim", "full"] = key(
@@ -104,11 +69,8 @@ class ModelConfig(Section):
     )
     decoder: Annotated[Text, OneOf(particle_decoders)] = key(
         "one_shot",
-        "particle decoder: all at once, by conditional flow matching (flow), or subjets first and "
-        "particles in their units then (hierarchical)",
+        f"particle decoder: {PARTICLE_DECODERS.meanings}",
     )
-    one_shot: OneShotConfig = Field(default_factory=OneShotConfig)
-    hierarchical: HierarchicalConfig = Field(default_factory=HierarchicalConfig)
     prior: Annotated[Text, OneOf(priors)] = key(
         "normal",
         "prior of the latent vectors: standard normal, or fitted on the encoder's posterior: a "
@@ -122,5 +84,6 @@ class ModelConfig(Section):
         """An axis is broken down to nothing with both other vectors alone."""
         if "axis" in self.references and not {"time", "beam"} <= set(self.references):
             yield Mistake("references", str(list(self.references)), "time and beam beside axis")
-        if self.latent_dim == 0 and self.decoder != "hierarchical":
+        own = getattr(self, self.decoder, None)
+        if self.latent_dim == 0 and not (isinstance(own, DecoderConfig) and own.anchors):
             yield Mistake("latent_dim", "0", f"at least 1 for decoder {self.decoder}")

@@ -42,8 +42,8 @@ class GenerateConfig(Section):
     flow_evaluations: Integer = key(10, "network evaluations a jet of the decoder's flow", ge=1)
     flow_solver: Annotated[Text, OneOf(flow_solvers)] = key(
         "auto",
-        "solver of the decoder's flow; auto: what the decoder prefers (flow: midpoint, two "
-        "evaluations a step; hierarchical: ab2, Adams-Bashforth, one, as euler)",
+        "solver of the decoder's flow; auto: what the decoder prefers; midpoint takes two "
+        "evaluations a step, euler and ab2 (Adams-Bashforth) one",
     )
     device: Literal["auto", "cpu", "cuda"] = key("auto", "auto: cuda where there is one, else cpu")
 

@@ -23,6 +23,14 @@ def test_a_variant_is_imported_when_looked_up():
         SHAPES["square"]
 
 
+def test_a_line_of_meaning_stands_beside_the_reference():
+    shapes = Registry(
+        "shape", {"path": ("pathlib:Path", "a line"), "dot": ("pathlib:P", "a point")}
+    )
+    assert shapes.meanings == "path (a line), dot (a point)"
+    assert shapes["path"] is SHAPES["path"]
+
+
 def test_unknown_names_are_refused():
     assert "circle" not in SHAPES
     with pytest.raises(ConfigError, match=r"shape: found 'circle', expected one of square, path"):

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import hypervae.config  # noqa: F401  whose models import the registry of decoders from here
 from hypervae.registry import Registry
 
 if TYPE_CHECKING:

@@ -63,6 +63,7 @@ class FlowParticles(ParticleDecoder):
     types : int
     """
 
+    loss_terms = ("matching",)
     default_solver = "midpoint"
 
     _offset: Tensor

@@ -93,6 +93,7 @@ class HierarchicalParticles(ParticleDecoder):
 
     decides_multiplicity = True
     decides_jet = True
+    loss_terms = ("shapes",)
     default_solver = "ab2"
 
     def __init__(self, config: ModelConfig, normalization: Normalization, types: int):

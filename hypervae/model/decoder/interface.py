@@ -177,7 +177,7 @@ class ParticleDecoder(nn.Module, ABC):
     Parameters
     ----------
     config : ModelConfig
-        A decoder's own settings stand in a section within it.
+        A decoder's own settings stand in the section of its name.
     normalization : Normalization
     types : int
         Jet types of the model.
@@ -188,6 +188,8 @@ class ParticleDecoder(nn.Module, ABC):
         Channels of `Particles.scalars`.
     noise : mapping of str to NoiseSpec
         What a jet needs to be decoded, by name. Each name is a random stream of its own.
+    loss_terms : tuple of str
+        What `reconstruct` gives in `ReconstructedParticles.losses`, by the names in the history.
     default_solver : str
         Of a flow, where the sampling names none.
     decides_multiplicity : bool
@@ -200,6 +202,7 @@ class ParticleDecoder(nn.Module, ABC):
 
     scalars: int
     noise: Mapping[str, NoiseSpec]
+    loss_terms: ClassVar[tuple[str, ...]]
     default_solver: ClassVar[str] = "midpoint"
     decides_multiplicity: ClassVar[bool] = False
     decides_jet: ClassVar[bool] = False

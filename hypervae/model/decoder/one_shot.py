@@ -46,6 +46,8 @@ class OneShotParticles(ParticleDecoder):
     types : int
     """
 
+    loss_terms = ("chamfer",)
+
     _offset: Tensor
     _scale: Tensor
     _widths: Tensor

@@ -1,31 +1,85 @@
-"""The particle decoders, each with its loss terms. Nothing here needs torch.
+"""The particle decoders: what each is, where it is, and its settings. Nothing here needs torch.
 
 A further one is a module that implements `hypervae.model.decoder.interface.ParticleDecoder`, a line
-here and, where it has settings, a section in the config.
+in `PARTICLE_DECODERS` and, where it has settings, a section of its name in `DecoderSections`.
 """
 
-from __future__ import annotations
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pydantic import Field
 
+from hypervae.config.base import Flag, Integer, Mistake, Number, Section, key
 from hypervae.registry import Registry
 
 if TYPE_CHECKING:
     from hypervae.model.decoder.interface import ParticleDecoder
 
 #: What makes the particles of a jet.
-PARTICLE_DECODERS: Registry[type[ParticleDecoder]] = Registry(
+PARTICLE_DECODERS: Registry[type["ParticleDecoder"]] = Registry(
     "particle decoder",
     {
-        "one_shot": "hypervae.model.decoder.one_shot:OneShotParticles",
-        "flow": "hypervae.model.decoder.flow:FlowParticles",
-        "hierarchical": "hypervae.model.decoder.hierarchical:HierarchicalParticles",
+        "one_shot": (
+            "hypervae.model.decoder.one_shot:OneShotParticles",
+            "all particles at once",
+        ),
+        "flow": (
+            "hypervae.model.decoder.flow:FlowParticles",
+            "conditional flow matching, arXiv:2210.02747; its solver: midpoint",
+        ),
+        "hierarchical": (
+            "hypervae.model.decoder.hierarchical:HierarchicalParticles",
+            "subjets first, which z carries, then particles in their units by a flow; its "
+            "solver: ab2",
+        ),
     },
 )
-#: Loss terms of each, as the history names them; `train.loss_weights.particle` is their weight.
-PARTICLE_TERMS: Mapping[str, tuple[str, ...]] = {
-    "one_shot": ("chamfer",),
-    "flow": ("matching",),
-    "hierarchical": ("shapes",),
-}
+
+
+class DecoderConfig(Section):
+    """Settings of a particle decoder."""
+
+    reruns: ClassVar[str] = "train_model onward"
+
+    #: Whether the decoder anchors dimensions of the latent vector, with which a model may do
+    #: without an encoder.
+    anchors: ClassVar[bool] = False
+
+
+class OneShotConfig(DecoderConfig):
+    """The one-shot decoder's loss."""
+
+    distance: Literal["squared", "plain", "hyperbolic"] = key(
+        "squared",
+        "distance within the Chamfer term: d^2 (squared), d (plain), or arcosh(1 + alpha d^2) "
+        "(hyperbolic)",
+    )
+    alpha: Number = key(1.0, "alpha of the hyperbolic distance", gt=0)
+    pt_weighted: Flag = key(False, "particles count by their share of the pT in the Chamfer term")
+
+
+class HierarchicalConfig(DecoderConfig):
+    """The hierarchical decoder: a scaffold of subjets, carried by z, and a flow in its units."""
+
+    anchors: ClassVar[bool] = True
+
+    subjets: Integer = key(3, "exclusive kT subjets of the scaffold", ge=2, le=8)
+    anchor_width: Number = key(
+        0.03, "posterior width of the latent dimensions that are the scaffold", gt=0, lt=1
+    )
+    width: Integer = key(64, "channels of the transformer", ge=4)
+    blocks: Integer = key(4, "transformer blocks", ge=1)
+    heads: Integer = key(2, "attention heads of the transformer", ge=1)
+    draws: Integer = key(2, "times and noises for each encoded jet and training step", ge=1)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Heads share the channels."""
+        if self.width % self.heads:
+            yield Mistake("heads", str(self.heads), f"a divisor of width ({self.width})")
+
+
+class DecoderSections(Section):
+    """Settings of the particle decoders, of each in the section of its name."""
+
+    one_shot: OneShotConfig = Field(default_factory=OneShotConfig)
+    hierarchical: HierarchicalConfig = Field(default_factory=HierarchicalConfig)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from hypervae.config import ModelConfig, TrainConfig
 from hypervae.errors import ConfigError
 from hypervae.model.decoder.interface import Decoded, Reconstructed
-from hypervae.model.decoder.registry import PARTICLE_DECODERS, PARTICLE_TERMS
+from hypervae.model.decoder.registry import PARTICLE_DECODERS
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 from hypervae.model.inputs import JetBatch
 from hypervae.model.losses.edge_consistency import EdgeConsistency
@@ -71,7 +71,8 @@ class LossTerms(nn.Module):
 
     def __init__(self, normalization: Normalization, model: ModelConfig, config: TrainConfig):
         super().__init__()
-        self.particle_names = PARTICLE_TERMS[model.decoder]
+        decoder = PARTICLE_DECODERS[model.decoder]
+        self.particle_names = decoder.loss_terms
         self.names = (*self.particle_names, *COMMON_TERMS)
         given = config.loss_weights.to_dict()
         own = dict.fromkeys(self.particle_names, given["particle"])
@@ -81,7 +82,7 @@ class LossTerms(nn.Module):
         self.free_bits = config.free_bits
         #: Whether any term of edges or hyperedges has a weight.
         self.topology = any(self.weights[name] for name in _OF_TOPOLOGY)
-        self.anchored = PARTICLE_DECODERS[model.decoder].anchored_dims(model)
+        self.anchored = decoder.anchored_dims(model)
         self.edge_consistency = EdgeConsistency(normalization)
         self.hyperedge_mode = HYPEREDGE_MODES[model.hyperedge_decoder]
         self.hyperedge_consistency = self.hyperedge_mode.consistency(normalization)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hypervae.model.decoder.registry import PARTICLE_TERMS
 from hypervae.training.observers.interface import EpochReport, Observer, Position, StepReport
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
@@ -30,7 +29,7 @@ class Messages(Observer):
 
     def on_epoch(self, report: EpochReport) -> None:
         """Sum up an epoch in one line."""
-        _LOG.info(epoch_line(report.row, report.epochs))
+        _LOG.info(epoch_line(report.row, report.epochs, report.model.decoder.particles.loss_terms))
 
     def on_stop(self, position: Position, reason: str) -> None:
         """Say where and why the training stops early."""
@@ -39,7 +38,7 @@ class Messages(Observer):
         )
 
 
-def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
+def epoch_line(row: Mapping[str, Any], epochs: int, particle_terms: Iterable[str]) -> str:
     """An epoch in one line.
 
     Parameters
@@ -48,9 +47,10 @@ def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
         Its line in the history.
     epochs : int
         Of the whole training.
+    particle_terms : iterable of str
+        Terms of the loss that are the particle decoder's own.
     """
-    names = {f"val_{name}" for terms in PARTICLE_TERMS.values() for name in terms}
-    particles = sum(value for name, value in row.items() if name in names)
+    particles = sum(row[f"val_{name}"] for name in particle_terms)
     text = (
         f"epoch {row['epoch']}/{epochs}: loss {row['train_total']:.4f}, "
         f"validation {row['val_total']:.4f} (particles {particles:.3f}, "
