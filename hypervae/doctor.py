@@ -6,7 +6,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
 from hypervae.io import read_list, software_versions, write_list
 
-_PACKAGES = [
+#: What HyperVAE runs on.
+PACKAGES = (
     "torch",
     "torch-geometric",
     "lgatr",
@@ -42,14 +43,25 @@ _PACKAGES = [
     "scipy",
     "snakemake",
     "submitit",
-]
+)
 
 
-def describe() -> Iterator[str]:
-    """Lines on versions, processors, GPUs and the choices of ``auto``."""
-    versions = software_versions(_PACKAGES)
+def describe(packages: Sequence[str] = PACKAGES) -> Iterator[str]:
+    """Versions, processors, GPUs and the choices of ``auto``.
+
+    Parameters
+    ----------
+    packages : sequence of str
+        Whose versions are told, or that they are missing.
+
+    Yields
+    ------
+    str
+        A line.
+    """
+    versions = software_versions(packages)
     yield ", ".join(f"{name} {version}" for name, version in versions.items())
-    missing = [name for name in _PACKAGES if name not in versions]
+    missing = [name for name in packages if name not in versions]
     if missing:
         yield f"not installed: {', '.join(missing)}"
     yield f"{platform.platform()}, {os.cpu_count()} CPUs, {torch.get_num_threads()} threads"

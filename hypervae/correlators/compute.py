@@ -38,7 +38,8 @@ _SHIFTS = {
     "pt": 0.0,
 }
 _LN_WEIGHT_SHIFT = -4.5  # for each member of a set
-_PAIRS_AT_ONCE = 2_000_000  # bounds the memory: 64 MB of features
+#: Pairs of particles in memory at once: 64 MB of features. No result depends on it.
+PAIRS_AT_ONCE = 2_000_000
 
 
 def jet_sums(
@@ -155,7 +156,7 @@ def compute_correlators(
         ) as writer,
     ):
         pairs = geometry.pair_count(reader.max_particles)
-        batch = int(np.clip(_PAIRS_AT_ONCE // max(pairs, 1), 1, 10_000))
+        batch = int(np.clip(PAIRS_AT_ONCE // max(pairs, 1), 1, 10_000))
         row = 0
         for jets in reader.chunks(batch):
             particle_digest.update(jets.particle_features.tobytes())

@@ -17,8 +17,8 @@ from torch import Tensor
 from hypervae.correlators.kernel import Groups
 from hypervae.correlators.sets import set_members
 
-# Numbers held at once for the sets of a batch: 64 M of 8 bytes are 512 MB.
-_NUMBERS_AT_ONCE = 64_000_000
+#: Numbers in memory at once for the sets of a batch: 64 M of 8 bytes are 512 MB.
+NUMBERS_AT_ONCE = 64_000_000
 
 
 def correlate_torch(
@@ -47,7 +47,7 @@ def correlate_torch(
     group, number = groups or Groups(np.zeros(len(weight), dtype=np.int64), 1)
     slots, highest = weight.shape[1], max(orders)
     sets = math.comb(slots, min(highest, max(slots // 2, 1)))
-    batch = max(1, _NUMBERS_AT_ONCE // max(sets * (highest + 4), 1))
+    batch = max(1, NUMBERS_AT_ONCE // max(sets * (highest + 4), 1))
     sums = np.zeros((3, number, len(orders), size))
     for start in range(0, len(weight), batch):
         part = slice(start, start + batch)

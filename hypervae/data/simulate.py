@@ -214,7 +214,7 @@ def simulate_shard(
         If Pythia refuses its settings, or next to no event has a jet in the range of pT.
     """
     settings = pythia_settings(jet_type, shard, config)
-    pythia = _start(settings, jet_type)
+    pythia = start_pythia(settings, jet_type)
     silence_fastjet()
     with (
         ShardWriter(
@@ -286,7 +286,25 @@ def captured_stdout() -> Iterator[list[str]]:
             lines += kept.read().decode(errors="replace").splitlines()
 
 
-def _start(settings: list[str], jet_type: str) -> Pythia:
+def start_pythia(settings: list[str], jet_type: str) -> Pythia:
+    """Start a generator, in silence.
+
+    Parameters
+    ----------
+    settings : list of str
+        Lines as `pythia_settings` makes them.
+    jet_type : str
+        For the message.
+
+    Returns
+    -------
+    Pythia
+
+    Raises
+    ------
+    HyperVAEError
+        With Pythia's reasons, if it refuses the settings.
+    """
     from pythia8mc import Pythia
 
     with captured_stdout():

@@ -7,6 +7,7 @@ and again with other thirds and other weights, since one training is one draw.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,26 @@ def classifier_auc(jets: Jets, reference: Jets, *, seed: int, seeds: int = SEEDS
         DeLong's, of the jets that judge, and the spread of the trainings over the root of their
         number. DeLong's part does not shrink with more trainings: the jets stay the same.
     """
-    found = [_trained_once(jets, reference, derive_seed(seed, "training", i)) for i in range(seeds)]
+    return mean_of_trainings(
+        [_trained_once(jets, reference, derive_seed(seed, "training", i)) for i in range(seeds)]
+    )
+
+
+def mean_of_trainings(found: Sequence[MetricValue]) -> MetricValue:
+    """The mean of several trainings that judge the same jets.
+
+    Parameters
+    ----------
+    found : sequence of MetricValue
+        Each with DeLong's error.
+
+    Returns
+    -------
+    MetricValue
+        The error adds DeLong's and the spread of the trainings over the root of their number.
+    """
     values, errors = np.array(found).T
-    trainings = values.var(ddof=1) / seeds if seeds > 1 else 0.0
+    trainings = values.var(ddof=1) / len(found) if len(found) > 1 else 0.0
     return MetricValue(float(values.mean()), float(np.sqrt((errors**2).mean() + trainings)))
 
 

@@ -21,9 +21,10 @@ from hypervae.evaluation.metrics import ORDERS
 
 # Jets have a radius of 0.4; particles nearer than 1e-3 are below the resolution of any detector.
 BINNING = Binning(60, 1e-3, 1.0)
-# The bootstrap draws blocks of jets: a thousand are as good as each jet by itself, and small.
+#: Blocks of jets that the bootstrap draws: a thousand are as good as each jet by itself, and small.
 BLOCKS = 1000
-_CHUNK = 5000
+#: Jets in memory at once. No result depends on it beyond rounding.
+CHUNK = 5000
 
 
 @dataclass
@@ -58,20 +59,33 @@ class CorrelatorSums:
         return totals / (often @ self.jets)[:, None, None]
 
 
-def correlator_sums(jets: Jets) -> CorrelatorSums:
-    """Correlators of the kept particles, summed over blocks of jets."""
-    blocks = min(len(jets), BLOCKS)
+def correlator_sums(jets: Jets, *, blocks: int = BLOCKS, chunk: int = CHUNK) -> CorrelatorSums:
+    """Correlators of the kept particles, summed over blocks of jets.
+
+    Parameters
+    ----------
+    jets : Jets
+    blocks : int
+        At most; with fewer jets each is a block.
+    chunk : int
+        Jets in memory at once.
+
+    Returns
+    -------
+    CorrelatorSums
+    """
+    blocks = min(len(jets), blocks)
     block = np.arange(len(jets)) * blocks // len(jets)
     sums = np.zeros((3, blocks, len(ORDERS), BINNING.size))
-    for start in range(0, len(jets), _CHUNK):
-        part = jets[start : start + _CHUNK]
+    for start in range(0, len(jets), chunk):
+        part = jets[start : start + chunk]
         sums += correlate(
             weights(part),
             part.multiplicity,
             pair_bins(part, BINNING),
             list(ORDERS),
             BINNING.size,
-            Groups(block[start : start + _CHUNK], blocks),
+            Groups(block[start : start + chunk], blocks),
         )
     return CorrelatorSums(np.bincount(block).astype(np.float64), *sums)
 

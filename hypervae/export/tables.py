@@ -20,7 +20,8 @@ PARTICLE_COLUMNS = ("E", "px", "py", "pz", "etarel", "phirel", "ptrel")
 #: Name of the TTree.
 TREE = "jets"
 
-_CHUNK = 10_000
+#: Jets in memory at once.
+CHUNK = 10_000
 
 
 def export_parquet(
@@ -87,7 +88,7 @@ def _columns(reader: TypedReader) -> Iterator[tuple[dict[str, NDArray], ak.Array
     """Columns of the jets, and records of their particles, of one chunk after another."""
     start = 0
     with Progress(reader.n_jets, f"export {reader.path.name}", "jets") as progress:
-        for jets in reader.chunks(_CHUNK):
+        for jets in reader.chunks(CHUNK):
             types = reader.types(start, start + len(jets))
             start += len(jets)
             pt, eta, mass, count = np.ascontiguousarray(jets.jet_features.T)

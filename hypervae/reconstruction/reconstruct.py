@@ -19,8 +19,8 @@ from hypervae.model.sampling import Sampler
 from hypervae.observables import JetSample, compute_observables
 from hypervae.seeds import rng
 
-# Jets in memory at once; the results do not depend on it beyond rounding.
-_BATCH = 256
+#: Jets in memory at once. No result depends on it beyond rounding.
+BATCH = 256
 
 
 @dataclass
@@ -72,7 +72,9 @@ class Reconstruction:
 
 
 @torch.no_grad()
-def reconstruct(model: HyperVAE, jets: Mapping[str, Jets], seed: int) -> Reconstruction:
+def reconstruct(
+    model: HyperVAE, jets: Mapping[str, Jets], seed: int, *, batch_size: int = BATCH
+) -> Reconstruction:
     """Encode jets and decode the means of their posteriors.
 
     The decoder is run as in generation: it draws the number of particles, and the flow decoder the
@@ -84,6 +86,12 @@ def reconstruct(model: HyperVAE, jets: Mapping[str, Jets], seed: int) -> Reconst
     jets : mapping of str to Jets
         By type.
     seed : int
+    batch_size : int
+        Jets in memory at once.
+
+    Returns
+    -------
+    Reconstruction
 
     Raises
     ------
@@ -92,11 +100,12 @@ def reconstruct(model: HyperVAE, jets: Mapping[str, Jets], seed: int) -> Reconst
     """
     latents, made = [], []
     for kind, truth in jets.items():
-        starts = range(0, len(truth), _BATCH)
-        found = encode_jets(model, (model.batch(truth[start : start + _BATCH]) for start in starts))
+        starts = range(0, len(truth), batch_size)
+        batches = (model.batch(truth[start : start + batch_size]) for start in starts)
+        found = encode_jets(model, batches)
         sampler = Sampler(model, seed=seed, mix={kind: 1.0})
         noise = rng(seed, kind, "reconstruction")
-        for some in found.split(_BATCH):
+        for some in found.split(batch_size):
             some = some.to(model.device)
             made.append(sampler.draw(len(some), some.mean).jets)
             # both of a batch from one stream, jet by jet, so that batches may be cut anywhere

@@ -21,8 +21,8 @@ from hypervae.seeds import derive_seed, rng
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Jets in memory at once; no result depends on it beyond rounding.
-_BATCH = 256
+#: Jets in memory at once. No result depends on it beyond rounding.
+BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,14 @@ class SampleCheck:
     n_jets : int
         Jets to generate of each type.
     seed : int
+    batch_size : int
+        Jets in memory at once.
     """
 
-    def __init__(self, jets: Mapping[str, Jets], n_jets: int, seed: int):
-        self.jets, self.n_jets = dict(jets), n_jets
+    def __init__(
+        self, jets: Mapping[str, Jets], n_jets: int, seed: int, *, batch_size: int = BATCH
+    ):
+        self.jets, self.n_jets, self.batch_size = dict(jets), n_jets, batch_size
         self.seed = derive_seed(seed, "sample check")
 
     def measure(self, model: HyperVAE) -> MonitorSample:
@@ -76,12 +80,12 @@ class SampleCheck:
         generated = {}
         for jet_type in self.jets:
             learned = model.prior.fitted
-            latents = self._posterior(model, jet_type) if learned else None
+            latents = self.posterior_latents(model, jet_type) if learned else None
             generated[jet_type] = model.generate(
                 self.n_jets,
                 seed=self.seed,
                 jet_type=jet_type,
-                batch_size=_BATCH,
+                batch_size=self.batch_size,
                 latents=latents,
                 # a model that makes unphysical jets is not to look better than it is
                 sampling=SamplingConfig(check=False),
@@ -93,18 +97,29 @@ class SampleCheck:
         w1m = float(np.mean(list(distances.values())))
         return MonitorSample(w1m, distances, generated, self.jets)
 
-    def _posterior(self, model: HyperVAE, jet_type: str) -> Tensor:
-        """[n_jets, latent_dim] latent vectors from the mixture of the jets' posteriors."""
+    def posterior_latents(self, model: HyperVAE, jet_type: str) -> Tensor:
+        """Latent vectors from the mixture of the posteriors of the validation jets of a type.
+
+        Parameters
+        ----------
+        model : HyperVAE
+        jet_type : str
+
+        Returns
+        -------
+        [n_jets, latent_dim]
+        """
         jets, index = self.jets[jet_type], model.type_index(jet_type)
         generator = rng(self.seed, jet_type, "posterior")
         rows = generator.integers(len(jets), size=self.n_jets)
         noise = generator.standard_normal((self.n_jets, model.latent_dim))
         needed, place = np.unique(rows, return_inverse=True)
-        starts = range(0, len(needed), _BATCH)
-        found = encode_jets(
-            model,
-            (model.batch(jets[needed[s : s + _BATCH]], type_index=index) for s in starts),
-        )[torch.from_numpy(place)]
+        parts = (
+            jets[needed[start : start + self.batch_size]]
+            for start in range(0, len(needed), self.batch_size)
+        )
+        batches = (model.batch(part, type_index=index) for part in parts)
+        found = encode_jets(model, batches)[torch.from_numpy(place)]
         return found.mean + found.width * torch.from_numpy(noise).to(found.mean.dtype)
 
     @staticmethod

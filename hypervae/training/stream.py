@@ -18,8 +18,10 @@ from hypervae.formats.shard import ShardReader
 from hypervae.normalization.sources import Source
 from hypervae.seeds import rng
 
-_BLOCK = 1000  # rows read at once: a chunk of the files
-_MIXED = 16  # blocks of a window, shuffled together: 16,000 jets are 15 MB
+#: Rows read at once: a chunk of the files.
+BLOCK_ROWS = 1000
+#: Blocks of a window, which are shuffled together: 16,000 jets are 15 MB.
+WINDOW_BLOCKS = 16
 _COUNTED = 100  # blocks of which the splits are looked up at once
 
 
@@ -71,6 +73,10 @@ class JetStream:
     split : {"train", "validation", "test"}
     split_config : SplitConfig
     seed : int
+    block_rows : int
+        Rows of a shard that are read at once.
+    window_blocks : int
+        Blocks that are in memory, and shuffled, together.
 
     Attributes
     ----------
@@ -84,10 +90,13 @@ class JetStream:
         split: str,
         split_config: SplitConfig,
         seed: int,
+        *,
+        block_rows: int = BLOCK_ROWS,
+        window_blocks: int = WINDOW_BLOCKS,
     ):
         self.sources, self.jet_types = list(sources), list(jet_types)
         self.split, self.split_config, self.seed = split, split_config, seed
-        self.block_rows, self.mixed = _BLOCK, _MIXED
+        self.block_rows, self.window_blocks = block_rows, window_blocks
         counts = [self._count(source) for source in self.sources]
         # [blocks, 3]: source, first row, jets of the split; blocks without any are never read
         blocks = np.array(
@@ -170,7 +179,7 @@ class EpochOrder:
         self.stream, self.epoch, self.shuffle = stream, epoch, shuffle
         n = len(stream.blocks)
         order = rng(stream.seed, "shuffle", epoch).permutation(n) if shuffle else np.arange(n)
-        self._windows = np.split(order, np.arange(stream.mixed, n, stream.mixed))
+        self._windows = np.split(order, np.arange(stream.window_blocks, n, stream.window_blocks))
         self._ends = np.cumsum([stream.blocks[window, 2].sum() for window in self._windows])
         self._number: int | None = None
         self._window: Block | None = None

@@ -176,7 +176,7 @@ class Workers:
             yield
         except BaseException as error:
             self.close()
-            if not _is_loss(error):
+            if not is_worker_loss(error):
                 raise
             raise WorkerLost(
                 f"loading: a worker process died ({error}); it was killed, or ran out of memory or "
@@ -185,8 +185,18 @@ class Workers:
             ) from error
 
 
-def _is_loss(error: BaseException) -> bool:
-    """Whether an error of torch's loader says that a worker died."""
+def is_worker_loss(error: BaseException) -> bool:
+    """Whether an error of torch's loader says that a worker died.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    bool
+        False for an error of the code that prepares the batches.
+    """
     if isinstance(error, RuntimeError):
         # torch's own message; an error of the code that prepares the batches starts with "Caught"
         return str(error).startswith("DataLoader worker")

@@ -148,6 +148,29 @@ def docstring_offences():
                     yield place, f"does not say what {', '.join(missing)} is"
 
 
+def private_offences():
+    """Tests that reach into what is private: such names may change without a word."""
+    for path in FILES:
+        if path.suffix != ".py" or path.parts[len(ROOT.parts)] != "tests":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            name, place = "", f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)} private name"
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+                name = node.attr
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hypervae"):
+                name = next((alias.name for alias in node.names if is_private(alias.name)), "")
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
+                texts = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant)]
+                name = next((str(text).rpartition(".")[2] for text in texts), "")
+            if is_private(name):
+                yield place, name
+
+
+def is_private(name):
+    """Whether a name starts with one underscore."""
+    return name.startswith("_") and not name.startswith("__") and name != "_replace"
+
+
 def is_setter(node):
     """Whether the getter of the same name has the docstring."""
     return any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list)
@@ -162,6 +185,7 @@ OFFENCES = {
     "size of files": size_offences,
     "functions": function_offences,
     "docstrings": docstring_offences,
+    "private names": private_offences,
 }
 
 

@@ -133,4 +133,3 @@ def test_a_training_job_has_a_cpu_for_each_of_its_processes():
 
 def test_code_digests_are_told_apart():
     assert len({Plan.code(name) for name in ("correlators", "train", "plot", "simulate")}) == 4
-    assert Plan.code("train") == Plan.code("train")

@@ -34,8 +34,8 @@ _VECTORS = 2
 _MOMENTUM_UNIT = 0.1
 # Scaled coordinates further out are not told apart by the vectors, so that exp() stays finite.
 _FAR = 6.0
-# Times per jet and training step: they share the encoder, which costs more than several of them.
-_DRAWS = 8
+#: Times per jet and training step: they share the encoder, which costs more than several of them.
+DRAWS = 8
 # The solver's steps grow shorter towards the jet (see `time_grid`): the distances within its core
 # are a tenth of the width of the noise.
 _TIME_POWER = 1.25
@@ -61,6 +61,11 @@ class FlowParticles(ParticleDecoder):
     normalization : Normalization
         Gives slots, and the units of the coordinates.
     types : int
+
+    Attributes
+    ----------
+    draws : int
+        Times per jet and training step.
     """
 
     loss_terms = ("matching",)
@@ -72,6 +77,7 @@ class FlowParticles(ParticleDecoder):
     def __init__(self, config: ModelConfig, normalization: Normalization, types: int):
         super().__init__(config, normalization, types)
         self.slots, self.radius = normalization.max_particles, config.radius
+        self.draws = DRAWS
         self.noise = {"particles": NoiseSpec((self.slots, 3))}
         self.scalars = config.scalar_channels
         hidden, width = config.hidden, config.scalar_channels
@@ -131,12 +137,12 @@ class FlowParticles(ParticleDecoder):
         slots = self._slots(jets.state, mask, noise)
         condition = self.condition(slots)
         goal = self.scaled(target.coordinates, mask)
-        batch = len(goal)
-        # one time from each of _DRAWS equal parts of [0, 1]
-        shift = noise.uniform(_DRAWS * batch, like=goal).view(_DRAWS, batch)
-        time = (shift + torch.arange(_DRAWS, device=goal.device).unsqueeze(1)).flatten() / _DRAWS
+        batch, draws = len(goal), self.draws
+        # one time from each of `draws` equal parts of [0, 1]
+        shift = noise.uniform(draws * batch, like=goal).view(draws, batch)
+        time = (shift + torch.arange(draws, device=goal.device).unsqueeze(1)).flatten() / draws
         goals, masks, conditions = (
-            value.repeat(_DRAWS, *[1] * (value.dim() - 1)) for value in (goal, mask, condition)
+            value.repeat(draws, *[1] * (value.dim() - 1)) for value in (goal, mask, condition)
         )
         start = noise.normal(*goals.shape, like=goals)
         start = torch.cat([given["particles"].to(start.dtype), start[batch:]])
@@ -150,7 +156,7 @@ class FlowParticles(ParticleDecoder):
             self.placed(estimate),
             mask.to(jets.state.dtype),
             self.slot_scalars(slots),
-            losses={"matching": matching.unflatten(0, (_DRAWS, batch)).mean(0)},
+            losses={"matching": matching.unflatten(0, (draws, batch)).mean(0)},
             trust=t.square(),
             estimated=True,
         )

@@ -84,7 +84,7 @@ def test_sums_mean_what_they_say(computed):
 
 def test_how_many_jets_are_in_memory_changes_nothing(computed, tmp_path, monkeypatch):
     _, path = computed
-    monkeypatch.setattr(compute, "_PAIRS_AT_ONCE", 435 * 7)
+    monkeypatch.setattr(compute, "PAIRS_AT_ONCE", 435 * 7)
     compute.compute_correlators(tmp_path / "shard.h5", tmp_path / "small.h5", CONFIG)
     with CorrelatorReader(path) as one, CorrelatorReader(tmp_path / "small.h5") as two:
         assert one.content == two.content
@@ -100,7 +100,7 @@ def test_a_batch_is_bounded_in_pairs(tmp_path, monkeypatch):
     monkeypatch.setattr(
         compute, "jet_sums", lambda jets, *a, **k: sizes.append(len(jets)) or real(jets, *a, **k)
     )
-    monkeypatch.setattr(compute, "_PAIRS_AT_ONCE", 10 * 150 * 149 // 2)
+    monkeypatch.setattr(compute, "PAIRS_AT_ONCE", 10 * 150 * 149 // 2)
     shard = make_shard(tmp_path / "shard.h5", toy_jets(25, max_particles=150))
     compute.compute_correlators(shard, tmp_path / "out.h5", CONFIG)
     assert max(sizes) <= 10
@@ -141,7 +141,7 @@ def test_more_bins_than_a_byte_holds_are_stored_in_two(tmp_path):
 
 
 def test_a_bad_jet_leaves_nothing_behind_and_the_old_file_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(compute, "_PAIRS_AT_ONCE", 435 * 5)  # so that writing has begun
+    monkeypatch.setattr(compute, "PAIRS_AT_ONCE", 435 * 5)  # so that writing has begun
     shard = make_shard(tmp_path / "shard.h5", toy_jets(20))
     with h5py.File(shard, "r+") as file:
         file["particle_features"][17, 2, 0] = np.nan

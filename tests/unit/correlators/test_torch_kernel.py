@@ -16,7 +16,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("orders", [[2], [2, 3, 4], [3], [2, 5, 6]])
 def test_both_kernels_agree(device, orders, monkeypatch):
-    monkeypatch.setattr("hypervae.correlators.torch_kernel._NUMBERS_AT_ONCE", 50_000)
+    monkeypatch.setattr("hypervae.correlators.torch_kernel.NUMBERS_AT_ONCE", 50_000)
     jets = toy_jets(12, max_particles=9, jet_type="q")
     jets.particle_features[0, 1:] = 0  # one particle
     jets.particle_features[1, 3:] = 0  # fewer than the order

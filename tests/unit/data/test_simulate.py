@@ -140,7 +140,7 @@ def test_jets_without_a_hard_constituent_are_left_out():
 @pytest.mark.parametrize("radiation", [True, False])
 def test_photons_of_decays_stay_without_qed_radiation(config, radiation):
     settings = pythia_settings("t", 0, config.replace(qed_radiation=radiation))
-    pythia = simulate._start(settings, "t")
+    pythia = simulate.start_pythia(settings, "t")
     state = "on" if radiation else "off"
     assert [line for line in settings if "QED" in line] == [
         f"{switch} = {state}" for switch in simulate.QED_SHOWERS

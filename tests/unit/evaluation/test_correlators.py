@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from hypervae.data.jets import concatenate
-from hypervae.evaluation import correlators
 from hypervae.evaluation.correlators import (
     BINNING,
     ORDERS,
@@ -47,13 +46,11 @@ def test_errors_of_a_bin_that_one_jet_feeds_are_nan_and_of_two_are_not():
     assert np.isfinite(error[1, narrow])
 
 
-def test_blocks_and_chunks_do_not_matter(monkeypatch):
+def test_blocks_and_chunks_do_not_matter():
     jets = toy_jets(90)
     whole = correlator_sums(jets)
     assert len(whole.jets) == 90
-    monkeypatch.setattr(correlators, "BLOCKS", 7)
-    monkeypatch.setattr(correlators, "_CHUNK", 25)
-    parts = correlator_sums(jets)
+    parts = correlator_sums(jets, blocks=7, chunk=25)
     np.testing.assert_array_equal(np.sort(parts.jets), [12] * 1 + [13] * 6)
     np.testing.assert_allclose(parts.means().mean, whole.means().mean, rtol=1e-12)
     for one, other in zip(parts.means().ratios(), whole.means().ratios(), strict=True):

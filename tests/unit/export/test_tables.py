@@ -18,7 +18,7 @@ from tests.unit.chain import SLOTS, small_jets
 @pytest.fixture
 def shard(tmp_path, monkeypatch):
     """A shard that is exported in several chunks."""
-    monkeypatch.setattr(tables, "_CHUNK", 16)
+    monkeypatch.setattr(tables, "CHUNK", 16)
     write_shard(tmp_path / "s.h5", small_jets(50, jet_type="q"), source="toy")
     return tmp_path / "s.h5"
 

@@ -1,5 +1,7 @@
 """Jets are their scaffolds and the shapes in them, exactly, however few particles they have."""
 
+import awkward as ak
+import fastjet
 import numpy as np
 import pytest
 import torch
@@ -68,8 +70,6 @@ def test_jets_come_back_from_their_scaffolds(subjets):
 
 def test_axes_are_those_of_n_subjettiness():
     """By FastJet contrib's winner-takes-all kT axes."""
-    fastjet = pytest.importorskip("fastjet")
-    ak = pytest.importorskip("awkward")
     particles, _ = made_jets(60)
     full = particles[particles[..., 3].sum(1) > 5]
     counts = full[..., 3].sum(1).astype(int)

@@ -14,7 +14,6 @@ from hypervae.logs import LOGGER, show_on_terminal
 from hypervae.model import HyperVAE, ModelConfig
 from hypervae.normalization.sources import find_sources
 from hypervae.training import step as step_module
-from hypervae.training import stream as stream_module
 from hypervae.training.checkpoint import Checkpoints
 from hypervae.training.loader import JetLoader
 from hypervae.training.observers.interface import Observers
@@ -124,7 +123,13 @@ def spoil_loss(monkeypatch):
 
 
 @pytest.fixture
-def make_loader(chain):
+def blocks(request):
+    """How a stream is cut into blocks and windows; by default all jets lie in one window."""
+    return getattr(request, "param", {})
+
+
+@pytest.fixture
+def make_loader(chain, blocks):
     """Make a loader of the jets of both types."""
 
     def make_loader(split="train", seed=1, encoder="binned", workers=0, sources=None):
@@ -132,23 +137,10 @@ def make_loader(chain):
         if sources is None:
             sources = find_sources(chain.shards, chain.correlators, merged, chain.normalization)
         modes = {"hyperedge_encoder": encoder, "hyperedge_decoder": "binned"}
-        stream = JetStream(sources, ["q", "g"], split, SplitConfig.of(SPLIT), seed)
+        stream = JetStream(sources, ["q", "g"], split, SplitConfig.of(SPLIT), seed, **blocks)
         return JetLoader(stream, merged, ModelConfig.of(modes), workers)
 
     return make_loader
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Four windows of three blocks each, which no size of a batch divides."""
-    monkeypatch.setattr(stream_module, "_BLOCK", 23)
-    monkeypatch.setattr(stream_module, "_MIXED", 3)
-
-
-@pytest.fixture(params=["one window", "many windows"])
-def blocks(request):
-    if request.param == "many windows":
-        request.getfixturevalue("small_blocks")
 
 
 @pytest.fixture

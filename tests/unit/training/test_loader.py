@@ -3,7 +3,6 @@ import gc
 import shutil
 import tracemalloc
 from itertools import islice
-from multiprocessing import forkserver
 
 import h5py
 import numpy as np
@@ -17,8 +16,15 @@ from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader, write_shard
 from hypervae.normalization.sources import Source, find_sources
-from hypervae.training import stream as stream_module
 from tests.unit.chain import CORRELATORS, JETS, SPLIT, small_jets
+from tests.unit.training.children import grandchildren
+
+# Four windows of three blocks each, which no size of a batch divides.
+SMALL = {"block_rows": 23, "window_blocks": 3}
+small_blocks = pytest.mark.parametrize("blocks", [SMALL], indirect=True, ids=["many windows"])
+any_blocks = pytest.mark.parametrize(
+    "blocks", [{}, SMALL], indirect=True, ids=["one window", "many windows"]
+)
 
 
 def keys(batches):
@@ -64,7 +70,7 @@ def expected_jets(chain, split):
         yield jets[split_of(jets, SplitConfig.of(SPLIT)) == SPLITS[split]]
 
 
-@pytest.mark.usefixtures("blocks")
+@any_blocks
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_jet_of_the_split_once_an_epoch(chain, make_loader, split):
     loader = make_loader(split)
@@ -82,7 +88,7 @@ def test_every_jet_of_the_split_once_an_epoch(chain, make_loader, split):
     assert len(set(whole)) == len(whole) == len(chain.shards) * JETS
 
 
-@pytest.mark.usefixtures("blocks")
+@any_blocks
 def test_order_depends_on_seed_and_epoch_alone(make_loader):
     def order(loader, epoch):
         return joined([batch.momenta for batch in loader.batches(epoch, batch_size=16)])[
@@ -98,7 +104,7 @@ def test_order_depends_on_seed_and_epoch_alone(make_loader):
         assert sorted(other) == sorted(first)
 
 
-@pytest.mark.usefixtures("blocks")
+@any_blocks
 @pytest.mark.parametrize(
     ("jets_per_step", "batch_size", "world"),
     [(16, 16, 1), (16, 8, 1), (16, 8, 2), (16, 3, 1), (16, 3, 3), (7, 100, 2), (500, 32, 1)],
@@ -154,7 +160,7 @@ def test_a_process_without_jets_gets_a_stand_in(make_loader):
             assert keys(step.batches) == [order[-3]]
 
 
-@pytest.mark.usefixtures("blocks")
+@any_blocks
 def test_jets_of_all_shards_and_types_mix(make_loader):
     loader = make_loader()
     kinds = [set(batch.jet_type.tolist()) for batch in loader.batches(0, batch_size=16)]
@@ -169,7 +175,7 @@ def test_without_shuffling_the_order_is_that_of_the_files(chain, make_loader):
     np.testing.assert_array_equal(batch.coordinates, expected[..., :3])
 
 
-@pytest.mark.usefixtures("blocks")
+@any_blocks
 @pytest.mark.parametrize("first", [0, 1, 4, 100])
 def test_an_epoch_is_taken_up_where_it_was_left(make_loader, first):
     sizes = {"jets_per_step": 16, "batch_size": 6}
@@ -179,11 +185,9 @@ def test_an_epoch_is_taken_up_where_it_was_left(make_loader, first):
     assert_same(batches_of(rest), batches_of(whole[first:]))
 
 
-@pytest.mark.usefixtures("small_blocks")
+@small_blocks
 def test_what_lies_before_the_first_step_is_not_read(make_loader, reads):
     loader = make_loader()
-    windows = [len(keys) for keys in loader._stream.epoch(0)._windows]
-    assert windows == [3, 3, 3, 3]
     sizes = {"jets_per_step": 16, "batch_size": 16}
     steps = -(-loader.n_jets // 16)
     found = {}
@@ -191,11 +195,11 @@ def test_what_lies_before_the_first_step_is_not_read(make_loader, reads):
         reads.clear()
         list(loader.steps(0, first_step=first, **sizes))
         found[first] = len(reads)
-    # the middle step begins in the second window
+    # in four windows; the middle step begins in the second
     assert found == {0: 12, steps // 2: 9, steps - 1: 3, steps: 0}
 
 
-@pytest.mark.usefixtures("small_blocks")
+@small_blocks
 def test_at_most_a_window_is_read_ahead(make_loader, reads):
     batches = make_loader().batches(0, batch_size=5)
     reads.clear()
@@ -206,9 +210,8 @@ def test_at_most_a_window_is_read_ahead(make_loader, reads):
     assert len(set(reads)) == len(reads) == 12
 
 
-def test_memory_does_not_grow_with_the_jets(chain, make_loader, tmp_path, monkeypatch):
-    monkeypatch.setattr(stream_module, "_BLOCK", 250)
-    monkeypatch.setattr(stream_module, "_MIXED", 4)
+@pytest.mark.parametrize("blocks", [{"block_rows": 250, "window_blocks": 4}], indirect=True)
+def test_memory_does_not_grow_with_the_jets(chain, make_loader, tmp_path):
     write_shard(tmp_path / "s.h5", small_jets(2000), source="toy")
     settings = resolve_section("correlators", CORRELATORS)
     compute_correlators(tmp_path / "s.h5", tmp_path / "c.h5", settings)
@@ -227,7 +230,7 @@ def test_memory_does_not_grow_with_the_jets(chain, make_loader, tmp_path, monkey
     assert peak(20) < 1.3 * peak(2)
 
 
-@pytest.mark.usefixtures("blocks")
+@any_blocks
 def test_types_keep_their_index(chain, make_loader):
     heavy = {}
     for path, jet_type in zip(chain.shards, "ggqq", strict=True):
@@ -241,7 +244,7 @@ def test_types_keep_their_index(chain, make_loader):
             assert "qg"[kind] == heavy[key]
 
 
-@pytest.mark.usefixtures("blocks")
+@any_blocks
 def test_the_first_jets_of_each_type(chain, make_loader):
     expected = dict(zip("gGqQ", expected_jets(chain, "validation"), strict=True))
     found = make_loader("validation").jets(21)
@@ -330,7 +333,7 @@ def test_files_that_change_under_way_are_refused(
     assert caught.value.field == "n_jets"
 
 
-@pytest.mark.usefixtures("small_blocks")
+@small_blocks
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # of more workers than cores
 @pytest.mark.parametrize("workers", [1, 3])
 def test_workers_change_nothing(make_loader, workers):
@@ -359,8 +362,7 @@ def test_workers_change_nothing(make_loader, workers):
 
 def worker_processes(others=()):
     """Children of the server that forks workers, without some that were there before."""
-    children = psutil.Process(forkserver._forkserver._forkserver_pid).children()
-    return [process for process in children if process not in others]
+    return [process for process in grandchildren() if process not in others]
 
 
 def test_workers_are_kept_until_the_loader_is_closed(make_loader):

@@ -95,11 +95,12 @@ def test_before_its_prior_is_fitted_a_model_is_sampled_by_posteriors(
     assert not torch.equal(seen["g"], seen["q"])
 
 
-def test_posteriors_are_taken_in_batches(with_learned_prior, validation, monkeypatch):
-    check = SampleCheck(validation, 50, seed=2)
-    whole = check._posterior(with_learned_prior, "g")
-    monkeypatch.setattr("hypervae.training.samples._BATCH", 7)
-    torch.testing.assert_close(check._posterior(with_learned_prior, "g"), whole)
+def test_posteriors_are_taken_in_batches(with_learned_prior, validation):
+    whole, parts = (
+        SampleCheck(validation, 50, seed=2, **sizes).posterior_latents(with_learned_prior, "g")
+        for sizes in ({}, {"batch_size": 7})
+    )
+    torch.testing.assert_close(parts, whole)
 
 
 @pytest.mark.parametrize("array", ["particle_features", "jet_features"])

@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 
+from hypervae.model import HyperVAE
 from hypervae.training import memory
+from hypervae.training import step as step_module
+from hypervae.training.checkpoint import LAST
 from hypervae.training.memory import OutOfMemory, is_out_of_memory
 from hypervae.training.optimizers.registry import make_optimizer
-from hypervae.training.step import Optimization
 from tests.unit.chain import MODEL
 
 NOISY = {**MODEL, "dropout": 0.2, "hyperedge_encoder": "sampled", "hyperedge_samples": 50}
@@ -161,7 +163,7 @@ def test_gradients_are_clipped(trainer, monkeypatch):
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
-def test_mixed_precision_leaves_the_momenta_alone(trainer, precision, monkeypatch):
+def test_mixed_precision_leaves_the_momenta_alone(trainer, precision):
     exact, mixed = trainer(), trainer(precision=precision)
     seen = []
     encoder = mixed.optimization.model.encoder
@@ -202,8 +204,8 @@ def test_a_loss_that_overflows_alone_is_skipped_in_half_precision(trainer, monke
     made.optimization.scaler.load_state_dict(
         {**made.optimization.scaler.state_dict(), "scale": 1024.0}
     )
-    backward = Optimization._backward
-    monkeypatch.setattr(Optimization, "_backward", lambda *a: backward(*a) + math.inf)
+    total = step_module.total_loss
+    monkeypatch.setattr(step_module, "total_loss", lambda *a: total(*a) + math.inf)
     steps = steps_of(made)
     before = weights(made)
     assert take(made, steps[0]).skipped
@@ -247,22 +249,40 @@ def test_the_learning_rate_follows_the_schedule(trainer, schedule, rate):
 
 
 @pytest.fixture
-def small_memory(monkeypatch):
+def failing_backward():
+    """Let the backward pass of models fail for some batches; tells the sizes of all."""
+    handles = []
+
+    def failing_backward(fails, error):
+        sizes = []
+
+        def watch(model, inputs, output):
+            if not isinstance(model, HyperVAE) or not torch.is_grad_enabled():
+                return
+            sizes.append(len(inputs[0]))
+            if fails(sizes):
+
+                def fail(_):
+                    raise error
+
+                _, mean, _ = output
+                mean.register_hook(fail)  # when the decoder has its gradients already
+
+        handles.append(torch.nn.modules.module.register_module_forward_hook(watch))
+        return sizes
+
+    yield failing_backward
+    for handle in handles:
+        handle.remove()
+
+
+@pytest.fixture
+def small_memory(failing_backward):
     """Memory for so many jets, and the sizes of batches that were tried."""
 
     def small_memory(jets):
-        sizes = []
-        backward = Optimization._backward
-
-        def limited(self, batch, *arguments):
-            sizes.append(len(batch))
-            value = backward(self, batch, *arguments)
-            if len(batch) > jets:
-                raise torch.OutOfMemoryError("CUDA out of memory")
-            return value
-
-        monkeypatch.setattr(Optimization, "_backward", limited)
-        return sizes
+        error = torch.OutOfMemoryError("CUDA out of memory")
+        return failing_backward(lambda sizes: sizes[-1] > jets, error)
 
     return small_memory
 
@@ -303,19 +323,9 @@ def test_one_jet_that_does_not_fit_ends_with_advice(trainer, small_memory):
         assert key not in str(raised.value)
 
 
-def test_after_out_of_memory_the_next_attempt_goes_on(run, small_memory, monkeypatch, tmp_path):
-    from hypervae.training.checkpoint import LAST
-
-    calls = []
-    backward = Optimization._backward
-
-    def without_memory_for_the_seventh(self, *arguments):
-        calls.append(1)
-        if len(calls) == 7:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return backward(self, *arguments)
-
-    monkeypatch.setattr(Optimization, "_backward", without_memory_for_the_seventh)
+def test_after_out_of_memory_the_next_attempt_goes_on(run, failing_backward, tmp_path):
+    error = torch.OutOfMemoryError("CUDA out of memory")
+    calls = failing_backward(lambda sizes: len(sizes) == 7, error)
     with pytest.raises(OutOfMemory):
         run()
     (checkpoint,) = (tmp_path / "checkpoints").glob(f"*/{LAST}")
@@ -334,13 +344,9 @@ def test_failed_allocations_are_known():
     assert not is_out_of_memory(RuntimeError("shape mismatch"))
 
 
-def test_other_errors_are_not_taken_for_it(trainer, monkeypatch):
+def test_other_errors_are_not_taken_for_it(trainer, failing_backward):
     made = trainer(execution={"on_oom": "halve"})
-
-    def fail(*_):
-        raise RuntimeError("shape mismatch")
-
-    monkeypatch.setattr(Optimization, "_backward", fail)
+    failing_backward(lambda sizes: True, RuntimeError("shape mismatch"))
     with pytest.raises(RuntimeError, match="shape mismatch"):
         take(made, steps_of(made)[0])
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -173,12 +174,19 @@ def test_particles_stay_within_the_radius_and_the_range(particles, scale):
     assert coordinates[..., 2].max() <= high
 
 
+def in_units(values, normalization):
+    """Coordinates in the units of the normalization, rounded as the decoder holds them."""
+    particle = normalization.particle
+    offset, scale = (np.float32(part).astype(float) for part in (particle.offset, particle.scale))
+    return (values - torch.from_numpy(offset)) / torch.from_numpy(scale)
+
+
 def test_samples_are_not_squeezed_near_the_axis(normalization):
     particles = make(normalization).double()
     distance = torch.linspace(0, 2, 201, dtype=torch.float64)
     angles = torch.stack([0.6 * distance, -0.8 * distance], dim=-1)
     values = torch.cat([angles, torch.full((201, 1), -3.0, dtype=torch.float64)], dim=-1)
-    placed = particles.placed((values - particles._offset) / particles._scale)
+    placed = particles.placed(in_units(values, normalization))
     near = distance <= 0.75 * particles.radius
     torch.testing.assert_close(placed[near], values[near])
     found = placed[:, :2].norm(dim=-1)
@@ -199,7 +207,7 @@ def test_the_coordinates_are_scaled_as_the_normalization_says(normalization, bat
 
 def test_the_matching_error_of_a_field_at_rest_by_hand(normalization, batch, monkeypatch):
     particles = make(normalization).double()
-    monkeypatch.setattr(flow, "_DRAWS", 1)
+    particles.draws = 1
     monkeypatch.setattr(
         FlowParticles, "velocity", lambda self, points, *rest: torch.zeros_like(points)
     )
@@ -209,7 +217,7 @@ def test_the_matching_error_of_a_field_at_rest_by_hand(normalization, batch, mon
         used = batch.mask[jet]
         eta_phi, ptrel = batch.coordinates[jet, used, :2], batch.coordinates[jet, used, 2:]
         data = torch.cat([eta_phi, ptrel.log()], dim=-1)
-        data = (data - particles._offset) / particles._scale
+        data = in_units(data, normalization)
         squared = (data - noise[jet, used]).square().sum() / used.sum()
         assert float(made.losses["matching"][jet]) == pytest.approx(float(squared), rel=1e-6)
 

@@ -116,7 +116,7 @@ def test_a_killed_attempts_later_points_are_not_shown(tmp_path):
     end_epoch(first, 4)
     for step in range(5, 8):
         write(first, step)
-    first._logger.experiment.flush()  # and never closed: killed
+    first.close()  # whose file then holds what had reached it when it was killed
     board = started(tmp_path, written=4)
     for step in range(5, 9):
         write(board, step)
