@@ -1,4 +1,4 @@
-"""The velocity of particles within their subjets: a transformer in the jet's own frame.
+"""The velocity of particles within their cells: a transformer in the jet's own frame.
 
 All it sees are distances and angles within the jet, in the frame that its subjets span, and pT
 shares: numbers that do not change under boosts along the beam and rotations about it. So whatever
@@ -35,9 +35,9 @@ class ShapeContext(TensorRecord):
     slots : Slots
     jet_type : [B] int64
     place : [B, P, 2]
-        Axis of the particle's subjet.
+        Axis of the particle's cell.
     width, ln_share, count : [B, P]
-        Of its subjet.
+        Of its cell.
     free : [B, P, 3]
         1 where a number of its shape is free.
     """
@@ -55,21 +55,21 @@ class ShapeContext(TensorRecord):
     def of(
         cls, scaffold: Scaffold, jet_type: Tensor, slots: int, real: torch.dtype
     ) -> ShapeContext:
-        """Look up the subjets of the slots, in a floating type."""
+        """Look up the cells of the slots, in a floating type."""
         taken = slots_of(scaffold.counts, slots)
 
-        def of_subjet(values: Tensor) -> Tensor:
-            return values.gather(1, taken.subjet).to(real)
+        def of_cell(values: Tensor) -> Tensor:
+            return values.gather(1, taken.cell).to(real)
 
-        index = taken.subjet.unsqueeze(-1).expand(-1, -1, 2)
+        index = taken.cell.unsqueeze(-1).expand(-1, -1, 2)
         return cls(
             scaffold=scaffold,
             slots=taken,
             jet_type=jet_type,
             place=scaffold.axes.gather(1, index).to(real),
-            width=of_subjet(scaffold.width),
-            ln_share=of_subjet(scaffold.share.clamp_min(1e-9).log()),
-            count=of_subjet(scaffold.counts),
+            width=of_cell(scaffold.width),
+            ln_share=of_cell(scaffold.share.clamp_min(1e-9).log()),
+            count=of_cell(scaffold.counts),
             free=free_directions(taken, scaffold.counts).to(real),
         )
 
@@ -121,10 +121,10 @@ class AdaptiveBlock(nn.Module):
 
 
 class ShapeNetwork(nn.Module):
-    """Velocity of the shapes of subjets, in the coordinates of `SlotTables`.
+    """Velocity of the shapes of cells, in the coordinates of `SlotTables`.
 
     Per particle it sees the point itself and what it means (offset, share, place in the jet, the
-    distances to all axes beside that to its own), its subjet and its slot; per jet the condition
+    distances to all axes beside that to its own), its cell and its slot; per jet the condition
     and the time.
 
     Parameters
@@ -140,9 +140,9 @@ class ShapeNetwork(nn.Module):
         super().__init__()
         self._tables = (tables,)  # in a tuple: not a part of this module, not saved twice
         self.slots = tables.slots
-        self.slot = nn.Embedding(tables.subjets * tables.slots, width)
+        self.slot = nn.Embedding(tables.cells * tables.slots, width)
         nn.init.normal_(self.slot.weight, std=0.5)
-        self.features = nn.Linear(_FEATURES + 2 * tables.subjets, width)
+        self.features = nn.Linear(_FEATURES + 2 * tables.cells, width)
         self.condition = nn.Sequential(
             nn.Linear(condition + TIME_FEATURES, width),
             nn.SiLU(),
@@ -177,7 +177,7 @@ class ShapeNetwork(nn.Module):
         """
         slots = context.slots
         state = self.condition(torch.cat([condition, time_features(time)], dim=-1))
-        number = slots.subjet * self.slots + slots.rank
+        number = slots.cell * self.slots + slots.rank
         values = self.features(self._features(points, context) * slots.mask.unsqueeze(-1))
         values = values + self.slot(number) + self.of_jet(state).unsqueeze(1)
         bias = values.new_zeros(slots.mask.shape).masked_fill_(~slots.mask, -1e4)[:, None, None]
@@ -196,13 +196,13 @@ class ShapeNetwork(nn.Module):
             points, context.slots, context.scaffold.counts, context.jet_type
         )
         width, count = context.width.unsqueeze(-1), context.count.unsqueeze(-1)
-        ln_share, of_subjet = ln_share.unsqueeze(-1), context.ln_share.unsqueeze(-1)
+        ln_share, of_cell = ln_share.unsqueeze(-1), context.ln_share.unsqueeze(-1)
         place = context.place + width * offset
         squared = offset.square().sum(-1, keepdim=True)
         axes = context.scaffold.axes.to(points.dtype).unsqueeze(1)
         far = (place.unsqueeze(2) - axes).square().sum(-1)
         nearer = (far + _NEAR).log() - (width.square() * squared + _NEAR).log()
-        ln_pt = ln_share + of_subjet
+        ln_pt = ln_share + of_cell
         first = (context.slots.rank == 0).unsqueeze(-1).to(points.dtype)
         return torch.cat(
             [
@@ -217,7 +217,7 @@ class ShapeNetwork(nn.Module):
                 5 * context.place,
                 10 * width,
                 0.5 * width.clamp_min(1e-5).log() + 2,
-                0.5 * of_subjet + 1,
+                0.5 * of_cell + 1,
                 0.1 * count,
                 first,
                 5 * far.sqrt(),

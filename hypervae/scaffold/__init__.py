@@ -2,10 +2,11 @@
 
 from hypervae.scaffold.analysis import ScaffoldedJets, analyse
 from hypervae.scaffold.assembly import assemble, jet_features
-from hypervae.scaffold.coordinates import coordinates
+from hypervae.scaffold.coordinates import Layout, coordinates
 from hypervae.scaffold.geometry import Scaffold, scaffold_of, slots_of
 
 __all__ = [
+    "Layout",
     "Scaffold",
     "ScaffoldedJets",
     "analyse",

@@ -1,16 +1,18 @@
-"""From jets to their scaffolds, and to particles in units of their subjets."""
+"""From jets to their scaffolds, and to particles in units of their cells."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from hypervae.scaffold.clustering import winner_takes_all_axes
-from hypervae.scaffold.coordinates import columns
+from hypervae.scaffold.coordinates import Layout, columns
 from hypervae.scaffold.geometry import NEAREST, groups, mass_over_pt, reference
+from hypervae.scaffold.second_axes import find_second_axes
 
 # Lengths below this (in radians) are no longer told apart, nor masses below this part of the pT.
 _SHORTEST = 1e-5
@@ -19,9 +21,9 @@ _LIGHTEST = 1e-4
 
 @dataclass(frozen=True)
 class ScaffoldedJets:
-    """Jets as scaffolds, and their particles in units of their subjets.
+    """Jets as scaffolds, and their particles in units of their cells.
 
-    Particles are ordered by subjet, the axis first, then by falling pT.
+    Particles are ordered by cell, the axis first, then by falling pT.
 
     Attributes
     ----------
@@ -29,11 +31,11 @@ class ScaffoldedJets:
         NaN where a jet has no such number: widths of subjets of one particle, nodes that are
         missing in jets of fewer particles than subjets.
     offsets : [n, P, 2] float32
-        Distance to the axis of the subjet in units of the subjet's width, in the jet's own frame.
+        Distance to the axis of the cell in units of the cell's width, in the jet's own frame.
     ln_share : [n, P] float32
-        Logarithm of the share of the subjet's pT.
-    counts : [n, K] int64
-        Particles of each subjet.
+        Logarithm of the share of the cell's pT.
+    counts : [n, C] int64
+        Particles of each cell.
     """
 
     coordinates: NDArray[np.float64]
@@ -43,7 +45,7 @@ class ScaffoldedJets:
 
 
 def analyse(
-    particles: NDArray[np.floating], jets: NDArray[np.floating], subjets: int
+    particles: NDArray[np.floating], jets: NDArray[np.floating], layout: Layout
 ) -> ScaffoldedJets:
     """Find the scaffold of jets, and their particles in its units.
 
@@ -53,7 +55,7 @@ def analyse(
         (etarel, phirel, ptrel, mask), sorted by falling ptrel; at least one particle a jet.
     jets : [n, 4]
         (pt [GeV], eta, mass [GeV], number) of the full jets.
-    subjets : int
+    layout : Layout
 
     Returns
     -------
@@ -64,24 +66,47 @@ def analyse(
     positions = np.where(mask[..., None], particles[..., :2], 0.0).astype(np.float64)
     weight = np.where(mask, particles[..., 2], 0.0).astype(np.float64)
     axes, parents = winner_takes_all_axes(
-        positions[..., 0], positions[..., 1], weight, counts, subjets
+        positions[..., 0], positions[..., 1], weight, counts, layout.subjets
     )
     nodes = np.take_along_axis(positions, np.maximum(axes, 0)[..., None], axis=1)
     subjet = _nearest_axis(positions, nodes, axes, mask)
-    order = _by_subjet(subjet, axes, mask)
-    positions, weight, subjet, mask = (
-        np.take_along_axis(values, order[..., None] if values.ndim == 3 else order, axis=1)
-        for values in (positions, weight, subjet, mask)
-    )
+    is_axis = (axes[:, :, None] == np.arange(mask.shape[1])).any(axis=1)
+    positions, weight, subjet, mask = _ordered(subjet, is_axis, positions, weight, subjet, mask)
     features: NDArray[np.float64] = jets.astype(np.float64)
     frame = _Frame.of(positions, weight, nodes, parents, features[:, 1], counts)
-    shapes = _Shapes.of(frame, weight, subjet, mask, subjets)
+    shapes = _Shapes.of(frame.positions, frame.nodes, weight, subjet, mask)
     found = {
         **_of_jet(frame, positions, weight, features),
         **_of_nodes(frame, weight, shapes, parents),
     }
-    coordinates = np.stack([found[name] for name in columns(subjets)], axis=1)
-    return ScaffoldedJets(coordinates, shapes.offsets, shapes.ln_share, shapes.counts)
+    coordinates = [found[name] for name in columns(layout) if name in found]
+    if layout.second_axes:
+        values, shapes = _with_second_axes(frame, weight, subjet, mask, shapes)
+        coordinates += list(values.reshape(len(values), -1).T)
+    return ScaffoldedJets(
+        np.stack(coordinates, axis=1), shapes.offsets, shapes.ln_share, shapes.counts
+    )
+
+
+def _with_second_axes(
+    frame: _Frame,
+    weight: NDArray[np.float64],
+    subjet: NDArray[np.int64],
+    mask: NDArray[np.bool_],
+    shapes: _Shapes,
+) -> tuple[NDArray[np.float64], _Shapes]:
+    """Coordinates [n, K, 6] of the second axes, and the shapes of the cells."""
+    found = find_second_axes(shapes.offsets, np.exp(shapes.ln_share), shapes.counts)
+    there = found.axes >= 0
+    second = np.take_along_axis(frame.positions, np.maximum(found.axes, 0)[..., None], axis=1)
+    axes = np.stack([frame.nodes, np.where(there[..., None], second, frame.nodes)], axis=2)
+    starts = np.cumsum(shapes.counts, axis=1) - shapes.counts
+    firsts = np.concatenate([starts, np.where(there, found.axes, -1)], axis=1)
+    is_axis = (firsts[:, :, None] == np.arange(mask.shape[1])).any(axis=1)
+    cell = 2 * subjet + found.second
+    positions, weight, cell, mask = _ordered(cell, is_axis, frame.positions, weight, cell, mask)
+    cells = _Shapes.of(positions, axes.reshape(len(axes), -1, 2), weight, cell, mask)
+    return found.coordinates, cells
 
 
 def _nearest_axis(
@@ -98,14 +123,18 @@ def _nearest_axis(
     return np.where(mask, subjet, axes.shape[1])
 
 
-def _by_subjet(
-    subjet: NDArray[np.int64], axes: NDArray[np.int64], mask: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """[n, P] order of the particles: by subjet, the axis first, then as they are."""
-    slots = subjet.shape[1]
-    is_axis = (axes[:, :, None] == np.arange(slots)).any(axis=1)
-    key = subjet * (slots + 1) + np.where(is_axis, 0, 1 + np.arange(slots))
-    return np.argsort(np.where(mask, key, key + slots), axis=1, kind="stable")
+def _ordered(
+    cell: NDArray[np.int64], is_axis: NDArray[np.bool_], *values: NDArray[Any]
+) -> list[NDArray[Any]]:
+    """Values [n, P, ...] of particles by cell, the axis first, then as they are."""
+    slots = cell.shape[1]
+    order = np.argsort(
+        cell * (slots + 1) + np.where(is_axis, 0, 1 + np.arange(slots)), axis=1, kind="stable"
+    )
+    return [
+        np.take_along_axis(some, order[..., None] if some.ndim == 3 else order, axis=1)
+        for some in values
+    ]
 
 
 @dataclass(frozen=True)
@@ -167,14 +196,14 @@ class _Frame:
 
 @dataclass(frozen=True)
 class _Shapes:
-    """Subjets of jets in their frame: see `ScaffoldedJets`, and two numbers each.
+    """Subjets or cells of jets in their frame: see `ScaffoldedJets`, and two numbers each.
 
     Attributes
     ----------
-    share : [n, K]
+    share : [n, C]
         Of the pT.
-    width : [n, K]
-        NaN of subjets of fewer than two particles.
+    width : [n, C]
+        NaN of cells of fewer than two particles.
     """
 
     offsets: NDArray[np.float32]
@@ -186,19 +215,20 @@ class _Shapes:
     @classmethod
     def of(
         cls,
-        frame: _Frame,
+        positions: NDArray[np.float64],
+        axes: NDArray[np.float64],
         weight: NDArray[np.float64],
-        subjet: NDArray[np.int64],
+        cell: NDArray[np.int64],
         mask: NDArray[np.bool_],
-        subjets: int,
     ) -> _Shapes:
-        """Measure subjets; arguments as in `analyse`, ordered by subjet."""
-        member = (subjet[..., None] == np.arange(subjets)).astype(np.float64)
+        """Measure cells about their axes [n, C, 2]; particles are ordered by cell."""
+        cells = axes.shape[1]
+        member = (cell[..., None] == np.arange(cells)).astype(np.float64)
         counts = member.sum(1).astype(np.int64)
         ptrel = weight / weight.sum(1, keepdims=True)
-        near = np.minimum(subjet, subjets - 1)
+        near = np.minimum(cell, cells - 1)
         share = np.einsum("np,npk->nk", ptrel, member)
-        local = frame.positions - np.take_along_axis(frame.nodes, near[..., None], axis=1)
+        local = positions - np.take_along_axis(axes, near[..., None], axis=1)
         moment = np.einsum("np,npk->nk", ptrel * np.linalg.norm(local, axis=-1) * mask, member)
         with np.errstate(divide="ignore", invalid="ignore"):
             width = np.where(counts > 1, np.maximum(moment / share, _SHORTEST), np.nan)

@@ -7,24 +7,26 @@ from torch import Tensor
 
 from hypervae.scaffold.geometry import Scaffold, mass_over_pt, slots_of
 
-# Shares of a subjet's pT are kept within e^-14 and e^0.2 before they are made to sum to 1.
+# Shares of a cell's pT are kept within e^-14 and e^0.2 before they are made to sum to 1.
 _LN_SHARE = (-14.0, 0.2)
 _SMALLEST = 1e-9
-# Shapes are made wider or narrower by this factor at the most, to have their subjet's width: a lone
+# Shapes are made wider or narrower by this factor at the most, to have their cell's width: a lone
 # soft particle beside its axis would otherwise be sent out of the jet for it.
 _MOST_STRETCHED = 4.0
+# No particle is farther from the axis of its subjet [rad]: none of a jet is.
+_FARTHEST = 1.6
 # Steps that find the unit of lengths: the mass is then right to rounding.
 _STEPS = 6
 
 
 def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Tensor, Tensor]:
-    """Particles of scaffolds whose subjets have the given shapes.
+    """Particles of scaffolds whose cells have the given shapes.
 
-    What the scaffold says holds to rounding: the shares of a subjet sum to 1, their mean distance
-    to the axis is the subjet's width (where the shapes are not off by more than a factor of 4) and
-    the axes are where it says, both up to one unit of all lengths, which gives the mass; and the
-    centroid is where it says. For the shapes of a real jet in its own scaffold all of these are
-    identities.
+    What the scaffold says holds to rounding: the shares of a cell sum to 1, their mean distance to
+    the subjet's axis is the cell's reach (where the shapes are not off by more than a factor of 4,
+    nor send a particle out of the jet) and the subjets' axes are where it says, both up to one unit of all lengths, which gives the
+    mass; and the centroid is where it says. For the shapes of a real jet in its own scaffold all of
+    these are identities.
 
     Parameters
     ----------
@@ -36,28 +38,34 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
     Returns
     -------
     coordinates : [B, P, 3]
-        (etarel, phirel, ln ptrel), ordered by subjet; 0 where masked.
+        (etarel, phirel, ln ptrel), ordered by cell; 0 where masked.
     mask : [B, P] bool
     """
     slots = slots_of(scaffold.counts, offsets.shape[1])
-    member = torch.nn.functional.one_hot(slots.subjet, scaffold.counts.shape[1]).to(offsets.dtype)
+    member = torch.nn.functional.one_hot(slots.cell, scaffold.counts.shape[1]).to(offsets.dtype)
     member = member * slots.mask.unsqueeze(-1)
     share = ln_share.clamp(*_LN_SHARE).exp() * slots.mask
-    share = share / _of_subjet((share.unsqueeze(-1) * member).sum(1), slots.subjet, _SMALLEST)
+    share = share / _of_cell((share.unsqueeze(-1) * member).sum(1), slots.cell, _SMALLEST)
     offsets = offsets * (slots.mask & (slots.rank > 0)).unsqueeze(-1)
     moment = ((share * offsets.norm(dim=-1)).unsqueeze(-1) * member).sum(1)
     moment = torch.where(moment > 0, moment.clamp(1 / _MOST_STRETCHED, _MOST_STRETCHED), 1.0)
-    width = _of_subjet(scaffold.width / moment, slots.subjet)
-    axes = scaffold.axes.gather(1, slots.subjet.unsqueeze(-1).expand(-1, -1, 2))
-    ptrel = share * _of_subjet(scaffold.share, slots.subjet) * slots.mask
-    ptrel = ptrel * scaffold.value("ln_sum_ptrel").exp().unsqueeze(1)
-    positions = _turned((axes + width.unsqueeze(-1) * offsets), scaffold.value("theta"))
-    centre = [scaffold.value("centroid_x"), scaffold.value("centroid_y")]
-    centroid = _turned(torch.stack(centre, dim=-1).unsqueeze(1), scaffold.value("theta"))
+    local = offsets * _of_cell(scaffold.width / moment, slots.cell).unsqueeze(-1)
+    local = (local + _at(scaffold.hop, slots.cell)) * slots.mask.unsqueeze(-1)
+    far = ((share * local.norm(dim=-1)).unsqueeze(-1) * member).sum(1)
+    stretch = (scaffold.reach / far.clamp_min(_SMALLEST)).clamp_max(_MOST_STRETCHED)
+    stretch = torch.where(far > 0, stretch.clamp_min(1 / _MOST_STRETCHED), 1.0)
+    local = local * _of_cell(stretch, slots.cell).unsqueeze(-1)
+    local = local * (_FARTHEST / local.norm(dim=-1, keepdim=True).clamp_min(_FARTHEST))
+    own = _at(scaffold.axes - scaffold.hop, slots.cell)
+    ptrel = share * _of_cell(scaffold.share, slots.cell) * slots.mask
+    ptrel = ptrel * scaffold.of_jet("ln_sum_ptrel").exp().unsqueeze(1)
+    positions = _turned(own + local, scaffold.of_jet("theta"))
+    centre = [scaffold.of_jet("centroid_x"), scaffold.of_jet("centroid_y")]
+    centroid = _turned(torch.stack(centre, dim=-1).unsqueeze(1), scaffold.of_jet("theta"))
     positions = positions * _unit(positions, ptrel, scaffold.mass)[:, None, None]
     mean = (ptrel.unsqueeze(-1) * positions).sum(1) / ptrel.sum(1, keepdim=True)
     positions = positions + (centroid[:, 0] - mean).unsqueeze(1)
-    flipped = [scaffold.value("mirror_eta"), scaffold.value("mirror_phi")]
+    flipped = [scaffold.of_jet("mirror_eta"), scaffold.of_jet("mirror_phi")]
     mirrors = torch.stack(flipped, dim=-1).round()
     positions = positions * (1 - 2 * mirrors.clamp(0, 1)).unsqueeze(1)
     logs = torch.where(slots.mask, ptrel.clamp_min(_SMALLEST).log(), 0.0)
@@ -88,15 +96,20 @@ def _unit(positions: Tensor, ptrel: Tensor, mass: Tensor) -> Tensor:
 
 def jet_features(scaffold: Scaffold) -> Tensor:
     """[B, 3] (ln pt [GeV], eta, ln mass [GeV]) of the full jets."""
-    eta = scaffold.value("jet_eta") * (1 - 2 * scaffold.value("mirror_eta").round().clamp(0, 1))
-    return torch.stack([scaffold.value("ln_jet_pt"), eta, scaffold.value("ln_jet_mass")], dim=-1)
+    eta = scaffold.of_jet("jet_eta") * (1 - 2 * scaffold.of_jet("mirror_eta").round().clamp(0, 1))
+    return torch.stack([scaffold.of_jet("ln_jet_pt"), eta, scaffold.of_jet("ln_jet_mass")], dim=-1)
 
 
-def _of_subjet(values: Tensor, subjet: Tensor, least: float | None = None) -> Tensor:
-    """[B, SUBJETS] -> [B, P]."""
+def _of_cell(values: Tensor, cell: Tensor, least: float | None = None) -> Tensor:
+    """[B, C] -> [B, P]."""
     if least is not None:
         values = values.clamp_min(least)
-    return values.gather(1, subjet)
+    return values.gather(1, cell)
+
+
+def _at(places: Tensor, cell: Tensor) -> Tensor:
+    """[B, C, 2] -> [B, P, 2]."""
+    return places.gather(1, cell.unsqueeze(-1).expand(-1, -1, 2))
 
 
 def _turned(positions: Tensor, angle: Tensor) -> Tensor:

@@ -12,12 +12,17 @@ its axis. The ratios of tau_1 to tau_K, the shares z and f and the mass say how 
 are, so that what metrics look at has coordinates of its own. The distances themselves are
 coordinates, too: one number more than there are, so that none of a drawn scaffold is far off when
 the others are a little.
+
+Within a subjet of three or more particles a second axis says where its particles gather: the one
+that lowers the subjet's tau most when each particle belongs to the nearer of the two. So a subjet
+has two cells, that of its own axis and that of the second one, with six numbers that are alike for
+all subjets (`hypervae.scaffold.second_axes`).
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -52,17 +57,52 @@ _OF_JET = (
 )
 
 
-@functools.cache
-def coordinates(subjets: int) -> tuple[Coordinate, ...]:
-    """The coordinates of a scaffold, in the order of every array [n, len(coordinates)].
+#: Of a second axis, in units of the subjet's width; a number follows each name.
+_OF_SECOND_AXIS = (
+    Coordinate("logit_moment", "logit of the second cell's part of the subjet's tau"),
+    Coordinate("ln_reach_second", "ln of its particles' mean distance to the subjet's own axis"),
+    Coordinate("ln_narrowing", "ln of their mean distance to the second axis over the above"),
+    Coordinate("ln_reach_over_hop", "ln of the above over the distance between the two axes"),
+    Coordinate("hop_angle", "direction of the second axis from the first, in the jet's frame"),
+    Coordinate("count_second", "particles of the second cell", integer=True),
+)
 
-    Parameters
+
+@dataclass(frozen=True)
+class Layout:
+    """Which scaffold.
+
+    Attributes
     ----------
     subjets : int
         At least 2.
+    second_axes : bool
+        Whether subjets have a second axis.
     """
-    found = list(_OF_JET)
-    for i in range(1, subjets):
+
+    subjets: int
+    second_axes: bool = True
+
+    @property
+    def cells(self) -> int:
+        """Parts of a jet that have an axis: one a subjet, or two."""
+        return self.subjets * (1 + self.second_axes)
+
+    @property
+    def alike(self) -> tuple[int, int]:
+        """How many groups of coordinates at the end are alike, and the size of each."""
+        return (self.subjets, len(_OF_SECOND_AXIS)) if self.second_axes else (0, 0)
+
+
+#: Positions of the coordinates of the jet as a whole, the first of any scaffold.
+OF_JET = {coordinate.name: place for place, coordinate in enumerate(_OF_JET)}
+
+
+@functools.cache
+def coordinates(layout: Layout) -> tuple[Coordinate, ...]:
+    """The coordinates of a scaffold, in the order of every array [n, len(coordinates)]."""
+    found, last = list(_OF_JET), layout.subjets
+    for i in range(1, last):
         found += [
             Coordinate(f"ln_tau{i + 1}{i}", f"ln of tau_{i + 1} / tau_{i}"),
             Coordinate(
@@ -72,7 +112,9 @@ def coordinates(subjets: int) -> tuple[Coordinate, ...]:
             ),
             Coordinate(f"ln_distance{i}", f"ln of the distance of node {i} to its parent"),
             Coordinate(f"ln_z{i}", f"ln of subjet {i}'s share of the pT over its parent's"),
-            Coordinate(f"ln_f{i}", f"ln of subjet {i}'s share of tau_{subjets} over subjet 0's"),
+            Coordinate(
+                f"ln_f{i}", f"ln of subjet {i}'s share of tau_{layout.subjets} over subjet 0's"
+            ),
             Coordinate(f"count{i}", f"particles of subjet {i}", integer=True),
         ]
         if i > 1:
@@ -80,10 +122,12 @@ def coordinates(subjets: int) -> tuple[Coordinate, ...]:
                 Coordinate(f"phi{i}", f"direction of node {i} from its parent, see `reference`"),
                 Coordinate(f"parent{i}", f"node into which node {i} merges", integer=True),
             ]
+    for i in range(layout.alike[0]):
+        found += [replace(one, name=f"{one.name}{i}") for one in _OF_SECOND_AXIS]
     return tuple(found)
 
 
 @functools.cache
-def columns(subjets: int) -> dict[str, int]:
+def columns(layout: Layout) -> dict[str, int]:
     """Position of each coordinate by its name."""
-    return {coordinate.name: place for place, coordinate in enumerate(coordinates(subjets))}
+    return {coordinate.name: place for place, coordinate in enumerate(coordinates(layout))}

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from hypervae.records import TensorRecord
-from hypervae.scaffold.coordinates import columns
+from hypervae.scaffold.coordinates import OF_JET, Layout, columns
+from hypervae.scaffold.second_axes import cells_of
 
 # Mean squared distance within a subjet over the square of its mean distance: makes the mass of the
 # scaffold alone, by which the network sees lengths, close to that of the jet.
@@ -20,36 +21,45 @@ _SMALLEST = 1e-6
 
 @dataclass
 class Scaffold(TensorRecord):
-    """Scaffolds of B jets of K subjets, lengths in (etarel, phirel) of the jet's own frame.
+    """Scaffolds of B jets of C cells, lengths in (etarel, phirel) of the jet's own frame.
+
+    Without second axes the cells are the subjets. With them a subjet has two cells, one after the
+    other, of which the second may be empty.
 
     Attributes
     ----------
-    axes : [B, K, 2]
+    axes : [B, C, 2]
         About node 0.
-    width : [B, K]
-        Mean distance of the particles to the axis; 0 of subjets of one particle.
-    share : [B, K]
+    hop : [B, C, 2]
+        From the subjet's own axis to that of the cell.
+    width : [B, C]
+        Mean distance of the particles to the cell's axis; 0 of cells of one particle.
+    reach : [B, C]
+        Their mean distance to the subjet's own axis.
+    share : [B, C]
         Of the kept particles' pT.
-    counts : [B, K] int64
+    counts : [B, C] int64
     coordinates : [B, len(coordinates)]
         Those it was made of.
     """
 
     axes: Tensor
+    hop: Tensor
     width: Tensor
+    reach: Tensor
     share: Tensor
     counts: Tensor
     coordinates: Tensor
 
-    def value(self, name: str) -> Tensor:
-        """One coordinate [B] by its name."""
-        return self.coordinates[:, columns(self.counts.shape[1])[name]]
+    def of_jet(self, name: str) -> Tensor:
+        """A coordinate [B] of the jet as a whole, by its name."""
+        return self.coordinates[:, OF_JET[name]]
 
     @property
     def mass(self) -> Tensor:
         """[B] mass of the kept particles over the jet's pT."""
         return (
-            self.value("ln_jet_mass") - self.value("ln_mass_ratio") - self.value("ln_jet_pt")
+            self.of_jet("ln_jet_mass") - self.of_jet("ln_mass_ratio") - self.of_jet("ln_jet_pt")
         ).exp()
 
 
@@ -79,7 +89,7 @@ def mass_over_pt(positions: Tensor, ptrel: Tensor) -> Tensor:
     return (squared - across.square() - beam.square()).clamp_min(0.0).sqrt()
 
 
-def scaffold_of(coordinates: Tensor, subjets: int, slots: int) -> Scaffold:
+def scaffold_of(coordinates: Tensor, layout: Layout, slots: int) -> Scaffold:
     """Read coordinates as a scaffold, whatever they are.
 
     In units of tau_K = 1 the widths follow from the shares of tau_K, the distances of the axes from
@@ -92,11 +102,28 @@ def scaffold_of(coordinates: Tensor, subjets: int, slots: int) -> Scaffold:
     ----------
     coordinates : [B, len(coordinates)]
         Finite; integers are rounded, and kept within what is possible.
-    subjets : int
+    layout : Layout
     slots : int
         The most particles a jet may have.
     """
-    values = {name: coordinates[:, column] for name, column in columns(subjets).items()}
+    axes, width, share, counts = _subjets(coordinates, layout, slots)
+    if not layout.second_axes:
+        return Scaffold(axes, torch.zeros_like(axes), width, width, share, counts, coordinates)
+    number, size = layout.alike
+    values = coordinates[:, -number * size :].unflatten(1, (number, size))
+    cells = cells_of(values, width, share, counts)
+    axes = axes.repeat_interleave(2, dim=1) + cells.hop
+    return Scaffold(
+        axes, cells.hop, cells.width, cells.reach, cells.share, cells.counts, coordinates
+    )
+
+
+def _subjets(
+    coordinates: Tensor, layout: Layout, slots: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Axes [B, K, 2], widths, shares and counts [B, K] of the subjets."""
+    values = {name: coordinates[:, column] for name, column in columns(layout).items()}
+    subjets = layout.subjets
     counts = _counts(values, subjets, slots)
     parents = _parents(values, subjets)
     share = _shares(values, counts, parents)
@@ -109,9 +136,9 @@ def scaffold_of(coordinates: Tensor, subjets: int, slots: int) -> Scaffold:
     centroid = torch.einsum("bk,bki->bi", share, axes)
     spread = _SECOND_MOMENT * width.square() + (axes - centroid.unsqueeze(1)).square().sum(-1)
     extent = (share * spread).sum(1).sqrt() * values["ln_sum_ptrel"].exp()
-    found = Scaffold(axes, width, share, counts, coordinates)
-    unit = found.mass / extent.clamp_min(_SMALLEST)
-    return Scaffold(axes * unit[:, None, None], width * unit[:, None], share, counts, coordinates)
+    ln_mass = values["ln_jet_mass"] - values["ln_mass_ratio"] - values["ln_jet_pt"]
+    unit = ln_mass.exp() / extent.clamp_min(_SMALLEST)
+    return axes * unit[:, None, None], width * unit[:, None], share, counts
 
 
 def _each(values: dict[str, Tensor], name: str, subjets: int, first: int = 1) -> list[Tensor]:
@@ -253,28 +280,28 @@ def _axes(values: dict[str, Tensor], parents: Tensor, distance: Tensor) -> Tenso
 
 @dataclass
 class Slots(TensorRecord):
-    """Which slot each particle of B jets takes: those of subjet 0 first, the axis before the rest.
+    """Which slot each particle of B jets takes: those of cell 0 first, the axis before the rest.
 
     Attributes
     ----------
-    subjet : [B, P] int64
+    cell : [B, P] int64
         0 where there is no particle.
     rank : [B, P] int64
-        Within the subjet; 0 is its axis.
+        Within the cell; 0 is its axis.
     mask : [B, P] bool
     """
 
-    subjet: Tensor
+    cell: Tensor
     rank: Tensor
     mask: Tensor
 
 
 def slots_of(counts: Tensor, slots: int) -> Slots:
-    """Slots of jets whose subjets have [B, K] particles."""
+    """Slots of jets whose cells have [B, C] particles."""
     place = torch.arange(slots, device=counts.device)
     ends = counts.cumsum(1)
-    subjet = (place >= ends.unsqueeze(-1)).sum(1)
-    mask = subjet < counts.shape[1]
-    subjet = torch.where(mask, subjet, 0)
-    rank = torch.where(mask, place - (ends - counts).gather(1, subjet), 0)
-    return Slots(subjet, rank, mask)
+    cell = (place >= ends.unsqueeze(-1)).sum(1)
+    mask = cell < counts.shape[1]
+    cell = torch.where(mask, cell, 0)
+    rank = torch.where(mask, place - (ends - counts).gather(1, cell), 0)
+    return Slots(cell, rank, mask)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from torch import Tensor, nn
 
-from hypervae.scaffold.coordinates import coordinates
+from hypervae.scaffold.coordinates import Layout, coordinates
 
 # Scores at which the tables hold a value: 4.5 is one jet in 300,000.
 _FURTHEST = 4.5
@@ -31,15 +31,16 @@ class NormalScores(nn.Module):
 
     Parameters
     ----------
-    subjets, types : int
+    layout : Layout
+    types : int
     """
 
     quantiles: Tensor
     spread: Tensor
 
-    def __init__(self, subjets: int, types: int):
+    def __init__(self, layout: Layout, types: int):
         super().__init__()
-        known = coordinates(subjets)
+        known = coordinates(layout)
         self._whole = [coordinate.integer for coordinate in known]
         start = torch.linspace(-_FURTHEST, _FURTHEST, _STEPS + 1)
         self.register_buffer("quantiles", start.repeat(types, len(known), 1))

@@ -1,4 +1,4 @@
-"""Shapes of subjets in coordinates that are standard normal in each slot."""
+"""Shapes of cells in coordinates that are standard normal in each slot."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _FEWEST = 100
 
 
 class SlotTables(nn.Module):
-    """Maps between shapes of subjets and numbers that are standard normal in each slot.
+    """Maps between shapes of cells and numbers that are standard normal in each slot.
 
-    A slot is a subjet and a rank within it. The offset of a particle from its axis keeps its
+    A slot is a cell and a rank within it. The offset of a particle from its axis keeps its
     direction, and its length is mapped to the Rayleigh distribution of a two-dimensional standard
-    normal. The logarithm of its share of the subjet's pT is fitted by a parabola in the logarithm
-    of the subjet's number of particles; the rest is mapped to a standard normal number. The axis
+    normal. The logarithm of its share of the cell's pT is fitted by a parabola in the logarithm
+    of the cell's number of particles; the rest is mapped to a standard normal number. The axis
     itself (rank 0) has no offset, and lone particles have no share but 1.
 
     Parameters
     ----------
-    subjets, slots, types : int
+    cells, slots, types : int
     """
 
     radius: Tensor
     residual: Tensor
     parabola: Tensor
 
-    def __init__(self, subjets: int, slots: int, types: int):
+    def __init__(self, cells: int, slots: int, types: int):
         super().__init__()
-        self.subjets, self.slots = subjets, slots
-        number = subjets * slots
+        self.cells, self.slots = cells, slots
+        number = cells * slots
         radii = torch.linspace(0, _FURTHEST, _STEPS + 1)
         scores = torch.linspace(-_SHARE_FURTHEST, _SHARE_FURTHEST, _STEPS + 1)
         self.register_buffer("radius", radii.repeat(types, number, 1))
@@ -91,14 +91,14 @@ class SlotTables(nn.Module):
     def _by_slot(
         self, counts: NDArray[np.int64]
     ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
-        """Slot by slot: its particles (jet and place), and (1, ln n, ln^2 n) of their subjets."""
+        """Slot by slot: its particles (jet and place), and (1, ln n, ln^2 n) of their cells."""
         starts = np.cumsum(counts, axis=1) - counts
-        for slot in range(self.subjets * self.slots):
-            subjet, rank = divmod(slot, self.slots)
-            here = counts[:, subjet]
+        for slot in range(self.cells * self.slots):
+            cell, rank = divmod(slot, self.slots)
+            here = counts[:, cell]
             rows = np.flatnonzero((here > rank) & (here > 1))
             logs = np.log(here[rows].astype(np.float64))
-            yield slot, rows, starts[rows, subjet] + rank, np.stack([logs**0, logs, logs**2], 1)
+            yield slot, rows, starts[rows, cell] + rank, np.stack([logs**0, logs, logs**2], 1)
 
     def scores(
         self, offsets: Tensor, ln_share: Tensor, slots: Slots, counts: Tensor, jet_type: Tensor
@@ -110,7 +110,7 @@ class SlotTables(nn.Module):
         offsets : [B, P, 2]
         ln_share : [B, P]
         slots : Slots
-        counts : [B, K] int64
+        counts : [B, C] int64
         jet_type : [B] int64
         """
         index = self._index(slots, jet_type)
@@ -135,18 +135,18 @@ class SlotTables(nn.Module):
             self.residual.flatten(0, 1), index, scores[..., 2], -_SHARE_FURTHEST, _SHARE_FURTHEST
         )
         share = share + self._expected(index, slots, counts, scores.dtype)
-        wide = counts.gather(1, slots.subjet) > 1
+        wide = counts.gather(1, slots.cell) > 1
         share = torch.where(wide & slots.mask, share, 0.0)
         moves = (slots.mask & (slots.rank > 0)).unsqueeze(-1)
         return plane * (radius / length).unsqueeze(-1) * moves, share
 
     def _index(self, slots: Slots, jet_type: Tensor) -> Tensor:
         """[B, P] row in the tables of all types."""
-        number = self.subjets * self.slots
-        return jet_type.unsqueeze(1) * number + slots.subjet * self.slots + slots.rank
+        number = self.cells * self.slots
+        return jet_type.unsqueeze(1) * number + slots.cell * self.slots + slots.rank
 
     def _expected(self, index: Tensor, slots: Slots, counts: Tensor, real: torch.dtype) -> Tensor:
-        logs = counts.gather(1, slots.subjet).to(real).clamp_min(1.0).log()
+        logs = counts.gather(1, slots.cell).to(real).clamp_min(1.0).log()
         a, b, c = self.parabola.flatten(0, 1)[index].to(real).unbind(-1)
         return a + b * logs + c * logs.square()
 
@@ -157,9 +157,9 @@ def free_directions(slots: Slots, counts: Tensor) -> Tensor:
     Parameters
     ----------
     slots : Slots
-    counts : [B, K] int64
+    counts : [B, C] int64
     """
-    wide = slots.mask & (counts.gather(1, slots.subjet) > 1)
+    wide = slots.mask & (counts.gather(1, slots.cell) > 1)
     moves = wide & (slots.rank > 0)
     return torch.stack([moves, moves, wide], dim=-1).float()
 

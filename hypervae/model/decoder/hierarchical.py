@@ -33,7 +33,7 @@ from hypervae.normalization import Normalization
 from hypervae.records import TensorRecord
 from hypervae.scaffold.analysis import analyse
 from hypervae.scaffold.assembly import assemble, jet_features
-from hypervae.scaffold.coordinates import coordinates
+from hypervae.scaffold.coordinates import Layout, coordinates
 from hypervae.scaffold.geometry import scaffold_of
 from hypervae.scaffold.scores import NormalScores
 from hypervae.scaffold.shapes import SlotTables
@@ -56,7 +56,7 @@ class ScaffoldTargets(TensorRecord):
         NaN where a jet has no such number.
     offsets : [B, P, 2]
     ln_share : [B, P]
-    counts : [B, K] int64
+    counts : [B, C] int64
     spread : [B, D]
         Uniform numbers that belong to the jet: they tell equal coordinates apart.
     """
@@ -66,6 +66,11 @@ class ScaffoldTargets(TensorRecord):
     ln_share: Tensor
     counts: Tensor
     spread: Tensor
+
+
+def layout_of(config: ModelConfig) -> Layout:
+    """The scaffold that a config asks for."""
+    return Layout(config.hierarchical.subjets, config.hierarchical.second_axes)
 
 
 class HierarchicalParticles(ParticleDecoder):
@@ -100,12 +105,12 @@ class HierarchicalParticles(ParticleDecoder):
         super().__init__(config, normalization, types)
         own = config.hierarchical
         self.slots, self.types = normalization.max_particles, types
-        self.subjets, self.draws, self.radius = own.subjets, own.draws, config.radius
+        self.layout, self.draws, self.radius = layout_of(config), own.draws, config.radius
         self.anchored = self.anchored_dims(config)
         self.anchor_width = own.anchor_width
         self.noise = {"shapes": NoiseSpec((self.slots, 3))}
-        self.scores = NormalScores(own.subjets, types)
-        self.tables = SlotTables(own.subjets, self.slots, types)
+        self.scores = NormalScores(self.layout, types)
+        self.tables = SlotTables(self.layout.cells, self.slots, types)
         self.network = ShapeNetwork(
             self.tables,
             self.anchored + config.latent_dim + types,
@@ -124,15 +129,14 @@ class HierarchicalParticles(ParticleDecoder):
     @classmethod
     def anchored_dims(cls, config: ModelConfig) -> int:
         """Coordinates of a scaffold."""
-        return len(coordinates(config.hierarchical.subjets))
+        return len(coordinates(layout_of(config)))
 
     @classmethod
     def targets(
         cls, jets: Jets, config: ModelConfig, keys: NDArray[np.uint64], dtype: torch.dtype
     ) -> ScaffoldTargets:
         """Scaffolds of jets; see `ParticleDecoder.targets`."""
-        subjets = config.hierarchical.subjets
-        found = analyse(jets.particle_features, jets.jet_features, subjets)
+        found = analyse(jets.particle_features, jets.jet_features, layout_of(config))
         column = np.arange(1, found.coordinates.shape[1] + 1, dtype=np.uint64)
         places = keys[:, None] + column * np.uint64(SPLITMIX_STEP)
         words = splitmix64(places.astype(np.uint64))
@@ -168,7 +172,7 @@ class HierarchicalParticles(ParticleDecoder):
     ) -> Particles:
         """See `ParticleDecoder.decode`; the noise is where the shapes start."""
         values = self.scores.inverse(jets.latent[:, : self.anchored], jets.jet_type)
-        scaffold = scaffold_of(values, self.subjets, self.slots)
+        scaffold = scaffold_of(values, self.layout, self.slots)
         context = ShapeContext.of(scaffold, jets.jet_type, self.slots, values.dtype)
         condition = self._condition(jets)
         points = integrate(
@@ -207,7 +211,7 @@ class HierarchicalParticles(ParticleDecoder):
         """
         known = _targets_of(target)
         with torch.autocast(known.coordinates.device.type, enabled=False):
-            scaffold = scaffold_of(known.coordinates.nan_to_num(), self.subjets, self.slots)
+            scaffold = scaffold_of(known.coordinates.nan_to_num(), self.layout, self.slots)
             context = ShapeContext.of(
                 scaffold, target.jet_type, self.slots, known.coordinates.dtype
             )

@@ -1,26 +1,26 @@
-"""The network of the shapes of subjets."""
+"""The network of the shapes of cells."""
 
 import numpy as np
 import torch
 
 from hypervae.model.shape_flow import AdaptiveBlock, ShapeContext, ShapeNetwork
-from hypervae.scaffold import coordinates, scaffold_of
+from hypervae.scaffold import Layout, coordinates, scaffold_of
 from hypervae.scaffold.shapes import SlotTables
 
-SLOTS, SUBJETS = 10, 3
+SLOTS, LAYOUT = 10, Layout(3)
 
 
 def made(jets=6, seed=0):
     torch.manual_seed(seed)
-    values = torch.randn(jets, len(coordinates(SUBJETS)), dtype=torch.float64)
-    names = [coordinate.name for coordinate in coordinates(SUBJETS)]
+    values = torch.randn(jets, len(coordinates(LAYOUT)), dtype=torch.float64)
+    names = [coordinate.name for coordinate in coordinates(LAYOUT)]
     values[:, names.index("multiplicity")] = torch.randint(1, SLOTS + 1, (jets,))
     values[:, names.index("count1")] = torch.randint(1, 4, (jets,))
     values[:, names.index("count2")] = torch.randint(1, 4, (jets,))
-    scaffold = scaffold_of(values, SUBJETS, SLOTS)
+    scaffold = scaffold_of(values, LAYOUT, SLOTS)
     kind = torch.zeros(jets, dtype=torch.int64)
     context = ShapeContext.of(scaffold, kind, SLOTS, torch.float64)
-    tables = SlotTables(SUBJETS, SLOTS, 1).double()
+    tables = SlotTables(LAYOUT.cells, SLOTS, 1).double()
     network = ShapeNetwork(tables, 5, width=16, blocks=2, heads=2).double()
     for parameter in network.parameters():  # read-outs start at zero
         torch.nn.init.normal_(parameter, std=0.3)
@@ -72,7 +72,7 @@ def test_checkpointing_gives_the_same_gradient():
 
 def test_untrained_it_follows_the_standard_normal():
     """Read-outs of zero leave the velocity towards a standard normal, which any slot is."""
-    tables = SlotTables(SUBJETS, SLOTS, 1)
+    tables = SlotTables(LAYOUT.cells, SLOTS, 1)
     network = ShapeNetwork(tables, 5, width=16, blocks=1, heads=2)
     _, points, time, condition, context = made()
     context = ShapeContext.of(context.scaffold, context.jet_type, SLOTS, torch.float32)

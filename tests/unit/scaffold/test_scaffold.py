@@ -8,6 +8,7 @@ import torch
 
 from hypervae.kinematics import relative_mass
 from hypervae.scaffold import (
+    Layout,
     analyse,
     assemble,
     coordinates,
@@ -21,6 +22,8 @@ from hypervae.scaffold.scores import NormalScores
 from hypervae.scaffold.shapes import SlotTables, free_directions
 
 SLOTS = 12
+PLAIN = Layout(3, second_axes=False)
+FINE = Layout(3)
 
 
 def made_jets(number=300, seed=0, slots=SLOTS):
@@ -46,16 +49,18 @@ def as_tensor(values):
     return torch.from_numpy(np.asarray(values, dtype=np.float64))
 
 
-def back(found, subjets, slots=SLOTS):
-    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), subjets, slots)
+def back(found, layout, slots=SLOTS):
+    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), layout, slots)
     return scaffold, *assemble(scaffold, as_tensor(found.offsets), as_tensor(found.ln_share))
 
 
+@pytest.mark.parametrize("second_axes", [False, True])
 @pytest.mark.parametrize("subjets", [2, 3, 4, 5])
-def test_jets_come_back_from_their_scaffolds(subjets):
+def test_jets_come_back_from_their_scaffolds(subjets, second_axes):
     particles, jets = made_jets()
-    found = analyse(particles, jets, subjets)
-    scaffold, places, mask = back(found, subjets)
+    layout = Layout(subjets, second_axes)
+    found = analyse(particles, jets, layout)
+    scaffold, places, mask = back(found, layout)
     np.testing.assert_array_equal(scaffold.counts.numpy(), found.counts)
     ptrel = np.where(mask, places[..., 2].exp(), 0.0)
     order = np.argsort(-ptrel, axis=1, kind="stable")
@@ -96,8 +101,8 @@ def test_axes_are_those_of_n_subjettiness():
 
 def test_tau_ratios_are_coordinates():
     particles, jets = made_jets()
-    found = analyse(particles, jets, 3)
-    names = [coordinate.name for coordinate in coordinates(3)]
+    found = analyse(particles, jets, PLAIN)
+    names = [coordinate.name for coordinate in coordinates(PLAIN)]
     full = particles[..., 3].sum(1) > 4
     axes, _ = winner_takes_all_axes(
         particles[..., 0],
@@ -115,10 +120,12 @@ def test_tau_ratios_are_coordinates():
         np.testing.assert_allclose(column[full], expected, atol=1e-9)
 
 
-def test_any_numbers_are_a_scaffold_of_physical_jets():
+@pytest.mark.parametrize("second_axes", [False, True])
+def test_any_numbers_are_a_scaffold_of_physical_jets(second_axes):
     generator = torch.Generator().manual_seed(0)
-    wild = 3 * torch.randn(500, len(coordinates(4)), generator=generator, dtype=torch.float64)
-    scaffold = scaffold_of(wild, 4, SLOTS)
+    layout = Layout(4, second_axes)
+    wild = 3 * torch.randn(500, len(coordinates(layout)), generator=generator, dtype=torch.float64)
+    scaffold = scaffold_of(wild, layout, SLOTS)
     assert (scaffold.counts.sum(1) >= 1).all()
     assert (scaffold.counts.sum(1) <= SLOTS).all()
     shapes = torch.randn(500, SLOTS, 3, generator=generator, dtype=torch.float64)
@@ -129,12 +136,12 @@ def test_any_numbers_are_a_scaffold_of_physical_jets():
 
 def test_mirrored_jets_differ_in_the_mirrors_only():
     particles, jets = made_jets()
-    one = analyse(particles, jets, 3).coordinates
+    one = analyse(particles, jets, FINE).coordinates
     mirrored, other = particles.copy(), jets.copy()
     mirrored[..., 0] *= -1
     other[:, 1] *= -1
-    two = analyse(mirrored, other, 3).coordinates
-    names = [coordinate.name for coordinate in coordinates(3)]
+    two = analyse(mirrored, other, FINE).coordinates
+    names = [coordinate.name for coordinate in coordinates(FINE)]
     rest = [place for place, name in enumerate(names) if not name.startswith("mirror")]
     several = jets[:, 3] > 2
     np.testing.assert_allclose(one[several][:, rest], two[several][:, rest], atol=1e-9)
@@ -144,8 +151,8 @@ def test_mirrored_jets_differ_in_the_mirrors_only():
 
 def test_scores_are_standard_normal_and_come_back():
     particles, jets = made_jets(4000)
-    values = analyse(particles, jets, 3).coordinates
-    scores = NormalScores(3, 2).double()
+    values = analyse(particles, jets, FINE).coordinates
+    scores = NormalScores(FINE, 2).double()
     scores.fit(values, 1, seed=1)
     kind = torch.ones(len(values), dtype=torch.int64)
     noise = torch.rand(values.shape, dtype=torch.float64, generator=torch.manual_seed(2))
@@ -154,7 +161,7 @@ def test_scores_are_standard_normal_and_come_back():
     assert found.mean(0).abs().max() < 0.06
     assert (found.std(0) - 1).abs().max() < 0.05
     again = scores.inverse(found, kind).numpy()
-    for place, coordinate in enumerate(coordinates(3)):
+    for place, coordinate in enumerate(coordinates(FINE)):
         there = np.isfinite(values[:, place])
         if coordinate.integer:
             np.testing.assert_array_equal(np.round(again[there, place]), values[there, place])
@@ -165,12 +172,13 @@ def test_scores_are_standard_normal_and_come_back():
             )
 
 
-def test_shapes_are_standard_normal_in_their_slots_and_come_back():
+@pytest.mark.parametrize("layout", [PLAIN, FINE])
+def test_shapes_are_standard_normal_in_their_slots_and_come_back(layout):
     particles, jets = made_jets(4000)
-    found = analyse(particles, jets, 3)
-    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), 3, SLOTS)
+    found = analyse(particles, jets, layout)
+    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), layout, SLOTS)
     slots = slots_of(scaffold.counts, SLOTS)
-    tables = SlotTables(3, SLOTS, 1).double()
+    tables = SlotTables(layout.cells, SLOTS, 1).double()
     tables.fit(found.offsets, found.ln_share, found.counts, 0)
     kind = torch.zeros(len(jets), dtype=torch.int64)
     arguments = slots, scaffold.counts, kind
@@ -190,7 +198,7 @@ def test_shapes_are_standard_normal_in_their_slots_and_come_back():
 
 def test_slots_follow_the_counts():
     slots = slots_of(torch.tensor([[2, 1, 3], [1, 0, 0]]), 8)
-    assert slots.subjet[0].tolist() == [0, 0, 1, 2, 2, 2, 0, 0]
+    assert slots.cell[0].tolist() == [0, 0, 1, 2, 2, 2, 0, 0]
     assert slots.rank[0].tolist() == [0, 1, 0, 0, 1, 2, 0, 0]
     assert slots.mask.sum(1).tolist() == [6, 1]
 
@@ -205,15 +213,89 @@ def test_the_mass_is_that_of_the_summed_momenta():
     np.testing.assert_array_equal(found[~several], 0.0)
 
 
-def test_made_jets_have_the_mass_of_their_scaffold():
+@pytest.mark.parametrize("layout", [PLAIN, FINE])
+def test_made_jets_have_the_mass_of_their_scaffold(layout):
     """Wide ones too, whose mass is not proportional to their lengths."""
     particles, jets = made_jets()
     particles[..., :2] *= 2
-    found = analyse(particles, jets, 3)
-    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), 3, SLOTS)
+    found = analyse(particles, jets, layout)
+    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), layout, SLOTS)
     shapes = torch.randn(300, SLOTS, 3, generator=torch.manual_seed(1), dtype=torch.float64)
     places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2] - 2)
     ptrel = torch.where(mask, places[..., 2].exp(), 0.0)
     several = torch.from_numpy(jets[:, 3] > 1)
     made = mass_over_pt(places[..., :2], ptrel)
     torch.testing.assert_close(made[several], scaffold.mass[several], rtol=1e-9, atol=0)
+
+
+def nearest(places, axes):
+    return np.linalg.norm(places[:, None] - axes, axis=-1).min(1)
+
+
+def test_the_second_axis_lowers_the_tau_of_its_subjet_most():
+    """By brute force over the particles of each subjet."""
+    particles, jets = made_jets(80)
+    plain, fine = analyse(particles, jets, PLAIN), analyse(particles, jets, FINE)
+    names = [coordinate.name for coordinate in coordinates(FINE)]
+    np.testing.assert_array_equal(fine.counts.reshape(80, 3, 2).sum(2), plain.counts)
+    same = len(coordinates(PLAIN))
+    np.testing.assert_array_equal(fine.coordinates[:, :same], plain.coordinates)
+    checked = 0
+    for jet in range(80):
+        stops = np.cumsum(plain.counts[jet])
+        for subjet, (count, stop) in enumerate(zip(plain.counts[jet], stops, strict=True)):
+            values = {
+                name[:-1]: fine.coordinates[jet, place]
+                for place, name in enumerate(names)
+                if place >= same and name.endswith(str(subjet))
+            }
+            if count < 3:
+                assert np.isnan(list(values.values())).all()
+                continue
+            places = plain.offsets[jet, stop - count : stop].astype(float)
+            share = np.exp(plain.ln_share[jet, stop - count : stop].astype(float))
+            tau = [share @ nearest(places, places[[0, axis]]) for axis in range(1, count)]
+            axis = places[1 + int(np.argmin(tau))]
+            second = nearest(places, axis[None]) < nearest(places, places[:1])
+            reach = np.linalg.norm(places, axis=1)
+            assert values["count_second"] == second.sum()
+            np.testing.assert_allclose(
+                np.exp(values["ln_reach_second"]),
+                (share * reach)[second].sum() / share[second].sum() / (share @ reach),
+                rtol=1e-5,
+            )
+            np.testing.assert_allclose(values["hop_angle"], np.arctan2(axis[1], axis[0]), atol=1e-6)
+            assert np.isnan(values["ln_narrowing"]) == (second.sum() == 1)
+            assert np.isnan(values["logit_moment"]) == (second.sum() == count - 1)
+            checked += 1
+    assert checked > 60
+
+
+def test_made_subjets_have_their_width_whatever_the_second_axes():
+    """tau_K is a coordinate: cells of other shapes do not change it where they are not far off."""
+    particles, jets = made_jets()
+    found = analyse(particles, jets, FINE)
+    values = as_tensor(np.nan_to_num(found.coordinates, nan=0.3))
+    first, size = len(coordinates(PLAIN)), len(coordinates(FINE)) - len(coordinates(PLAIN))
+    generator = torch.manual_seed(4)
+    values[:, first:] += 0.3 * torch.randn(len(values), size, generator=generator).double()
+    scaffold = scaffold_of(values, FINE, SLOTS)
+    shapes = torch.randn(len(values), SLOTS, 3, generator=generator).double()
+    places, mask = assemble(scaffold, shapes[..., :2], 0.3 * shapes[..., 2] - 2)
+    share = torch.where(mask, places[..., 2].exp(), 0.0)
+    subjet = slots_of(scaffold.counts, SLOTS).cell // 2
+    ratios = []
+    for one in range(3):
+        weight = share * (subjet == one) * mask
+        count = scaffold.counts.unflatten(1, (3, 2)).sum(2)[:, one]
+        start = scaffold.counts[:, : 2 * one].sum(1).clamp(max=SLOTS - 1)
+        axis = places[..., :2].gather(1, start[:, None, None].expand(-1, 1, 2))
+        width = (weight * (places[..., :2] - axis).norm(dim=-1)).sum(1) / weight.sum(1)
+        plain = scaffold_of(values[:, :first], PLAIN, SLOTS)
+        ratios.append(torch.where(count > 2, width / plain.width[:, one], torch.nan))
+    # up to the unit of lengths, which is that of all subjets of a jet
+    ratios = torch.stack(ratios, dim=1)
+    several = ratios.isfinite().sum(1) > 1
+    spread = torch.stack([r[r.isfinite()].log().std() for r in ratios[several]])
+    assert several.sum() > 50
+    assert float(spread.median()) < 1e-6

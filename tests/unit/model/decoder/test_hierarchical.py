@@ -12,11 +12,12 @@ from hypervae.model.posterior import encode_jets
 from hypervae.model.references import jet_tetrad, momenta_of
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
-from hypervae.scaffold import analyse, scaffold_of
+from hypervae.scaffold import Layout, analyse, coordinates, scaffold_of
 from tests.unit.chain import MODEL, SLOTS, small_jets
 from tests.unit.model.lorentz import GENERAL
 
 SUBJETS = 3
+LAYOUT = Layout(SUBJETS)
 OWN = {"subjets": SUBJETS, "width": 16, "blocks": 2}
 
 
@@ -83,18 +84,12 @@ def test_reconstructions_keep_mass_multiplicity_and_subjets(normalization, laten
     np.testing.assert_allclose(features[:, 0], jets.jet_features[:, 0], rtol=0.02)
     np.testing.assert_allclose(features[:, 2], jets.jet_features[:, 2], rtol=0.05, atol=1.0)
     several = jets.multiplicity > 3
-    true = analyse(jets.particle_features, jets.jet_features, SUBJETS)
-    made = analyse(particles, features, SUBJETS)
+    true = analyse(jets.particle_features, jets.jet_features, LAYOUT)
+    made = analyse(particles, features, LAYOUT)
     for name in ("ln_sum_ptrel", "ln_jet_pt"):
-        column = [c.name for c in _coordinates()].index(name)
+        column = [c.name for c in coordinates(LAYOUT)].index(name)
         close = np.abs(true.coordinates - made.coordinates)[several, column]
         assert np.median(close) < 0.02, name
-
-
-def _coordinates():
-    from hypervae.scaffold import coordinates
-
-    return coordinates(SUBJETS)
 
 
 def test_the_same_latent_vector_has_the_same_subjets_and_other_ones_have_others(model):
@@ -108,10 +103,10 @@ def test_the_same_latent_vector_has_the_same_subjets_and_other_ones_have_others(
     # the axes are particles, and they stand where the scaffold says, up to the unit of lengths
     scaffold = scaffold_in(model, latent)
     assert (moved > 1e-3).any(dim=1)[scaffold.counts.amax(1) > 2].all()  # lone ones are not free
-    several = scaffold.counts[:, 2] > 0
+    several = scaffold.counts[:, 4] > 0
     for decoded in (one, other):
-        axes = axes_of(decoded, scaffold.counts)
-        found, wanted = distances(axes)[several], distances(scaffold.axes)[several]
+        axes = axes_of(decoded, scaffold.counts)[:, ::2]
+        found, wanted = distances(axes)[several], distances(scaffold.axes[:, ::2])[several]
         torch.testing.assert_close(found[:, 1] / found[:, 0], wanted[:, 1] / wanted[:, 0])
         torch.testing.assert_close(found[:, 2] / found[:, 0], wanted[:, 2] / wanted[:, 0])
     changed = decode(model, latent + 0.5, seed=1)
@@ -122,11 +117,11 @@ def scaffold_in(model, latent):
     particles = model.decoder.particles
     kinds = torch.zeros(len(latent), dtype=torch.int64)
     values = particles.scores.inverse(latent[:, : particles.anchored], kinds)
-    return scaffold_of(values, SUBJETS, SLOTS)
+    return scaffold_of(values, LAYOUT, SLOTS)
 
 
 def axes_of(decoded, counts):
-    """[B, SUBJETS, 2] where the first particle of each subjet is; of missing ones anywhere."""
+    """[B, C, 2] where the first particle of each cell is; of missing ones anywhere."""
     starts = (counts.cumsum(1) - counts).clamp(max=SLOTS - 1)
     places = decoded.log_coordinates[..., :2]
     return places.gather(1, starts.unsqueeze(-1).expand(-1, -1, 2))
@@ -198,11 +193,11 @@ def test_a_turned_jet_has_the_same_shapes_and_another_angle(model, angle):
     turned.particle_features[..., 0] = cosine * x - sine * y
     turned.particle_features[..., 1] = sine * x + cosine * y
     one, other = (
-        analyse(some.particle_features, some.jet_features, SUBJETS) for some in (jets, turned)
+        analyse(some.particle_features, some.jet_features, LAYOUT) for some in (jets, turned)
     )
     np.testing.assert_array_equal(one.counts, other.counts)
     np.testing.assert_allclose(one.offsets, other.offsets, atol=1e-6)
-    names = [coordinate.name for coordinate in _coordinates()]
+    names = [coordinate.name for coordinate in coordinates(LAYOUT)]
     # where the jet points, and its mass, which rotations in (eta, phi) leave only nearly
     free = {"theta", "mirror_eta", "mirror_phi", "jet_eta", "ln_mass_ratio"}
     same = [place for place, name in enumerate(names) if name not in free]
