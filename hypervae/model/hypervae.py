@@ -74,7 +74,9 @@ class HyperVAE(nn.Module):
         if self.config.latent_dim:
             self.encoder = Encoder(self.config, normalization, len(self.jet_types))
         self.decoder = Decoder(self.config, normalization, len(self.jet_types))
-        self.prior = make_prior(self.config, len(self.jet_types), self.latent_dim)
+        self.prior = make_prior(
+            self.config, len(self.jet_types), self.latent_dim, self.decoder.particles.alike
+        )
 
     @property
     def latent_dim(self) -> int:

@@ -5,27 +5,58 @@ learned to read is their mixture over all jets, the aggregate posterior. Where t
 samples of the standard normal fall between what the decoder knows (Hoffman and Johnson, "ELBO
 surgery", 2016; Tomczak and Welling, arXiv:1705.07120). The fitted priors sample that mixture: a
 Gaussian with its mean and covariance, and a flow that starts from this Gaussian.
+
+Some dimensions may come in groups that are alike: the same numbers of each part of a jet. A flow
+draws the other dimensions first, and then each group given these, by one network for all groups.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
-from hypervae.model.flow_matching import TIME_FEATURES, time_features, velocity_of
+from hypervae.model.flow_matching import TIME_FEATURES, on_path, time_features, velocity_of
 from hypervae.model.layers import ReadOut, ResidualMLP, one_hot
 from hypervae.model.posterior import Posterior
 from hypervae.model.prior_registry import PRIORS
 from hypervae.model.solvers import integrate
 
 # Of the flow over latent vectors; it costs little beside the decoder.
-_SOLVER, _EVALUATIONS = "ab2", 32
+_SOLVER, _EVALUATIONS, _EVALUATIONS_OF_GROUPS = "ab2", 32, 16
 _BLOCKS = 2
 # Variance, as a part of a dimension's own, below which directions are not told apart.
 _NARROWEST = 1e-4
+
+
+@dataclass(frozen=True)
+class AlikeGroups:
+    """Groups of latent dimensions that are alike, one after the other.
+
+    Attributes
+    ----------
+    start : int
+        First dimension of the first group.
+    number, size : int
+        Of groups, and of dimensions in each.
+    """
+
+    start: int = 0
+    number: int = 0
+    size: int = 0
+
+    def rest(self, dimensions: int) -> list[int]:
+        """The dimensions that are in no group."""
+        stop = self.start + self.number * self.size
+        return [place for place in range(dimensions) if not self.start <= place < stop]
+
+    def of(self, latent: Tensor) -> Tensor:
+        """[B, dimensions] -> [B, number, size]."""
+        stop = self.start + self.number * self.size
+        return latent[:, self.start : stop].unflatten(1, (self.number, self.size))
 
 
 class Prior(nn.Module, ABC):
@@ -37,9 +68,13 @@ class Prior(nn.Module, ABC):
         Of the latent vectors, and jet types of the model.
     width : int
         Of networks, where there are any.
+    groups : AlikeGroups
+        Dimensions that are alike; a prior may make use of it.
     """
 
-    def __init__(self, dimensions: int, types: int, width: int):
+    def __init__(
+        self, dimensions: int, types: int, width: int, groups: AlikeGroups = AlikeGroups()
+    ):
         super().__init__()
 
     @abstractmethod
@@ -98,8 +133,10 @@ class GaussianPrior(Prior):
     offset: Tensor
     mixing: Tensor
 
-    def __init__(self, dimensions: int, types: int, width: int):
-        super().__init__(dimensions, types, width)
+    def __init__(
+        self, dimensions: int, types: int, width: int, groups: AlikeGroups = AlikeGroups()
+    ):
+        super().__init__(dimensions, types, width, groups)
         # z = offset + mixing u with u standard normal; mixing is the covariance's Cholesky factor
         self.register_buffer("offset", torch.zeros(types, dimensions))
         self.register_buffer("mixing", torch.eye(dimensions).repeat(types, 1, 1))
@@ -112,6 +149,11 @@ class GaussianPrior(Prior):
         """Latent vectors [B, dimensions] of whitened ones."""
         mixing = self.mixing[jet_type].to(whitened.dtype)
         return self.offset[jet_type] + torch.einsum("bij,bj->bi", mixing, whitened)
+
+    def whitened(self, latent: Tensor, jet_type: Tensor) -> Tensor:
+        """[B, dimensions] what `mixed` makes these latent vectors of."""
+        inverse = torch.linalg.inv(self.mixing.double()).to(latent.dtype)
+        return torch.einsum("bij,bj->bi", inverse[jet_type], latent - self.offset[jet_type])
 
     @torch.no_grad()
     def fit_moments(self, posterior: Posterior) -> None:
@@ -128,50 +170,125 @@ class GaussianPrior(Prior):
             self.mixing[kind] = torch.linalg.cholesky(covariance).to(self.mixing)
 
 
-class FlowPrior(GaussianPrior):
-    """A small flow from the standard normal to the aggregate posterior, given the jet type.
+class Velocity(nn.Module):
+    """Velocity of points under a condition; untrained, that towards a standard normal.
 
-    The flow runs in the whitened coordinates of `GaussianPrior`, so that it has to learn only what
-    a Gaussian leaves over: untrained, it is that Gaussian. `hypervae.training.prior.fit_prior` fits
-    it once the encoder is trained. Until then its parameters take no gradient: no term of the
-    training loss reads them.
+    Parameters
+    ----------
+    dimensions, condition, width : int
     """
 
-    def __init__(self, dimensions: int, types: int, width: int):
-        super().__init__(dimensions, types, width)
-        self.types = types
+    def __init__(self, dimensions: int, condition: int, width: int):
+        super().__init__()
         self.body = nn.Sequential(
-            ResidualMLP(dimensions + TIME_FEATURES + types, width, blocks=_BLOCKS),
+            ResidualMLP(dimensions + TIME_FEATURES + condition, width, blocks=_BLOCKS),
             nn.LayerNorm(width),
             nn.GELU(),
         )
         self.out = ReadOut(width, dimensions)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
-        self.requires_grad_(False)
 
-    def velocity(self, points: Tensor, time: Tensor, jet_type: Tensor) -> Tensor:
-        """[B, dimensions] velocity of whitened latent vectors at times [B]."""
-        kind = one_hot(jet_type, self.types, points.dtype)
-        raw = self.out(self.body(torch.cat([points, time_features(time), kind], dim=-1)))
+    def forward(self, points: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        """[B, dimensions], [B], [B, condition] -> [B, dimensions]."""
+        raw = self.out(self.body(torch.cat([points, time_features(time), condition], dim=-1)))
         return velocity_of(raw, points, time)
+
+
+class FlowPrior(Prior):
+    """A small flow from the standard normal to the aggregate posterior, given the jet type.
+
+    The flow runs in the whitened coordinates of `GaussianPrior`, so that it has to learn only what
+    a Gaussian leaves over: untrained, it is that Gaussian. Groups of dimensions that are alike are
+    drawn after the rest, by a second flow that all groups share, from a standard normal.
+    `hypervae.training.prior.fit_prior` fits it once the encoder is trained. Until then its
+    parameters take no gradient: no term of the training loss reads them.
+    """
+
+    rest: Tensor
+
+    def __init__(
+        self, dimensions: int, types: int, width: int, groups: AlikeGroups = AlikeGroups()
+    ):
+        super().__init__(dimensions, types, width, groups)
+        self.types, self.groups, rest = types, groups, groups.rest(dimensions)
+        self.register_buffer("rest", torch.tensor(rest, dtype=torch.int64), persistent=False)
+        self.gaussian = GaussianPrior(len(rest), types, width)
+        self.velocity = Velocity(len(rest), types, width)
+        self.of_group: Velocity | None = None
+        if groups.number:
+            self.of_group = Velocity(groups.size, len(rest) + groups.number + types, width)
+        self.requires_grad_(False)
 
     def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:
         """See `Prior.sample`."""
+        noise, kind = noise * temperature, one_hot(jet_type, self.types, noise.dtype)
         points = integrate(
-            lambda points, time: self.velocity(points, time, jet_type),
-            noise * temperature,
+            lambda points, time: self.velocity(points, time, kind),
+            noise[:, self.rest],
             solver=_SOLVER,
             evaluations=_EVALUATIONS,
         )
-        return self.mixed(points, jet_type)
+        rest = self.gaussian.mixed(points, jet_type)
+        if self.of_group is None:
+            return rest
+        group, number = self.of_group, self.groups.number
+        which = torch.arange(number, device=noise.device).repeat(len(noise))
+        condition = self._condition(*(v.repeat_interleave(number, 0) for v in (rest, kind)), which)
+        drawn = integrate(
+            lambda points, time: group(points, time, condition),
+            self.groups.of(noise).flatten(0, 1),
+            solver=_SOLVER,
+            evaluations=_EVALUATIONS_OF_GROUPS,
+        )
+        start = self.groups.start
+        return torch.cat([rest[:, :start], drawn.view(len(noise), -1), rest[:, start:]], dim=-1)
 
-    def whitening(self) -> Tensor:
-        """[types, dimensions, dimensions] inverse of the mixing."""
-        return torch.linalg.inv(self.mixing.double()).to(self.mixing)
+    @torch.no_grad()
+    def fit_moments(self, posterior: Posterior) -> None:
+        """See `Prior.fit_moments`."""
+        rest = self.rest.to(posterior.mean.device)
+        self.gaussian.fit_moments(
+            Posterior(posterior.mean[:, rest], posterior.width[:, rest], posterior.jet_type)
+        )
+
+    def matching_error(
+        self, latent: Tensor, noise: Tensor, time: Tensor, jet_type: Tensor, which: Tensor
+    ) -> Tensor:
+        """Mean squared error of the velocity per dimension; with groups, that of one more.
+
+        Parameters
+        ----------
+        latent, noise : [B, dimensions]
+            Where the paths end and start.
+        time : [B]
+        jet_type : [B] int64
+        which : [B] int64
+            The group of each latent vector that is looked at; not read without groups.
+        """
+        kind = one_hot(jet_type, self.types, latent.dtype)
+        rest = latent[:, self.rest]
+        goal = self.gaussian.whitened(rest, jet_type)
+        points, velocity = on_path(noise[:, self.rest], goal, time)
+        error = (self.velocity(points, time, kind) - velocity).square().mean()
+        if self.of_group is None:
+            return error
+        rows = torch.arange(len(latent), device=latent.device)
+        start, goal = (self.groups.of(values)[rows, which] for values in (noise, latent))
+        points, velocity = on_path(start, goal, time)
+        made = self.of_group(points, time, self._condition(rest, kind, which))
+        return error + (made - velocity).square().mean()
+
+    def _condition(self, rest: Tensor, kind: Tensor, which: Tensor) -> Tensor:
+        return torch.cat([rest, kind, one_hot(which, self.groups.number, rest.dtype)], dim=-1)
 
 
-def make_prior(config: ModelConfig, types: int, dimensions: int | None = None) -> Prior:
+def make_prior(
+    config: ModelConfig,
+    types: int,
+    dimensions: int | None = None,
+    groups: AlikeGroups = AlikeGroups(),
+) -> Prior:
     """The prior that the config names.
 
     Parameters
@@ -181,6 +298,7 @@ def make_prior(config: ModelConfig, types: int, dimensions: int | None = None) -
         Jet types of the model.
     dimensions : int, optional
         Of what it is the prior of; ``latent_dim`` when left out.
+    groups : AlikeGroups
     """
     size = config.latent_dim if dimensions is None else dimensions
-    return PRIORS[config.prior](size, types, config.hidden)
+    return PRIORS[config.prior](size, types, config.hidden, groups)

@@ -24,9 +24,9 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
 
     What the scaffold says holds to rounding: the shares of a cell sum to 1, their mean distance to
     the subjet's axis is the cell's reach (where the shapes are not off by more than a factor of 4,
-    nor send a particle out of the jet) and the subjets' axes are where it says, both up to one unit of all lengths, which gives the
-    mass; and the centroid is where it says. For the shapes of a real jet in its own scaffold all of
-    these are identities.
+    nor send a particle out of the jet) and the subjets' axes are where it says, both up to one unit
+    of all lengths, which gives the mass; and the centroid is where it says. For the shapes of a
+    real jet in its own scaffold all of these are identities.
 
     Parameters
     ----------

@@ -12,7 +12,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
-from hypervae.model.flow_matching import on_path
 from hypervae.model.posterior import Posterior, encode_jets
 from hypervae.model.prior import FlowPrior
 from hypervae.seeds import derive_seed
@@ -52,8 +51,7 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float 
     Returns
     -------
     float or None
-        Mean squared error of the velocity per dimension, over the last tenth of the steps; None
-        without a flow.
+        `FlowPrior.matching_error`, mean over the last tenth of the steps; None without a flow.
     """
     if not model.prior.fitted:
         return None
@@ -85,7 +83,7 @@ def _trained(
     steps = config.prior_steps
     decay = max(0.0, 1 - 1 / (_AVERAGED * steps))
     average = AveragedModel(prior, multi_avg_fn=get_ema_multi_avg_fn(decay))
-    whitening, device = prior.whitening(), prior.offset.device
+    device, groups = prior.rest.device, max(prior.groups.number, 1)
     mean, width, jet_type = posterior.tensors()
     errors = []
     for step in range(steps):
@@ -97,13 +95,11 @@ def _trained(
         # one time from each of equal parts of [0, 1]
         shift = torch.rand(_BATCH, generator=generator, dtype=mean.dtype)
         time = (torch.arange(_BATCH) + shift) / _BATCH
-        latent, noise, time, kind = (
-            value.to(device)
-            for value in (mean[rows] + width[rows] * drawn[0], drawn[1], time, jet_type[rows])
+        which = (torch.arange(_BATCH) + step) % groups
+        latent = mean[rows] + width[rows] * drawn[0]
+        loss = prior.matching_error(
+            *(value.to(device) for value in (latent, drawn[1], time, jet_type[rows], which))
         )
-        goal = torch.einsum("bij,bj->bi", whitening[kind], latent - prior.offset[kind])
-        points, velocity = on_path(noise, goal, time)
-        loss = (prior.velocity(points, time, kind) - velocity).square().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(prior.parameters(), 1.0)

@@ -26,6 +26,7 @@ from hypervae.model.flow_matching import on_path
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import MLPHead, ResidualMLP, one_hot
 from hypervae.model.noise import JetNoise
+from hypervae.model.prior import AlikeGroups
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.model.shape_flow import ShapeContext, ShapeNetwork
 from hypervae.model.solvers import integrate
@@ -125,6 +126,12 @@ class HierarchicalParticles(ParticleDecoder):
             nn.GELU(),
             nn.Linear(hidden, self.scalars),
         )
+
+    @property
+    def alike(self) -> AlikeGroups:
+        """The coordinates of the second axes, the same for each subjet."""
+        number, size = self.layout.alike
+        return AlikeGroups(self.anchored - number * size, number, size)
 
     @classmethod
     def anchored_dims(cls, config: ModelConfig) -> int:

@@ -17,6 +17,7 @@ from hypervae.data.jets import Jets
 from hypervae.model.hyperedges.sets import DecodedHyperedges
 from hypervae.model.inputs import JetBatch
 from hypervae.model.noise import JetNoise
+from hypervae.model.prior import AlikeGroups
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
 from hypervae.records import TensorRecord
@@ -259,6 +260,11 @@ class ParticleDecoder(nn.Module, ABC):
         dtype : torch.dtype
         """
         return None
+
+    @property
+    def alike(self) -> AlikeGroups:
+        """Anchored dimensions that are the same numbers of several parts of a jet; none here."""
+        return AlikeGroups()
 
     @classmethod
     def anchored_dims(cls, config: ModelConfig) -> int:

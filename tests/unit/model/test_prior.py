@@ -3,7 +3,7 @@ import torch
 
 from hypervae.model import ModelConfig
 from hypervae.model.posterior import Posterior
-from hypervae.model.prior import FlowPrior, GaussianPrior, StandardNormal, make_prior
+from hypervae.model.prior import AlikeGroups, FlowPrior, GaussianPrior, StandardNormal, make_prior
 
 DIMENSIONS, TYPES = 4, 2
 
@@ -14,9 +14,9 @@ def prior():
     torch.manual_seed(2)
     made = FlowPrior(DIMENSIONS, TYPES, 16)
     with torch.no_grad():
-        made.out.weight.normal_(0, 0.3)
-        made.offset.normal_()
-        made.mixing.uniform_(-0.3, 0.5).add_(torch.eye(DIMENSIONS))
+        made.velocity.out.weight.normal_(0, 0.3)
+        made.gaussian.offset.normal_()
+        made.gaussian.mixing.uniform_(-0.3, 0.5).add_(torch.eye(DIMENSIONS))
     return made
 
 
@@ -29,7 +29,7 @@ def test_the_config_names_the_prior():
     assert isinstance(make_prior(ModelConfig.of({"prior": "normal"}), 1), StandardNormal)
     flow = make_prior(ModelConfig.of({"prior": "flow", "latent_dim": 7}), 3)
     assert isinstance(flow, FlowPrior)
-    assert flow.offset.shape == (3, 7)
+    assert flow.gaussian.offset.shape == (3, 7)
 
 
 def test_the_standard_normal_is_the_noise_times_the_temperature():
@@ -71,8 +71,8 @@ def test_the_type_matters(prior):
     noise, types = noise_and_types()
     assert not torch.allclose(prior.sample(noise, types), prior.sample(noise, 1 - types), atol=0.1)
     with torch.no_grad():
-        prior.offset.zero_()
-        prior.mixing.copy_(torch.eye(DIMENSIONS))
+        prior.gaussian.offset.zero_()
+        prior.gaussian.mixing.copy_(torch.eye(DIMENSIONS))
     assert not torch.allclose(prior.sample(noise, types), prior.sample(noise, 1 - types), atol=0.1)
 
 
@@ -108,10 +108,38 @@ def test_a_gaussian_has_the_posteriors_moments():
 def test_an_untrained_flow_is_its_gaussian():
     torch.manual_seed(0)
     flow = FlowPrior(DIMENSIONS, TYPES, 16)
-    flow.mixing += 0.3 * torch.randn_like(flow.mixing).tril()
-    flow.offset += 2
+    flow.gaussian.mixing += 0.3 * torch.randn_like(flow.gaussian.mixing).tril()
+    flow.gaussian.offset += 2
     noise, types = torch.randn(5, DIMENSIONS), torch.tensor([0, 1, 0, 1, 0]) % TYPES
     gaussian = GaussianPrior(DIMENSIONS, TYPES, 16)
-    gaussian.load_state_dict({name: flow.state_dict()[name] for name in ("offset", "mixing")})
+    gaussian.load_state_dict(flow.gaussian.state_dict())
     expected = gaussian.sample(noise, types)
     torch.testing.assert_close(flow.sample(noise, types), expected, rtol=1e-3, atol=5e-3)
+
+
+GROUPS = AlikeGroups(start=1, number=3, size=2)
+
+
+def test_groups_are_cut_out_and_put_back_where_they_were():
+    latent = torch.arange(18.0).view(2, 9)
+    assert GROUPS.rest(9) == [0, 7, 8]
+    assert GROUPS.of(latent)[1].tolist() == [[10, 11], [12, 13], [14, 15]]
+    prior = FlowPrior(9, TYPES, 16, GROUPS)
+    noise, types = torch.randn(5, 9), torch.tensor([0, 1, 0, 1, 0]) % TYPES
+    # untrained, each number comes from its own noise
+    torch.testing.assert_close(prior.sample(noise, types), noise, rtol=0.02, atol=1e-6)
+
+
+def test_groups_depend_on_the_rest_and_not_on_each_other():
+    torch.manual_seed(1)
+    prior = FlowPrior(9, 1, 16, GROUPS)
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    noise, types = torch.randn(4, 9), torch.zeros(4, dtype=torch.int64)
+    one = prior.sample(noise, types)
+    noise[:, 3:5] += 1.0  # of the second group
+    other = prior.sample(noise, types)
+    moved = (one - other).abs().amax(0) > 1e-4
+    assert moved.tolist() == [False] * 3 + [True] * 2 + [False] * 4
+    noise[:, 8] += 1.0
+    assert (prior.sample(noise, types) - other).abs().amax(0).min() > 1e-4

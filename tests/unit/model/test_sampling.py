@@ -23,8 +23,8 @@ def make(normalization):
         config = {**MODEL, "decoder": decoder, "prior": prior, **changes}
         model = HyperVAE(normalization, ["g", "q"], config).eval()
         if prior == "flow":
-            torch.nn.init.normal_(model.prior.out.weight, std=0.5)
-            model.prior.offset += torch.tensor([[1.0], [-1.0]])
+            torch.nn.init.normal_(model.prior.velocity.out.weight, std=0.5)
+            model.prior.gaussian.offset += torch.tensor([[1.0], [-1.0]])
         return model
 
     return build

@@ -152,8 +152,8 @@ def model(**settings: object) -> HyperVAE:
     if settings.get("prior") == "flow":
         torch.manual_seed(12)
         with torch.no_grad():
-            made.prior.out.weight.normal_(0, 0.3)
-            made.prior.offset.normal_(0, 0.3)
+            made.prior.velocity.out.weight.normal_(0, 0.3)
+            made.prior.gaussian.offset.normal_(0, 0.3)
     return made
 
 

@@ -91,8 +91,8 @@ def test_the_seed_decides_what_is_drawn_and_nothing_else(model, jets):
 
 
 def test_vectors_are_drawn_from_posterior_and_prior(flow_model):
-    flow_model.prior.offset[:] = torch.tensor([[0.0], [5.0]])
-    flow_model.prior.mixing[1] *= 0.1
+    flow_model.prior.gaussian.offset[:] = torch.tensor([[0.0], [5.0]])
+    flow_model.prior.gaussian.mixing[1] *= 0.1
     jets = {"g": small_jets(300, 5, "g"), "q": small_jets(300, 6, "q")}
     found = reconstruct(flow_model, jets, seed=1)
     latent = found.latent

@@ -7,7 +7,7 @@ from torch import nn
 
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
-from hypervae.model.prior import FlowPrior, StandardNormal
+from hypervae.model.prior import AlikeGroups, FlowPrior, StandardNormal
 from hypervae.training import run as run_module
 from hypervae.training.prior import fit_prior
 from tests.unit.chain import MODEL
@@ -109,9 +109,9 @@ def test_each_type_gets_its_own():
 
 def test_a_type_without_jets_keeps_the_standard_normals_moments():
     model, _, _ = fitted(gaussian(200), torch.ones(200, dtype=torch.int64), prior_steps=2)
-    assert model.prior.offset[0].tolist() == [0.0, 0.0]
-    assert model.prior.mixing[0].tolist() == [[1.0, 0.0], [0.0, 1.0]]
-    assert model.prior.offset[1].tolist() != [0.0, 0.0]
+    assert model.prior.gaussian.offset[0].tolist() == [0.0, 0.0]
+    assert model.prior.gaussian.mixing[0].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert model.prior.gaussian.offset[1].tolist() != [0.0, 0.0]
 
 
 def test_the_seed_decides_and_nothing_else_is_touched(monkeypatch):
@@ -131,7 +131,7 @@ def test_the_seed_decides_and_nothing_else_is_touched(monkeypatch):
     for name, value in one.prior.state_dict().items():
         torch.testing.assert_close(model.prior.state_dict()[name], value, rtol=0, atol=0)
     other, _, _ = fitted(gaussian(300), prior_steps=20, seed=2)
-    assert not torch.equal(other.prior.out.weight, one.prior.out.weight)
+    assert not torch.equal(other.prior.velocity.out.weight, one.prior.velocity.out.weight)
 
 
 def test_a_standard_normal_has_nothing_to_fit():
@@ -158,8 +158,8 @@ def test_every_decoder_and_prior_trains_saves_loads_and_generates(run, tmp_path,
     for name, value in trained.state_dict().items():
         torch.testing.assert_close(state[name], value.cpu(), rtol=0, atol=0)
     if prior == "flow":
-        assert loaded.prior.out.weight.abs().max() > 0
-        assert loaded.prior.offset.abs().min() > 0
+        assert loaded.prior.velocity.out.weight.abs().max() > 0
+        assert loaded.prior.gaussian.offset.abs().min() > 0
     for jet_type in "gq":
         jets = loaded.generate(40, jet_type=jet_type, seed=3)
         again = loaded.generate(40, jet_type=jet_type, seed=3, batch_size=11)
@@ -187,3 +187,23 @@ def test_a_fit_that_was_killed_is_done_again_with_the_same_result(run, tmp_path,
     monkeypatch.undo()
     run("parts", "b", **section)
     assert_equal_runs("whole", "parts", tmp_path)
+
+
+def test_groups_that_are_alike_are_fitted_given_the_rest():
+    """Two groups of one number each that follow the first dimension, with opposite signs."""
+    generator = torch.Generator().manual_seed(2)
+    first = torch.randn(4000, 1, generator=generator)
+    signs = torch.tensor([1.0, -1.0])
+    means = torch.cat([first, signs * first], dim=1)
+    model = Model(1, 3)
+    torch.manual_seed(4)
+    model.prior = FlowPrior(3, 1, 48, AlikeGroups(1, 2, 1))
+    batch = Batch(means, torch.zeros(4000, dtype=torch.int64))
+    loader = SimpleNamespace(batches=lambda epoch, batch_size: iter([batch]))
+    fit_prior(model, loader, CONFIG)
+    noise = torch.randn(4000, 3, generator=generator)
+    drawn = model.prior.sample(noise, torch.zeros(4000, dtype=torch.int64))
+    for group, sign in enumerate(signs, start=1):
+        away = drawn[:, group] - sign * drawn[:, 0]
+        assert float(away.std()) < 0.35  # 0.14 by the widths of the posteriors
+        assert abs(float(drawn[:, group].std()) - 1) < 0.1
