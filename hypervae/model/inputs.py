@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from hypervae.records import TensorRecord
 @dataclass
 class JetBatch(TensorRecord):
     """A batch of jets as tensors; B jets, P slots, E = P (P - 1) / 2 pairs, T tokens.
+
+    E and T are 0 in batches without topology, which no encoder and no term of the loss reads.
 
     Attributes
     ----------
@@ -45,8 +47,8 @@ class JetBatch(TensorRecord):
         Index of the order.
     hyperedge_count : [B, T]
         How many sets the token stands for; 0 for padding.
-    hyperedge_targets : BinnedTargets or ListedTargets
-        What a hyperedge decoder is to predict.
+    hyperedge_targets : BinnedTargets or ListedTargets, optional
+        What a hyperedge decoder is to predict; None without topology.
     key : [B] int64
         Decides all that is drawn for a jet; see `hypervae.model.noise`.
     particle_targets : TensorRecord, optional
@@ -63,7 +65,7 @@ class JetBatch(TensorRecord):
     hyperedges: Tensor
     hyperedge_order: Tensor
     hyperedge_count: Tensor
-    hyperedge_targets: HyperedgeTargets
+    hyperedge_targets: HyperedgeTargets | None
     key: Tensor
     particle_targets: TensorRecord | None = None
 
@@ -79,6 +81,7 @@ def make_batch(
     samples: int = 1024,
     keys: NDArray[np.uint64] | None = None,
     dtype: torch.dtype = torch.float32,
+    topology: bool = True,
 ) -> JetBatch:
     """Look up, compute and scale the features of jets.
 
@@ -98,58 +101,76 @@ def make_batch(
         What is drawn of a jet depends on its key; made from its particles when left out.
     dtype : torch.dtype
         float64 computes in double precision all along.
+    topology : bool
+        Whether to compute edges and hyperedges.
 
     Returns
     -------
     JetBatch
     """
-    settings = normalization.settings
-    real_type = np.float64 if dtype == torch.float64 else np.float32
-    if pair_bins is None:
-        pair_bins = geometry.pair_bins(jets, normalization.binning)
-    slots = jets.particle_features.shape[1]
-    counts = jets.multiplicity
-
-    _, second = geometry.pair_indices(slots)
-    edge_mask = second < counts[:, None]
-    edges = np.empty((*pair_bins.shape, len(features.EDGE_FEATURES)), dtype=real_type)
-    edges[..., 0] = normalization.ln_e2c.astype(real_type)[pair_bins]
-    edges[..., 1:] = features.pair_features(jets, real_type)
-    edges -= normalization.edge.offset.astype(real_type)
-    edges /= normalization.edge.scale.astype(real_type)
-    edges *= edge_mask[..., None]
-
-    weight = geometry.weights(jets, settings.weight, settings.exponent)
-    log_weight = np.log(np.where(jets.mask, weight, 1.0))
     if keys is None:
         keys = content_keys(jets.particle_features[..., :3], jets.mask)
+    momenta = four_momenta(jets.particle_features, jets.jet_features)
+    coordinates = jets.particle_features[..., :3] * jets.mask[..., None]
+    n = len(jets)
+    batch = JetBatch(
+        momenta=torch.from_numpy(momenta / normalization.momentum_scale).to(dtype),
+        coordinates=torch.from_numpy(np.ascontiguousarray(coordinates)).to(dtype),
+        mask=torch.from_numpy(jets.mask),
+        jet=torch.from_numpy(normalization.jet.forward(features.jet_targets(jets))).to(dtype),
+        jet_type=torch.full((n,), type_index, dtype=torch.int64),
+        edges=torch.zeros(n, 0, len(features.EDGE_FEATURES), dtype=dtype),
+        edge_mask=torch.zeros(n, 0, dtype=torch.bool),
+        hyperedges=torch.zeros(n, 0, len(normalization.hyperedge.scale) + 1, dtype=dtype),
+        hyperedge_order=torch.zeros(n, 0, dtype=torch.int64),
+        hyperedge_count=torch.zeros(n, 0, dtype=dtype),
+        hyperedge_targets=None,
+        key=torch.from_numpy(keys.astype(np.uint64).view(np.int64)),
+    )
+    if not topology:
+        return batch
+    if pair_bins is None:
+        pair_bins = geometry.pair_bins(jets, normalization.binning)
+    settings = normalization.settings
+    weight = geometry.weights(jets, settings.weight, settings.exponent)
+    log_weight = np.log(np.where(jets.mask, weight, 1.0))
     source = HyperedgeSource(
         *hardest_first(jets, pair_bins, log_weight),
-        counts=np.minimum(counts, normalization.hyperedge_particles),
+        counts=np.minimum(jets.multiplicity, normalization.hyperedge_particles),
         normalization=normalization,
         samples=samples,
         keys=keys,
         dtype=dtype,
     )
     tokens = HYPEREDGE_MODES[encoder].tokens(source)
-
-    momenta = four_momenta(jets.particle_features, jets.jet_features)
-    jet = normalization.jet.forward(features.jet_targets(jets))
-
-    return JetBatch(
-        momenta=source.tensor(momenta / normalization.momentum_scale),
-        coordinates=source.tensor(jets.particle_features[..., :3] * jets.mask[..., None]),
-        mask=torch.from_numpy(jets.mask),
-        jet=source.tensor(jet),
-        jet_type=torch.full((len(jets),), type_index, dtype=torch.int64),
+    edges, edge_mask = _edges(jets, pair_bins, normalization, source.array_type)
+    return replace(
+        batch,
         edges=source.tensor(edges),
         edge_mask=torch.from_numpy(edge_mask),
         hyperedges=source.tensor(tokens.values),
         hyperedge_order=source.of_each_jet(tokens.order),
         hyperedge_count=source.tensor(tokens.count),
         hyperedge_targets=HYPEREDGE_MODES[decoder].targets(source),
-        key=torch.from_numpy(keys.astype(np.uint64).view(np.int64)),
     )
+
+
+def _edges(
+    jets: Jets,
+    pair_bins: NDArray[np.unsignedinteger],
+    normalization: Normalization,
+    real: type[np.floating],
+) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+    """Scaled edge features [n, E, 5], and which pairs there are [n, E]."""
+    _, second = geometry.pair_indices(jets.particle_features.shape[1])
+    mask = second < jets.multiplicity[:, None]
+    edges = np.empty((*pair_bins.shape, len(features.EDGE_FEATURES)), dtype=real)
+    edges[..., 0] = normalization.ln_e2c.astype(real)[pair_bins]
+    edges[..., 1:] = features.pair_features(jets, real)
+    edges -= normalization.edge.offset.astype(real)
+    edges /= normalization.edge.scale.astype(real)
+    edges *= mask[..., None]
+    return edges, mask
 
 
 def hardest_first(

@@ -234,7 +234,9 @@ class FlowPrior(Prior):
             return rest
         group, number = self.of_group, self.groups.number
         which = torch.arange(number, device=noise.device).repeat(len(noise))
-        condition = self._condition(*(v.repeat_interleave(number, 0) for v in (rest, kind)), which)
+        condition = self._condition(
+            rest.repeat_interleave(number, 0), kind.repeat_interleave(number, 0), which
+        )
         drawn = integrate(
             lambda points, time: group(points, time, condition),
             self.groups.of(noise).flatten(0, 1),

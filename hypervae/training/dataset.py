@@ -108,10 +108,19 @@ class JetBatches(Dataset[JetBatch]):
     normalization : Normalization
     model : ModelConfig
         Gives the modes of the hyperedges, without ``auto``.
+    topology : bool
+        Whether batches have edges and hyperedges.
     """
 
-    def __init__(self, stream: JetStream, normalization: Normalization, model: ModelConfig):
+    def __init__(
+        self,
+        stream: JetStream,
+        normalization: Normalization,
+        model: ModelConfig,
+        topology: bool = True,
+    ):
         self.stream, self.normalization, self.model = stream, normalization, model
+        self.topology = topology
         self._order: EpochOrder | None = None
 
     def __getitem__(self, index: BatchIndex) -> JetBatch:
@@ -126,6 +135,7 @@ class JetBatches(Dataset[JetBatch]):
             decoder=self.model.hyperedge_decoder,
             samples=self.model.hyperedge_samples,
             keys=block.numbers ^ drawn,
+            topology=self.topology,
         )
         batch.jet_type.copy_(torch.from_numpy(block.kinds))
         return with_particle_targets(batch, block.jets, self.model)

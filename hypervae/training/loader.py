@@ -17,6 +17,9 @@ from hypervae.training.dataset import JetBatches, StepSampler
 from hypervae.training.stream import JetStream
 from hypervae.training.workers import Workers
 
+# Jets of 150 particles without edges and hyperedges: 20 MB.
+_JETS_AT_ONCE = 1024
+
 
 @dataclass
 class Step:
@@ -52,6 +55,9 @@ class JetLoader:
     normalization : Normalization
     model : ModelConfig
         Gives the modes of the hyperedges, without ``auto``.
+    topology : bool
+        Whether batches have edges and hyperedges: most of the work, of no use without an encoder
+        and without loss terms of them.
     workers : int
         Processes that prepare batches ahead; with 0 the process itself does, when asked. They are
         started by the first call and kept for the later ones; `close`, or leaving the loader as a
@@ -65,14 +71,19 @@ class JetLoader:
     """
 
     def __init__(
-        self, stream: JetStream, normalization: Normalization, model: ModelConfig, workers: int = 0
+        self,
+        stream: JetStream,
+        normalization: Normalization,
+        model: ModelConfig,
+        workers: int = 0,
+        topology: bool = True,
     ):
-        self.split, self.n_jets = stream.split, stream.n_jets
+        self.split, self.n_jets, self.topology = stream.split, stream.n_jets, topology
         self._stream, self._normalization, self._model = stream, normalization, model
         self._workers = Workers(self._dataset(), workers) if workers else None
 
     def _dataset(self) -> JetBatches:
-        return JetBatches(self._stream, self._normalization, self._model)
+        return JetBatches(self._stream, self._normalization, self._model, self.topology)
 
     def __enter__(self) -> JetLoader:
         return self
@@ -148,6 +159,17 @@ class JetLoader:
         steps = self.steps(epoch, jets_per_step=batch_size, batch_size=batch_size, shuffle=shuffle)
         for step in steps:
             yield step.batches[0]
+
+    def once(self, batch_size: int) -> Iterator[JetBatch]:
+        """All jets once, for what is taken of them without a gradient.
+
+        Parameters
+        ----------
+        batch_size : int
+            Most jets of a batch that has a topology; those without are larger, which is faster.
+        """
+        size = batch_size if self.topology else max(batch_size, _JETS_AT_ONCE)
+        return self.batches(0, batch_size=size)
 
     def jets(self, limit: int) -> dict[str, Jets]:
         """The first jets of the split in the order of the files, by type.

@@ -55,8 +55,7 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float 
     """
     if not model.prior.fitted:
         return None
-    batches = loader.batches(0, batch_size=config.batch_size)
-    posterior = encode_jets(model, batches, _MOST_JETS)
+    posterior = encode_jets(model, loader.once(config.batch_size), _MOST_JETS)
     with torch.no_grad():
         model.prior.fit_moments(posterior.to(model.device))
     if not isinstance(model.prior, FlowPrior):

@@ -23,6 +23,7 @@ from hypervae.io.lock import RunLock
 from hypervae.logs import kept_in
 from hypervae.model import HyperVAE
 from hypervae.model.hyperedges.rules import resolved_modes
+from hypervae.model.losses.terms import asks_for_topology
 from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source, find_sources
 from hypervae.seeds import derive_seed
@@ -125,7 +126,7 @@ def train(
         loaders = _loaders(data, config, model.config)
         kept = kept_in(folder / LOG) if fabric.is_global_zero else nullcontext()
         with loaders.training, kept:
-            model.fit_decoder(loaders.training.batches(0, batch_size=config.batch_size))
+            model.fit_decoder(loaders.training.once(config.batch_size))
             own = _observers(fabric, loaders, config, folder)
             watching = Observers([*own, *observers])
             trainer = Trainer(fabric, model, loaders, config, checkpoints, watching)
@@ -261,12 +262,14 @@ def _read(files: TrainingFiles, config: TrainStageConfig, jet_types: Sequence[st
 
 def _loaders(data: _Data, config: TrainStageConfig, model: ModelConfig) -> Loaders:
     """Loaders of the training and the validation split; the short one has no workers."""
+    topology = bool(model.latent_dim) or asks_for_topology(config)
     training, validation = (
         JetLoader(
             JetStream(data.sources, data.types, split, config.split, config.seed),
             data.merged,
             model,
             workers,
+            topology,
         )
         for split, workers in (("train", config.execution.workers), ("validation", 0))
     )

@@ -21,7 +21,6 @@ from hypervae.model.decoder.interface import (
 )
 from hypervae.model.decoder.registry import PARTICLE_DECODERS
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
-from hypervae.model.hyperedges.sets import DecodedHyperedges
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import MLPHead, ReadOut, ResidualMLP, one_hot
 from hypervae.model.noise import JetNoise
@@ -148,7 +147,7 @@ class Decoder(nn.Module):
             presence = self._presence(logits, noise["multiplicity"])
         jets = self._jets(state, latent, jet_type, references, presence)
         made = self.particles.decode(jets, noise, sampling)
-        return self._decoded(state, logits, made, topology=sampling.topology)
+        return self._decoded(jets, logits, made, topology=sampling.topology)
 
     def reconstruct(
         self,
@@ -186,7 +185,7 @@ class Decoder(nn.Module):
             presence = self._presence(logits, given["multiplicity"], gumbel_temperature)
         jets = self._jets(state, latent, target.jet_type, references, presence)
         made = self.particles.reconstruct(jets, target, given, noise)
-        decoded = self._decoded(state, logits, made, topology=topology, target=target, noise=noise)
+        decoded = self._decoded(jets, logits, made, topology=topology, target=target, noise=noise)
         trust = state.new_ones(len(state)) if made.trust is None else made.trust
         return Reconstructed(decoded, made.losses, trust, made.estimated)
 
@@ -211,7 +210,7 @@ class Decoder(nn.Module):
 
     def _decoded(
         self,
-        state: Tensor,
+        jets: LatentJets,
         logits: Tensor | None,
         made: Particles,
         *,
@@ -220,13 +219,19 @@ class Decoder(nn.Module):
         noise: JetNoise | None = None,
     ) -> Decoded:
         """The particles, with what is decoded beside them."""
+        edges = hyperedges = None
+        if topology:
+            scalars = self.particles.scalars_of(made, jets, noise)
+            targets = None if target is None else target.hyperedge_targets
+            edges = self.edges(scalars)
+            hyperedges = self.hyperedges(jets.state, scalars, made.presence > 0.5, targets, noise)
         return Decoded(
             presence=made.presence,
             log_coordinates=made.log_coordinates,
             multiplicity_logits=logits,
-            edges=self.edges(made.scalars) if topology else None,
-            hyperedges=self._hyperedges(state, made, target, noise) if topology else None,
-            jet=self._jet(state, made, noise),
+            edges=edges,
+            hyperedges=hyperedges,
+            jet=self._jet(jets.state, made, noise),
         )
 
     def _jet(self, state: Tensor, made: Particles, noise: JetNoise | None) -> Tensor:
@@ -237,12 +242,3 @@ class Decoder(nn.Module):
             raise TypeError("a particle decoder that decides the jet gave none")
         offset, scale = (value.to(made.jet.dtype) for value in (self._jet_offset, self._jet_scale))
         return (made.jet - offset) / scale
-
-    def _hyperedges(
-        self, state: Tensor, made: Particles, target: JetBatch | None, noise: JetNoise | None
-    ) -> DecodedHyperedges:
-        targets = None if target is None else target.hyperedge_targets
-        made_of: DecodedHyperedges = self.hyperedges(
-            state, made.scalars, made.presence > 0.5, targets, noise
-        )
-        return made_of

@@ -196,7 +196,6 @@ class HierarchicalParticles(ParticleDecoder):
         return Particles(
             torch.cat([angles, ln_ptrel], dim=-1),
             mask.to(made.dtype),
-            self._slot_scalars(jets.state),
             jet=jet_features(scaffold),
         )
 
@@ -240,7 +239,6 @@ class HierarchicalParticles(ParticleDecoder):
         return ReconstructedParticles(
             log_coordinates(target.coordinates),
             target.mask.to(goal.dtype),
-            self._slot_scalars(jets.state, noise),
             jet=jet_features(scaffold),
             losses={"shapes": error / context.free.sum((1, 2)).clamp_min(1.0)},
             estimated=True,
@@ -250,11 +248,11 @@ class HierarchicalParticles(ParticleDecoder):
         kind = one_hot(jets.jet_type, self.types, jets.latent.dtype)
         return torch.cat([jets.latent, kind], dim=-1)
 
-    def _slot_scalars(self, state: Tensor, noise: JetNoise | None = None) -> Tensor:
-        """[B, P, scalars] of the k-th hardest particle, from its rank and the state of the jet."""
-        ranks = self.rank.weight.expand(len(state), -1, -1)
-        jet = state.unsqueeze(1).expand(-1, self.slots, -1)
-        scalars: Tensor = self.slot_scalars(torch.cat([ranks, jet], dim=-1), noise)
+    def scalars_of(self, made: Particles, jets: LatentJets, noise: JetNoise | None) -> Tensor:
+        """From the ranks and the states of the jets; see `ParticleDecoder.scalars_of`."""
+        ranks = self.rank.weight.expand(len(jets.state), -1, -1)
+        state = jets.state.unsqueeze(1).expand(-1, self.slots, -1)
+        scalars: Tensor = self.slot_scalars(torch.cat([ranks, state], dim=-1), noise)
         return scalars
 
 

@@ -141,15 +141,15 @@ class Particles:
         (etarel, phirel, ln ptrel).
     presence : [B, P]
         Slots in use.
-    scalars : [B, P, S]
-        Features of the particles by falling pT, from which edges and hyperedges are decoded.
+    scalars : [B, P, S], optional
+        See `ParticleDecoder.scalars_of`.
     jet : [B, 3], optional
         (ln pt [GeV], eta, ln mass [GeV]) of the full jet, from a decoder that decides it.
     """
 
     log_coordinates: Tensor
     presence: Tensor
-    scalars: Tensor
+    scalars: Tensor | None = None
     jet: Tensor | None = None
 
 
@@ -186,7 +186,7 @@ class ParticleDecoder(nn.Module, ABC):
     Attributes
     ----------
     scalars : int
-        Channels of `Particles.scalars`.
+        Channels of `scalars_of`.
     noise : mapping of str to NoiseSpec
         What a jet needs to be decoded, by name. Each name is a random stream of its own.
     loss_terms : tuple of str
@@ -242,6 +242,24 @@ class ParticleDecoder(nn.Module, ABC):
         noise : JetNoise
             For whatever else is drawn, such as times.
         """
+
+    def scalars_of(self, made: Particles, jets: LatentJets, noise: JetNoise | None) -> Tensor:
+        """[B, P, scalars] features of the particles by falling pT: what topology is decoded from.
+
+        Asked for only where edges and hyperedges are. By default those that were made along with
+        the particles.
+
+        Parameters
+        ----------
+        made : Particles
+        jets : LatentJets
+            What they were made of.
+        noise : JetNoise, optional
+            Of the dropout.
+        """
+        if made.scalars is None:
+            raise TypeError("a particle decoder gave no scalars, and does not say how to make them")
+        return made.scalars
 
     @classmethod
     def targets(

@@ -38,6 +38,12 @@ COMMON_TERMS = (
 )
 
 
+def asks_for_topology(config: TrainConfig) -> bool:
+    """Whether any term that has a weight reads edges or hyperedges."""
+    weights = config.loss_weights.to_dict()
+    return any(weights[name] for name in _OF_TOPOLOGY)
+
+
 class LossTerms(nn.Module):
     """The terms of the loss, unweighted.
 
@@ -81,7 +87,7 @@ class LossTerms(nn.Module):
             raise ConfigError("train.loss_weights: all weights are 0, so nothing would be trained")
         self.free_bits = config.free_bits
         #: Whether any term of edges or hyperedges has a weight.
-        self.topology = any(self.weights[name] for name in _OF_TOPOLOGY)
+        self.topology = asks_for_topology(config)
         self.anchored = decoder.anchored_dims(model)
         self.edge_consistency = EdgeConsistency(normalization)
         self.hyperedge_mode = HYPEREDGE_MODES[model.hyperedge_decoder]
@@ -139,7 +145,7 @@ class LossTerms(nn.Module):
         edge, hyperedge = nothing, nothing
         if decoded.edges is not None:
             edge = masked_mse(decoded.edges, batch.edges, batch.edge_mask)
-        if decoded.hyperedges is not None:
+        if decoded.hyperedges is not None and batch.hyperedge_targets is not None:
             hyperedge = self.hyperedge_mode.loss(decoded.hyperedges, batch.hyperedge_targets)
         return {"edge": edge, "hyperedge": hyperedge}
 
