@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,14 @@ class AlikeGroups:
         stop = self.start + self.number * self.size
         return latent[:, self.start : stop].unflatten(1, (self.number, self.size))
 
+    def joined(self, rest: Tensor, groups: Tensor) -> Tensor:
+        """[B, dimensions] of the other dimensions [B, ...] and the groups [B number, size]."""
+        parts = rest[:, : self.start], groups.reshape(len(rest), -1), rest[:, self.start :]
+        return torch.cat(parts, dim=-1)
+
+
+NO_GROUPS = AlikeGroups()
+
 
 class Prior(nn.Module, ABC):
     """What latent vectors are drawn from.
@@ -72,9 +81,7 @@ class Prior(nn.Module, ABC):
         Dimensions that are alike; a prior may make use of it.
     """
 
-    def __init__(
-        self, dimensions: int, types: int, width: int, groups: AlikeGroups = AlikeGroups()
-    ):
+    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
         super().__init__()
 
     @abstractmethod
@@ -133,9 +140,7 @@ class GaussianPrior(Prior):
     offset: Tensor
     mixing: Tensor
 
-    def __init__(
-        self, dimensions: int, types: int, width: int, groups: AlikeGroups = AlikeGroups()
-    ):
+    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
         super().__init__(dimensions, types, width, groups)
         # z = offset + mixing u with u standard normal; mixing is the covariance's Cholesky factor
         self.register_buffer("offset", torch.zeros(types, dimensions))
@@ -170,6 +175,62 @@ class GaussianPrior(Prior):
             self.mixing[kind] = torch.linalg.cholesky(covariance).to(self.mixing)
 
 
+@dataclass(frozen=True)
+class PriorBatch:
+    """What a step of a prior's fit is given.
+
+    Attributes
+    ----------
+    latent : [B, dimensions]
+        Drawn from the posteriors of jets.
+    noise : [B, dimensions]
+        Standard normal.
+    time : [B]
+        Evenly spread over [0, 1].
+    jet_type : [B] int64
+    which : [B] int64
+        A group of dimensions, where there are any, to look at.
+    """
+
+    latent: Tensor
+    noise: Tensor
+    time: Tensor
+    jet_type: Tensor
+    which: Tensor
+
+
+class FittedPrior(Prior):
+    """A prior with networks that are fitted by steps; `hypervae.training.prior.fit_prior` does.
+
+    Until then its parameters take no gradient: no term of the training loss reads them.
+    """
+
+    #: Latent vectors in a step of the fit.
+    fit_batch: ClassVar[int] = 1024
+    rest: Tensor
+
+    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
+        super().__init__(dimensions, types, width, groups)
+        self.types, self.groups, rest = types, groups, groups.rest(dimensions)
+        self.register_buffer("rest", torch.tensor(rest, dtype=torch.int64), persistent=False)
+
+    @abstractmethod
+    def error(self, batch: PriorBatch) -> Tensor:
+        """What a step of the fit lowers, a mean over the batch.
+
+        Parameters
+        ----------
+        batch : PriorBatch
+        """
+
+    def group_condition(self, rest: Tensor, kind: Tensor) -> Tensor:
+        """[B number, ...] what each group is drawn given: the rest, the type, and which it is."""
+        number = self.groups.number
+        which = torch.eye(number, dtype=rest.dtype, device=rest.device).repeat(len(rest), 1)
+        given = torch.cat([rest, kind], dim=-1).repeat_interleave(number, 0)
+        return torch.cat([given, which], dim=-1)
+
+
 class Velocity(nn.Module):
     """Velocity of points under a condition; untrained, that towards a standard normal.
 
@@ -195,29 +256,22 @@ class Velocity(nn.Module):
         return velocity_of(raw, points, time)
 
 
-class FlowPrior(Prior):
+class FlowPrior(FittedPrior):
     """A small flow from the standard normal to the aggregate posterior, given the jet type.
 
     The flow runs in the whitened coordinates of `GaussianPrior`, so that it has to learn only what
     a Gaussian leaves over: untrained, it is that Gaussian. Groups of dimensions that are alike are
     drawn after the rest, by a second flow that all groups share, from a standard normal.
-    `hypervae.training.prior.fit_prior` fits it once the encoder is trained. Until then its
-    parameters take no gradient: no term of the training loss reads them.
     """
 
-    rest: Tensor
-
-    def __init__(
-        self, dimensions: int, types: int, width: int, groups: AlikeGroups = AlikeGroups()
-    ):
+    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
         super().__init__(dimensions, types, width, groups)
-        self.types, self.groups, rest = types, groups, groups.rest(dimensions)
-        self.register_buffer("rest", torch.tensor(rest, dtype=torch.int64), persistent=False)
-        self.gaussian = GaussianPrior(len(rest), types, width)
-        self.velocity = Velocity(len(rest), types, width)
+        rest = len(groups.rest(dimensions))
+        self.gaussian = GaussianPrior(rest, types, width)
+        self.velocity = Velocity(rest, types, width)
         self.of_group: Velocity | None = None
         if groups.number:
-            self.of_group = Velocity(groups.size, len(rest) + groups.number + types, width)
+            self.of_group = Velocity(groups.size, rest + types + groups.number, width)
         self.requires_grad_(False)
 
     def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:
@@ -232,19 +286,14 @@ class FlowPrior(Prior):
         rest = self.gaussian.mixed(points, jet_type)
         if self.of_group is None:
             return rest
-        group, number = self.of_group, self.groups.number
-        which = torch.arange(number, device=noise.device).repeat(len(noise))
-        condition = self._condition(
-            rest.repeat_interleave(number, 0), kind.repeat_interleave(number, 0), which
-        )
+        group, condition = self.of_group, self.group_condition(rest, kind)
         drawn = integrate(
             lambda points, time: group(points, time, condition),
             self.groups.of(noise).flatten(0, 1),
             solver=_SOLVER,
             evaluations=_EVALUATIONS_OF_GROUPS,
         )
-        start = self.groups.start
-        return torch.cat([rest[:, :start], drawn.view(len(noise), -1), rest[:, start:]], dim=-1)
+        return self.groups.joined(rest, drawn)
 
     @torch.no_grad()
     def fit_moments(self, posterior: Posterior) -> None:
@@ -254,42 +303,29 @@ class FlowPrior(Prior):
             Posterior(posterior.mean[:, rest], posterior.width[:, rest], posterior.jet_type)
         )
 
-    def matching_error(
-        self, latent: Tensor, noise: Tensor, time: Tensor, jet_type: Tensor, which: Tensor
-    ) -> Tensor:
-        """Mean squared error of the velocity per dimension; with groups, that of one more.
-
-        Parameters
-        ----------
-        latent, noise : [B, dimensions]
-            Where the paths end and start.
-        time : [B]
-        jet_type : [B] int64
-        which : [B] int64
-            The group of each latent vector that is looked at; not read without groups.
-        """
-        kind = one_hot(jet_type, self.types, latent.dtype)
-        rest = latent[:, self.rest]
-        goal = self.gaussian.whitened(rest, jet_type)
-        points, velocity = on_path(noise[:, self.rest], goal, time)
-        error = (self.velocity(points, time, kind) - velocity).square().mean()
+    def error(self, batch: PriorBatch) -> Tensor:
+        """Mean squared error of the velocity per dimension; with groups, that of one more."""
+        kind = one_hot(batch.jet_type, self.types, batch.latent.dtype)
+        rest = batch.latent[:, self.rest]
+        goal = self.gaussian.whitened(rest, batch.jet_type)
+        points, velocity = on_path(batch.noise[:, self.rest], goal, batch.time)
+        error = (self.velocity(points, batch.time, kind) - velocity).square().mean()
         if self.of_group is None:
             return error
-        rows = torch.arange(len(latent), device=latent.device)
-        start, goal = (self.groups.of(values)[rows, which] for values in (noise, latent))
-        points, velocity = on_path(start, goal, time)
-        made = self.of_group(points, time, self._condition(rest, kind, which))
+        rows = torch.arange(len(rest), device=rest.device)
+        places = rows * self.groups.number + batch.which
+        condition = self.group_condition(rest, kind)[places]
+        start, goal = (self.groups.of(v)[rows, batch.which] for v in (batch.noise, batch.latent))
+        points, velocity = on_path(start, goal, batch.time)
+        made = self.of_group(points, batch.time, condition)
         return error + (made - velocity).square().mean()
-
-    def _condition(self, rest: Tensor, kind: Tensor, which: Tensor) -> Tensor:
-        return torch.cat([rest, kind, one_hot(which, self.groups.number, rest.dtype)], dim=-1)
 
 
 def make_prior(
     config: ModelConfig,
     types: int,
     dimensions: int | None = None,
-    groups: AlikeGroups = AlikeGroups(),
+    groups: AlikeGroups = NO_GROUPS,
 ) -> Prior:
     """The prior that the config names.
 

@@ -19,5 +19,6 @@ PRIORS: Registry[type[Prior]] = Registry(
         "normal": "hypervae.model.prior:StandardNormal",
         "gaussian": "hypervae.model.prior:GaussianPrior",
         "flow": "hypervae.model.prior:FlowPrior",
+        "autoregressive": "hypervae.model.autoregressive:AutoregressivePrior",
     },
 )

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
 from hypervae.model.posterior import Posterior, encode_jets
-from hypervae.model.prior import FlowPrior
+from hypervae.model.prior import FittedPrior, PriorBatch
 from hypervae.seeds import derive_seed
 from hypervae.training.loader import JetLoader
 from hypervae.training.optimizers.registry import make_optimizer
@@ -21,7 +21,6 @@ from hypervae.training.schedules import learning_rate_factor
 
 # Jets whose posterior is kept: 200,000 of 32 dimensions are 51 MB.
 _MOST_JETS = 200_000
-_BATCH = 1024
 _OPTIMIZER = TrainConfig(optimizer="muon", learning_rate=1e-2, weight_decay=1e-2)
 _WARMUP = 0.03
 # The moving average reaches back over this share of the steps.
@@ -51,14 +50,14 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float 
     Returns
     -------
     float or None
-        `FlowPrior.matching_error`, mean over the last tenth of the steps; None without a flow.
+        `FittedPrior.error`, mean over the last tenth of the steps; None for others.
     """
     if not model.prior.fitted:
         return None
     posterior = encode_jets(model, loader.once(config.batch_size), _MOST_JETS)
     with torch.no_grad():
         model.prior.fit_moments(posterior.to(model.device))
-    if not isinstance(model.prior, FlowPrior):
+    if not isinstance(model.prior, FittedPrior):
         return None
     prior, error = _trained(model.prior, posterior, config)
     model.prior.load_state_dict(prior.state_dict())
@@ -72,14 +71,14 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float 
 
 
 def _trained(
-    untrained: FlowPrior, posterior: Posterior, config: TrainConfig
+    untrained: FittedPrior, posterior: Posterior, config: TrainConfig
 ) -> tuple[nn.Module, float]:
     """The moving average of a flow trained on posteriors, and its error at the end."""
     generator = torch.Generator().manual_seed(derive_seed(config.seed, "prior"))
     prior = copy.deepcopy(untrained).train().requires_grad_(True)
     optimizer = make_optimizer(prior, _OPTIMIZER, scales_loss=False)
     rates = [float(group["lr"]) for group in optimizer.param_groups]
-    steps = config.prior_steps
+    steps, batch = config.prior_steps, prior.fit_batch
     decay = max(0.0, 1 - 1 / (_AVERAGED * steps))
     average = AveragedModel(prior, multi_avg_fn=get_ema_multi_avg_fn(decay))
     device, groups = prior.rest.device, max(prior.groups.number, 1)
@@ -89,16 +88,15 @@ def _trained(
         factor = learning_rate_factor(step / steps, _WARMUP, "linear")
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factor
-        rows = torch.randint(len(mean), (_BATCH,), generator=generator)
-        drawn = torch.randn(2, _BATCH, mean.shape[1], generator=generator, dtype=mean.dtype)
+        rows = torch.randint(len(mean), (batch,), generator=generator)
+        drawn = torch.randn(2, batch, mean.shape[1], generator=generator, dtype=mean.dtype)
         # one time from each of equal parts of [0, 1]
-        shift = torch.rand(_BATCH, generator=generator, dtype=mean.dtype)
-        time = (torch.arange(_BATCH) + shift) / _BATCH
-        which = (torch.arange(_BATCH) + step) % groups
+        shift = torch.rand(batch, generator=generator, dtype=mean.dtype)
+        time = (torch.arange(batch) + shift) / batch
+        which = (torch.arange(batch) + step) % groups
         latent = mean[rows] + width[rows] * drawn[0]
-        loss = prior.matching_error(
-            *(value.to(device) for value in (latent, drawn[1], time, jet_type[rows], which))
-        )
+        given = (latent, drawn[1], time, jet_type[rows], which)
+        loss = prior.error(PriorBatch(*(value.to(device) for value in given)))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(prior.parameters(), 1.0)

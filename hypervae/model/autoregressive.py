@@ -1,0 +1,178 @@
+"""The autoregressive prior: each latent dimension given those before it, a mixture of Gaussians.
+
+A masked network (MADE; Germain et al., arXiv:1502.03509) predicts all conditional densities of a
+latent vector at once, as mixtures (RNADE; Uria, Murray, Larochelle, arXiv:1306.0186). It is fitted
+by maximum likelihood, whose gradient has far less noise than that of flow matching: at equal CPU
+time it comes closer to the latent vectors of the training jets. A long fit learns them by heart.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from hypervae.model.layers import one_hot
+from hypervae.model.prior import NO_GROUPS, AlikeGroups, FittedPrior, PriorBatch
+
+_COMPONENTS = 8
+_BLOCKS = 2
+# ln of the narrowest and the widest Gaussian: what varies from jet to jet has width one.
+_LN_WIDTHS = (-4.5, 2.0)
+# Halvings of the interval in which a drawn number lies: to 24 / 2^32.
+_HALVINGS = 32
+_FARTHEST = 12.0
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer some of whose weights are zero.
+
+    Parameters
+    ----------
+    mask : [outputs, inputs] bool
+        Which weights there are.
+    gain : float
+        Standard deviation of the outputs at the start, for inputs of one.
+    """
+
+    mask: Tensor
+
+    def __init__(self, mask: Tensor, gain: float = 1.0):
+        super().__init__(mask.shape[1], mask.shape[0])
+        self.register_buffer("mask", mask.float(), persistent=False)
+        nn.init.normal_(self.weight, std=gain / math.sqrt(float(mask.float().sum(1).mean())))
+        nn.init.zeros_(self.bias)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[..., inputs] -> [..., outputs]."""
+        return nn.functional.linear(values, self.weight * self.mask, self.bias)
+
+
+class ConditionalMixtures(nn.Module):
+    """Density of each number of a vector given those before it and a condition.
+
+    Parameters
+    ----------
+    dimensions, condition, width : int
+    """
+
+    def __init__(self, dimensions: int, condition: int, width: int):
+        super().__init__()
+        self.dimensions = dimensions
+        # a hidden unit of degree d sees the condition and the first d numbers
+        degree = torch.arange(width) % dimensions
+        place = torch.arange(dimensions)
+        seen = torch.cat([torch.full((condition,), -1), place])
+        deeper = degree[:, None] >= degree[None]
+        self.enter = MaskedLinear(degree[:, None] > seen[None])
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.SiLU(),
+                MaskedLinear(deeper),
+                nn.SiLU(),
+                MaskedLinear(deeper, gain=0.0),
+            )
+            for _ in range(_BLOCKS)
+        )
+        outputs = place.repeat_interleave(3 * _COMPONENTS)
+        self.leave = MaskedLinear(outputs[:, None] >= degree[None], gain=0.0)
+        # evenly spread, and together nearly a standard normal
+        start = torch.zeros(dimensions, 3, _COMPONENTS)
+        start[:, 1] = torch.linspace(-1.2, 1.2, _COMPONENTS)
+        start[:, 2] = math.log(0.6)
+        with torch.no_grad():
+            self.leave.bias.copy_(start.flatten())
+
+    def forward(self, values: Tensor, condition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The mixtures of each number.
+
+        Parameters
+        ----------
+        values : [B, dimensions]
+        condition : [B, condition]
+
+        Returns
+        -------
+        ln_share, middle, ln_width : [B, dimensions, components]
+        """
+        hidden = self.enter(torch.cat([condition, values], dim=-1))
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        made = self.leave(nn.functional.silu(hidden))
+        shares, middle, ln_width = made.view(-1, self.dimensions, 3, _COMPONENTS).unbind(2)
+        return shares.log_softmax(-1), middle, ln_width.clamp(*_LN_WIDTHS)
+
+    def ln_density(self, values: Tensor, condition: Tensor) -> Tensor:
+        """[B, dimensions] ln of the density of each number."""
+        ln_share, middle, ln_width = self(values, condition)
+        away = (values.unsqueeze(-1) - middle) * (-ln_width).exp()
+        parts = ln_share - 0.5 * away.square() - ln_width - 0.5 * math.log(2 * math.pi)
+        return torch.logsumexp(parts, dim=-1)
+
+    def sample(self, noise: Tensor, condition: Tensor) -> Tensor:
+        """Vectors [B, dimensions] of standard normal numbers: each at the same quantile."""
+        values = torch.zeros_like(noise)
+        for place in range(self.dimensions):
+            mixture = (part[:, place] for part in self(values, condition))
+            values[:, place] = _quantile(noise[:, place], *mixture)
+        return values
+
+
+def _quantile(noise: Tensor, ln_share: Tensor, middle: Tensor, ln_width: Tensor) -> Tensor:
+    """Where mixtures [B, components] have the quantiles of standard normal numbers [B]."""
+    # the smaller tail of the two, which has digits
+    side = torch.where(noise > 0, -1.0, 1.0)
+    wanted = torch.special.ndtr(-noise.abs())
+    share, scale = ln_share.exp(), (-ln_width).exp() * side.unsqueeze(-1)
+    low, high = torch.full_like(noise, -_FARTHEST), torch.full_like(noise, _FARTHEST)
+    for _ in range(_HALVINGS):
+        half = 0.5 * (low + high)
+        tail = (share * torch.special.ndtr((half.unsqueeze(-1) - middle) * scale)).sum(-1)
+        beyond = (tail - wanted) * side > 0
+        low, high = torch.where(beyond, low, half), torch.where(beyond, half, high)
+    return 0.5 * (low + high)
+
+
+class AutoregressivePrior(FittedPrior):
+    """Latent dimensions one after the other, given the jet type.
+
+    Groups of dimensions that are alike are drawn after the rest, by a second network that all
+    groups share. `hypervae.training.prior.fit_prior` fits it once the encoder is trained; until
+    then it is nearly a standard normal, and its parameters take no gradient.
+    """
+
+    fit_batch = 512
+
+    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
+        super().__init__(dimensions, types, width, groups)
+        rest = len(groups.rest(dimensions))
+        self.of_rest = ConditionalMixtures(rest, types, width)
+        self.of_group: ConditionalMixtures | None = None
+        if groups.number:
+            condition = rest + types + groups.number
+            self.of_group = ConditionalMixtures(groups.size, condition, width)
+        self.requires_grad_(False)
+
+    def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:
+        """See `Prior.sample`: temperature 0 gives the medians."""
+        noise, kind = noise * temperature, one_hot(jet_type, self.types, noise.dtype)
+        rest = self.of_rest.sample(noise[:, self.rest], kind)
+        if self.of_group is None:
+            return rest
+        drawn = self.of_group.sample(
+            self.groups.of(noise).flatten(0, 1), self.group_condition(rest, kind)
+        )
+        return self.groups.joined(rest, drawn)
+
+    def error(self, batch: PriorBatch) -> Tensor:
+        """See `FittedPrior.error`: minus the mean ln density per dimension [nats]."""
+        kind = one_hot(batch.jet_type, self.types, batch.latent.dtype)
+        rest = batch.latent[:, self.rest]
+        found = self.of_rest.ln_density(rest, kind).sum(-1)
+        if self.of_group is not None:
+            condition = self.group_condition(rest, kind)
+            groups = self.groups.of(batch.latent).flatten(0, 1)
+            of_groups = self.of_group.ln_density(groups, condition).sum(-1)
+            found = found + of_groups.view(len(rest), -1).sum(-1)
+        return -found.mean() / batch.latent.shape[1]
