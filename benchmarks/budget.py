@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,34 @@ from hypervae.training.run import TrainingFiles, train
 
 #: The training jets are cut into those that train and those that choose the best epoch.
 SPLIT = {"fractions": [0.95, 0.05, 0.0]}
-#: Steps that warm up, and steps that are timed.
+#: Steps that warm up, and steps that are timed, of the training and of the prior's fit.
 WARM, TIMED = 5, 20
-#: Share of the budget that validation, the prior's fit and the writing may take.
-RESERVE = 0.1
+#: Share of the budget that reading, validation and writing may take.
+RESERVE = 0.08
+#: Share of the rest that a fitted prior gets.
+OF_PRIOR = 0.35
 
 
-class _Timed(Exception):
-    """The rate is known."""
-
-
-class Rate(Observer):
-    """Measures the CPU time of a step, then ends the training."""
+class Rates(Observer):
+    """Measures the CPU time of a step, of the training and of the prior's fit."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
-        self._start = 0.0
+        self.training = self.prior = self._start = 0.0
 
     def on_step(self, report: StepReport) -> None:
         """Start the clock after the warm-up and stop it after the timed steps."""
-        if report.step == WARM:
+        self.training = self._clock(report.step, self.training)
+
+    def on_prior_step(self, step: int, steps: int) -> None:
+        """As `on_step`, of the prior's fit."""
+        self.prior = self._clock(step, self.prior)
+
+    def _clock(self, step: int, known: float) -> float:
+        if step == WARM:
             self._start = time.process_time()
-        if report.step == WARM + TIMED:
-            self.seconds = (time.process_time() - self._start) / TIMED
-            raise _Timed
+        if step == WARM + TIMED:
+            return (time.process_time() - self._start) / TIMED
+        return known
 
 
 class Seen(Observer):
@@ -66,8 +69,8 @@ def fit(
 ) -> tuple[float, int]:
     """Train on shards, correlators and normalization included, and write ``work/model``.
 
-    The number of steps follows from the CPU time that a step takes, measured in the first ones of a
-    run that is then thrown away; what that took counts.
+    The numbers of steps follow from the CPU time that a step takes, measured in a short run on the
+    first shard that is then thrown away; what that took counts.
 
     Parameters
     ----------
@@ -97,21 +100,25 @@ def fit(
     merge_normalization(correlators, normalization, resolve_section("normalize", {}))
     files = TrainingFiles(shards, correlators, normalization)
 
-    def run(folder: str, steps: int, *observers: Observer) -> None:
+    def run(files: TrainingFiles, folder: str, steps: int, prior: int, observer: Observer) -> None:
         section = {
             **recipe.get("train", {}),
             "seed": seed,
             "steps": steps,
+            "prior_steps": prior,
             "model": recipe.get("model", {}),
             "split": SPLIT,
         }
         config = resolve_section("train", section)
-        train(files, work / folder, work / f"checkpoints-{folder}", config, observers=observers)
+        train(files, work / folder, work / f"checkpoints-{folder}", config, observers=[observer])
 
-    rate = Rate()
-    with suppress(_Timed):
-        run("rate", WARM + TIMED + 1, rate)
+    rates, enough = Rates(), WARM + TIMED
+    few = TrainingFiles(shards[:1], correlators[:1], work / "few.h5")
+    merge_normalization(correlators[:1], few.normalization, resolve_section("normalize", {}))
+    run(few, "rates", enough, enough, rates)
     left = cpu_seconds * (1 - RESERVE) - (time.process_time() - start)
+    of_prior = OF_PRIOR * left if rates.prior else 0.0
+    steps = max(int((left - of_prior) / rates.training), 1)
     seen = Seen()
-    run("model", max(int(left / rate.seconds), 1), seen)
+    run(files, "model", steps, max(int(of_prior / (rates.prior or 1.0)), 1), seen)
     return time.process_time() - start, seen.jets

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -29,14 +30,19 @@ _AVERAGED = 0.05
 _LOG = logging.getLogger(__name__)
 
 
-def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float | None:
+def fit_prior(
+    model: HyperVAE,
+    loader: JetLoader,
+    config: TrainConfig,
+    on_step: Callable[[int, int], None] = lambda step, steps: None,
+) -> float | None:
     """Fit the model's prior on its aggregate posterior; nothing to do for a standard normal.
 
-    A Gaussian takes the posterior's moments. A flow is trained by flow matching from there, with
-    Muon; each step draws latent vectors afresh from the posteriors of random jets. All randomness
-    comes from the config's seed, and nothing is saved on the way: a fit that was killed is done
-    again, with the same result, by the next attempt, which finds the training finished in its last
-    checkpoint.
+    A Gaussian takes the posterior's moments, and a flow starts from there. Priors with networks are
+    fitted with Muon; each step draws latent vectors afresh from the posteriors of random jets. All
+    randomness comes from the config's seed, and nothing is saved on the way: a fit that was killed
+    is done again, with the same result, by the next attempt, which finds the training finished in
+    its last checkpoint.
 
     Parameters
     ----------
@@ -46,6 +52,8 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float 
         Of the training split. At most 200,000 jets of it are used.
     config : TrainConfig
         Its ``prior_steps``, ``batch_size`` and ``seed`` count.
+    on_step : callable
+        Called after each step of the fit with its number, from 1, and how many there are.
 
     Returns
     -------
@@ -59,7 +67,7 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float 
         model.prior.fit_moments(posterior.to(model.device))
     if not isinstance(model.prior, FittedPrior):
         return None
-    prior, error = _trained(model.prior, posterior, config)
+    prior, error = _trained(model.prior, posterior, config, on_step)
     model.prior.load_state_dict(prior.state_dict())
     _LOG.info(
         "prior: %d steps on the posteriors of %d jets, error %.4f",
@@ -71,9 +79,12 @@ def fit_prior(model: HyperVAE, loader: JetLoader, config: TrainConfig) -> float 
 
 
 def _trained(
-    untrained: FittedPrior, posterior: Posterior, config: TrainConfig
+    untrained: FittedPrior,
+    posterior: Posterior,
+    config: TrainConfig,
+    on_step: Callable[[int, int], None],
 ) -> tuple[nn.Module, float]:
-    """The moving average of a flow trained on posteriors, and its error at the end."""
+    """The moving average of a prior fitted on posteriors, and its error at the end."""
     generator = torch.Generator().manual_seed(derive_seed(config.seed, "prior"))
     prior = copy.deepcopy(untrained).train().requires_grad_(True)
     optimizer = make_optimizer(prior, _OPTIMIZER, scales_loss=False)
@@ -103,5 +114,6 @@ def _trained(
         optimizer.step()
         average.update_parameters(prior)
         errors.append(float(loss.detach()))
+        on_step(step + 1, steps)
     last = errors[-math.ceil(steps / 10) :]
     return average.module, sum(last) / len(last)

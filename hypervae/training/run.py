@@ -140,7 +140,7 @@ def train(
             if not fabric.is_global_zero:
                 return None
             trained = trainer.optimization.model
-            prior_error = fit_prior(trained, loaders.training, config)
+            prior_error = fit_prior(trained, loaders.training, config, watching.on_prior_step)
             about = {"precision": decided["precision"], "prior_error": prior_error}
             _write(output_dir, trainer, files.normalization, config, about)
     return trained

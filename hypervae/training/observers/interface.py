@@ -127,6 +127,9 @@ class Observer:
     def on_epoch(self, report: EpochReport) -> None:
         """An epoch was trained and validated, and is not saved yet."""
 
+    def on_prior_step(self, step: int, steps: int) -> None:
+        """A step of the learned prior's fit was taken, after the training: which of how many."""
+
     def on_stop(self, position: Position, reason: str) -> None:
         """The training stops before its end, after a checkpoint; `reason` is one line."""
 

@@ -59,6 +59,12 @@ class ProgressBar(Observer):
         elif time.monotonic() - self._last >= LINE_EVERY:
             self._line(report)
 
+    def on_prior_step(self, step: int, steps: int) -> None:
+        """Say now and then how far the fit of the prior is."""
+        if step < steps and time.monotonic() - self._last >= LINE_EVERY:
+            self._last = time.monotonic()
+            _LOG.info(f"prior: step {step:,} of {steps:,}", extra=TRANSIENT)
+
     def close(self) -> None:
         """Leave the bar as it is."""
         if self._bar is not None:

@@ -48,7 +48,7 @@ def fitted(means, types=None, **changes):
     kinds = int(types.max()) + 1
     model = Model(kinds, means.shape[1])
     batches = [Batch(m, t) for m, t in zip(means.split(100), types.split(100), strict=True)]
-    loader = SimpleNamespace(batches=lambda epoch, batch_size: iter(batches))
+    loader = SimpleNamespace(once=lambda batch_size: iter(batches))
     error = fit_prior(model, loader, CONFIG.replace(**changes))
     noise = torch.randn(4000, means.shape[1], generator=torch.Generator().manual_seed(9))
     samples = [
@@ -120,7 +120,7 @@ def test_the_seed_decides_and_nothing_else_is_touched(monkeypatch):
     one, _, _ = fitted(gaussian(300), prior_steps=20)
     torch.manual_seed(77)
     loader = SimpleNamespace(
-        batches=lambda epoch, batch_size: iter([Batch(gaussian(300), torch.zeros(300).long())])
+        once=lambda batch_size: iter([Batch(gaussian(300), torch.zeros(300).long())])
     )
     model = Model()
     torch.manual_seed(77)
@@ -199,7 +199,7 @@ def test_groups_that_are_alike_are_fitted_given_the_rest():
     torch.manual_seed(4)
     model.prior = FlowPrior(3, 1, 48, AlikeGroups(1, 2, 1))
     batch = Batch(means, torch.zeros(4000, dtype=torch.int64))
-    loader = SimpleNamespace(batches=lambda epoch, batch_size: iter([batch]))
+    loader = SimpleNamespace(once=lambda batch_size: iter([batch]))
     fit_prior(model, loader, CONFIG)
     noise = torch.randn(4000, 3, generator=generator)
     drawn = model.prior.sample(noise, torch.zeros(4000, dtype=torch.int64))

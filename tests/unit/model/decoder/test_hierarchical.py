@@ -134,7 +134,7 @@ def distances(axes):
     )
 
 
-@pytest.mark.parametrize("prior", ["normal", "gaussian", "flow"])
+@pytest.mark.parametrize("prior", ["normal", "gaussian", "flow", "autoregressive"])
 @pytest.mark.parametrize("spread", [1.0, 4.0])
 def test_jets_are_physical_whatever_the_prior_draws(normalization, prior, spread):
     model = make(normalization, prior=prior)
