@@ -142,7 +142,7 @@ class AutoregressivePrior(FittedPrior):
     then it is nearly a standard normal, and its parameters take no gradient.
     """
 
-    fit_batch = 512
+    fit_batch = 256
 
     def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
         super().__init__(dimensions, types, width, groups)
