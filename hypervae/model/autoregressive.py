@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hypervae.model.layers import one_hot
+from hypervae.model.posterior import Posterior
 from hypervae.model.prior import NO_GROUPS, AlikeGroups, FittedPrior, PriorBatch
 
 _COMPONENTS = 8
@@ -23,6 +24,7 @@ _LN_WIDTHS = (-4.5, 2.0)
 # Halvings of the interval in which a drawn number lies: to 24 / 2^32.
 _HALVINGS = 32
 _FARTHEST = 12.0
+_LEAST_VARIANCE = 1e-12
 
 
 class MaskedLinear(nn.Linear):
@@ -137,15 +139,21 @@ def _quantile(noise: Tensor, ln_share: Tensor, middle: Tensor, ln_width: Tensor)
 class AutoregressivePrior(FittedPrior):
     """Latent dimensions one after the other, given the jet type.
 
-    Groups of dimensions that are alike are drawn after the rest, by a second network that all
-    groups share. `hypervae.training.prior.fit_prior` fits it once the encoder is trained; until
-    then it is nearly a standard normal, and its parameters take no gradient.
+    Each is shifted and scaled to mean 0 and width 1 first. Groups of dimensions that are alike are
+    drawn after the rest, by a second network that all groups share.
+    `hypervae.training.prior.fit_prior` fits it once the encoder is trained; until then it is nearly
+    a standard normal.
     """
 
     fit_batch = 256
+    fit_rate = 2e-2
+    offset: Tensor
+    scale: Tensor
 
     def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
         super().__init__(dimensions, types, width, groups)
+        self.register_buffer("offset", torch.zeros(types, dimensions))
+        self.register_buffer("scale", torch.ones(types, dimensions))
         rest = len(groups.rest(dimensions))
         self.of_rest = ConditionalMixtures(rest, types, width)
         self.of_group: ConditionalMixtures | None = None
@@ -154,25 +162,36 @@ class AutoregressivePrior(FittedPrior):
             self.of_group = ConditionalMixtures(groups.size, condition, width)
         self.requires_grad_(False)
 
+    @torch.no_grad()
+    def fit_moments(self, posterior: Posterior) -> None:
+        """Take the mean and the width of each dimension; see `Prior.fit_moments`."""
+        for kind in posterior.jet_type.unique().tolist():
+            chosen = posterior.jet_type == kind
+            mean, width = posterior.mean[chosen].double(), posterior.width[chosen].double()
+            variance = mean.var(0, correction=0) + width.square().mean(0)
+            self.offset[kind] = mean.mean(0).to(self.offset)
+            self.scale[kind] = variance.clamp_min(_LEAST_VARIANCE).sqrt().to(self.scale)
+
     def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:
         """See `Prior.sample`: temperature 0 gives the medians."""
         noise, kind = noise * temperature, one_hot(jet_type, self.types, noise.dtype)
-        rest = self.of_rest.sample(noise[:, self.rest], kind)
-        if self.of_group is None:
-            return rest
-        drawn = self.of_group.sample(
-            self.groups.of(noise).flatten(0, 1), self.group_condition(rest, kind)
-        )
-        return self.groups.joined(rest, drawn)
+        drawn = self.of_rest.sample(noise[:, self.rest], kind)
+        if self.of_group is not None:
+            groups = self.of_group.sample(
+                self.groups.of(noise).flatten(0, 1), self.group_condition(drawn, kind)
+            )
+            drawn = self.groups.joined(drawn, groups)
+        return drawn * self.scale[jet_type].to(drawn) + self.offset[jet_type].to(drawn)
 
     def error(self, batch: PriorBatch) -> Tensor:
         """See `FittedPrior.error`: minus the mean ln density per dimension [nats]."""
         kind = one_hot(batch.jet_type, self.types, batch.latent.dtype)
-        rest = batch.latent[:, self.rest]
-        found = self.of_rest.ln_density(rest, kind).sum(-1)
+        scale = self.scale[batch.jet_type].to(batch.latent)
+        latent = (batch.latent - self.offset[batch.jet_type].to(batch.latent)) / scale
+        rest = latent[:, self.rest]
+        found = self.of_rest.ln_density(rest, kind).sum(-1) - scale.log().sum(-1)
         if self.of_group is not None:
             condition = self.group_condition(rest, kind)
-            groups = self.groups.of(batch.latent).flatten(0, 1)
-            of_groups = self.of_group.ln_density(groups, condition).sum(-1)
-            found = found + of_groups.view(len(rest), -1).sum(-1)
-        return -found.mean() / batch.latent.shape[1]
+            of_groups = self.of_group.ln_density(self.groups.of(latent).flatten(0, 1), condition)
+            found = found + of_groups.sum(-1).view(len(rest), -1).sum(-1)
+        return -found.mean() / latent.shape[1]

@@ -205,8 +205,9 @@ class FittedPrior(Prior):
     Until then its parameters take no gradient: no term of the training loss reads them.
     """
 
-    #: Latent vectors in a step of the fit.
+    #: Latent vectors in a step of the fit, and its peak learning rate.
     fit_batch: ClassVar[int] = 1024
+    fit_rate: ClassVar[float] = 1e-2
     rest: Tensor
 
     def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):

@@ -22,8 +22,7 @@ from hypervae.training.schedules import learning_rate_factor
 
 # Jets whose posterior is kept: 200,000 of 32 dimensions are 51 MB.
 _MOST_JETS = 200_000
-_OPTIMIZER = TrainConfig(optimizer="muon", learning_rate=1e-2, weight_decay=1e-2)
-_WARMUP = 0.03
+_WARMUP, _WEIGHT_DECAY = 0.03, 1e-2
 # The moving average reaches back over this share of the steps.
 _AVERAGED = 0.05
 
@@ -87,7 +86,8 @@ def _trained(
     """The moving average of a prior fitted on posteriors, and its error at the end."""
     generator = torch.Generator().manual_seed(derive_seed(config.seed, "prior"))
     prior = copy.deepcopy(untrained).train().requires_grad_(True)
-    optimizer = make_optimizer(prior, _OPTIMIZER, scales_loss=False)
+    muon = TrainConfig(optimizer="muon", learning_rate=prior.fit_rate, weight_decay=_WEIGHT_DECAY)
+    optimizer = make_optimizer(prior, muon, scales_loss=False)
     rates = [float(group["lr"]) for group in optimizer.param_groups]
     steps, batch = config.prior_steps, prior.fit_batch
     decay = max(0.0, 1 - 1 / (_AVERAGED * steps))

@@ -184,6 +184,11 @@ class Observers(Observer):
         for observer in self.all:
             observer.on_epoch(report)
 
+    def on_prior_step(self, step: int, steps: int) -> None:
+        """Tell all."""
+        for observer in self.all:
+            observer.on_prior_step(step, steps)
+
     def on_stop(self, position: Position, reason: str) -> None:
         """Tell all."""
         for observer in self.all:

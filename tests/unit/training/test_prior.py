@@ -7,6 +7,7 @@ from torch import nn
 
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
+from hypervae.model.autoregressive import AutoregressivePrior
 from hypervae.model.prior import AlikeGroups, FlowPrior, StandardNormal
 from hypervae.training import run as run_module
 from hypervae.training.prior import fit_prior
@@ -33,20 +34,23 @@ class Model(nn.Module):
 
     device = torch.device("cpu")
 
-    def __init__(self, types=1, dimensions=2):
+    def __init__(self, types=1, dimensions=2, prior=FlowPrior):
         super().__init__()
         torch.manual_seed(4)
-        self.prior = FlowPrior(dimensions, types, 48)
+        self.prior = prior(dimensions, types, 48)
 
     def posterior(self, batch):
         return batch.mean, torch.full_like(batch.mean, WIDTH).log() * 2
 
 
-def fitted(means, types=None, **changes):
+FITTED = pytest.mark.parametrize("prior", [FlowPrior, AutoregressivePrior])
+
+
+def fitted(means, types=None, prior=FlowPrior, **changes):
     """The prior after a fit, and samples of it for each type."""
     types = torch.zeros(len(means), dtype=torch.int64) if types is None else types
     kinds = int(types.max()) + 1
-    model = Model(kinds, means.shape[1])
+    model = Model(kinds, means.shape[1], prior)
     batches = [Batch(m, t) for m, t in zip(means.split(100), types.split(100), strict=True)]
     loader = SimpleNamespace(once=lambda batch_size: iter(batches))
     error = fit_prior(model, loader, CONFIG.replace(**changes))
@@ -65,9 +69,10 @@ def gaussian(n=3000, seed=0):
     return torch.randn(n, 2, generator=generator) @ mixing + torch.tensor([3.0, -1.0])
 
 
-def test_a_shifted_and_rotated_gaussian_is_fitted():
+@FITTED
+def test_a_shifted_and_rotated_gaussian_is_fitted(prior):
     means = gaussian()
-    _, error, (samples,) = fitted(means)
+    _, error, (samples,) = fitted(means, prior=prior)
     wanted = torch.cov(means.T) + WIDTH**2 * torch.eye(2)
     torch.testing.assert_close(samples.mean(0), means.mean(0), rtol=0, atol=0.08)
     torch.testing.assert_close(torch.cov(samples.T), wanted, rtol=0.1, atol=0.1)
@@ -77,15 +82,18 @@ def test_a_shifted_and_rotated_gaussian_is_fitted():
     normal = torch.randn(4000, 2, generator=torch.Generator().manual_seed(9))
     assert float(normal[:, 0].mean()) == pytest.approx(0.0, abs=0.1)
     assert abs(float(torch.cov(normal.T)[0, 1])) < 0.1 * float(wanted[0, 1])
-    # whitened it is a standard normal, whose error is pi / 2
-    assert error == pytest.approx(math.pi / 2, abs=0.05)
+    # whitened it is a standard normal, whose error is pi / 2; its entropy is known, too
+    entropy = (math.log(2 * math.pi * math.e) + 0.5 * float(wanted.logdet())) / 2
+    expected = math.pi / 2 if prior is FlowPrior else entropy
+    assert error == pytest.approx(expected, abs=0.05)
 
 
-def test_two_modes_are_fitted():
+@FITTED
+def test_two_modes_are_fitted(prior):
     generator = torch.Generator().manual_seed(3)
     side = torch.rand(3000, 1, generator=generator) < 0.3
     means = torch.where(side, -2.0, 1.0) + 0.1 * torch.randn(3000, 2, generator=generator)
-    _, _, (samples,) = fitted(means)
+    _, _, (samples,) = fitted(means, prior=prior)
     left = samples[:, 0] < -0.5
     assert float(left.float().mean()) == pytest.approx(0.3, abs=0.05)
     near = torch.minimum((samples + 2).norm(dim=1), (samples - 1).norm(dim=1)) < 0.6
@@ -96,11 +104,12 @@ def test_two_modes_are_fitted():
     assert float(near.float().mean()) < 0.5
 
 
-def test_each_type_gets_its_own():
+@FITTED
+def test_each_type_gets_its_own(prior):
     means = torch.cat([gaussian(1500), gaussian(1500, 1) * torch.tensor([-1.0, 0.2])])
     types = torch.arange(3000) // 1500
     rows = torch.randperm(3000, generator=torch.Generator().manual_seed(1))
-    _, _, samples = fitted(means[rows], types[rows])
+    _, _, samples = fitted(means[rows], types[rows], prior)
     for kind in (0, 1):
         wanted = means[types == kind]
         torch.testing.assert_close(samples[kind].mean(0), wanted.mean(0), rtol=0, atol=0.1)
@@ -146,6 +155,7 @@ def test_a_standard_normal_has_nothing_to_fit():
         ("flow", "flow"),
         ("hierarchical", "flow"),
         ("hierarchical", "gaussian"),
+        ("hierarchical", "autoregressive"),
     ],
 )
 def test_every_decoder_and_prior_trains_saves_loads_and_generates(run, tmp_path, decoder, prior):
@@ -189,7 +199,8 @@ def test_a_fit_that_was_killed_is_done_again_with_the_same_result(run, tmp_path,
     assert_equal_runs("whole", "parts", tmp_path)
 
 
-def test_groups_that_are_alike_are_fitted_given_the_rest():
+@FITTED
+def test_groups_that_are_alike_are_fitted_given_the_rest(prior):
     """Two groups of one number each that follow the first dimension, with opposite signs."""
     generator = torch.Generator().manual_seed(2)
     first = torch.randn(4000, 1, generator=generator)
@@ -197,7 +208,7 @@ def test_groups_that_are_alike_are_fitted_given_the_rest():
     means = torch.cat([first, signs * first], dim=1)
     model = Model(1, 3)
     torch.manual_seed(4)
-    model.prior = FlowPrior(3, 1, 48, AlikeGroups(1, 2, 1))
+    model.prior = prior(3, 1, 48, AlikeGroups(1, 2, 1))
     batch = Batch(means, torch.zeros(4000, dtype=torch.int64))
     loader = SimpleNamespace(once=lambda batch_size: iter([batch]))
     fit_prior(model, loader, CONFIG)

@@ -1,0 +1,100 @@
+"""The autoregressive prior: what each number may see, and that samples are at their quantiles."""
+
+import pytest
+import torch
+
+from hypervae.model.autoregressive import AutoregressivePrior, ConditionalMixtures
+from hypervae.model.posterior import Posterior
+from hypervae.model.prior import AlikeGroups, PriorBatch
+
+DIMENSIONS, CONDITION = 5, 3
+
+
+@pytest.fixture
+def mixtures():
+    torch.manual_seed(1)
+    made = ConditionalMixtures(DIMENSIONS, CONDITION, 32).double()
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.25)
+    return made
+
+
+def given(n=4, seed=2):
+    generator = torch.Generator().manual_seed(seed)
+    return (
+        torch.randn(n, DIMENSIONS, generator=generator).double(),
+        torch.randn(n, CONDITION, generator=generator).double(),
+    )
+
+
+@pytest.mark.parametrize("place", range(DIMENSIONS))
+def test_a_number_depends_on_those_before_it_and_the_condition(mixtures, place):
+    values, condition = given()
+    before = mixtures(values, condition)
+    changed = values.clone()
+    changed[:, place] += 1
+    for one, other in zip(before, mixtures(changed, condition), strict=True):
+        moved = (one - other).abs().amax((0, 2)) > 1e-9
+        assert moved.tolist() == [later > place for later in range(DIMENSIONS)]
+    moved = (mixtures(values, condition + 1)[1] - before[1]).abs().amax((0, 2))
+    assert moved.min() > 1e-6
+
+
+def test_densities_are_normalized(mixtures):
+    values, condition = given(1)
+    grid = torch.linspace(-60, 60, 240_001).double()
+    for place in range(DIMENSIONS):
+        many = values.repeat(len(grid), 1)
+        many[:, place] = grid
+        density = mixtures.ln_density(many, condition.expand(len(grid), -1))[:, place].exp()
+        assert float(torch.trapezoid(density, grid)) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_sample_has_the_quantile_of_its_noise(mixtures):
+    mixtures.float()
+    _, condition = given(200)
+    noise = torch.randn(200, DIMENSIONS, generator=torch.manual_seed(3))
+    noise[0], noise[1] = 4.5, -4.5
+    found = mixtures.sample(noise, condition.float())
+    mixtures.double()
+    ln_share, middle, ln_width = mixtures(found.double(), condition)
+    away = (found.double().unsqueeze(-1) - middle) * (-ln_width).exp()
+    below, above = ((ln_share.exp() * torch.special.ndtr(sign * away)).sum(-1) for sign in (1, -1))
+    inside = found.abs() < 11  # further out nothing is drawn
+    assert inside.double().mean() > 0.95
+    side = noise < 0
+    tail, wanted = torch.where(side, below, above), torch.special.ndtr(-noise.double().abs())
+    torch.testing.assert_close(tail[inside], wanted[inside], rtol=1e-3, atol=1e-9)
+
+
+def test_it_starts_near_the_standard_normal_with_the_posteriors_moments():
+    prior = AutoregressivePrior(4, 2, 16)
+    mean = torch.randn(5000, 4, generator=torch.manual_seed(5)) * 3 + 7
+    kinds = torch.ones(5000, dtype=torch.int64)
+    prior.fit_moments(Posterior(mean, torch.full_like(mean, 0.1), kinds))
+    noise = torch.randn(5000, 4)
+    one = prior.sample(noise, kinds)
+    torch.testing.assert_close(one.mean(0), torch.full((4,), 7.0), rtol=0, atol=0.2)
+    torch.testing.assert_close(one.std(0), torch.full((4,), 3.0), rtol=0.1, atol=0)
+    other = prior.sample(noise, 0 * kinds)
+    torch.testing.assert_close(other.std(0), torch.ones(4), rtol=0.1, atol=0)
+    assert all(not parameter.requires_grad for parameter in prior.parameters())
+
+
+def test_groups_are_drawn_given_the_rest_alike():
+    torch.manual_seed(6)
+    groups = AlikeGroups(start=1, number=3, size=2)
+    prior = AutoregressivePrior(8, 1, 16, groups)
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    noise, kinds = torch.randn(4, 8), torch.zeros(4, dtype=torch.int64)
+    one = prior.sample(noise, kinds)
+    noise[:, 3] += 0.5  # the first number of the second group
+    moved = (prior.sample(noise, kinds) - one).abs().amax(0) > 1e-4
+    assert moved.tolist() == [False] * 3 + [True] * 2 + [False] * 3
+    batch = PriorBatch(one, noise, noise[:, 0], kinds, kinds)
+    parts = prior.of_rest.ln_density(one[:, prior.rest], torch.ones(4, 1)).sum(-1)
+    condition = prior.group_condition(one[:, prior.rest], torch.ones(4, 1))
+    of_groups = prior.of_group.ln_density(groups.of(one).flatten(0, 1), condition)
+    expected = -(parts + of_groups.view(4, -1).sum(-1)).mean() / 8
+    torch.testing.assert_close(prior.error(batch), expected)
