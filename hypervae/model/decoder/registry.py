@@ -65,7 +65,7 @@ class HierarchicalConfig(DecoderConfig):
 
     subjets: Integer = key(3, "exclusive kT subjets of the scaffold", ge=2, le=8)
     second_axes: Flag = key(
-        True, "a second axis in each subjet of three or more particles, about which they gather, too"
+        True, "a second axis in each subjet of at least three particles, where they gather, too"
     )
     anchor_width: Number = key(
         0.03, "posterior width of the latent dimensions that are the scaffold", gt=0, lt=1
