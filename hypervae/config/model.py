@@ -74,7 +74,8 @@ class ModelConfig(DecoderSections):
     prior: Annotated[Text, OneOf(priors)] = key(
         "normal",
         "prior of the latent vectors: standard normal, or fitted on the encoder's posterior: a "
-        "gaussian with its covariance, or a small flow",
+        "gaussian with its covariance, a small flow, or one dimension after the other "
+        "(autoregressive)",
     )
     hidden: Integer = key(128, "width of the fusion and of the decoder's MLPs", ge=1)
     radius: Number = key(0.8, "largest decoded distance of a particle from the jet axis", gt=0)
