@@ -20,7 +20,7 @@ WARM, TIMED = 5, 20
 #: Share of the budget that reading, validation and writing may take.
 RESERVE = 0.08
 #: Share of the rest that a fitted prior gets.
-OF_PRIOR = 0.35
+OF_PRIOR = 0.55
 
 
 class Rates(Observer):

@@ -265,7 +265,7 @@ def _of_jet(
         "mirror_phi": frame.mirrors[:, 1].astype(np.float64),
         "ln_jet_pt": np.log(jets[:, 0]),
         "jet_eta": frame.eta,
-        "ln_jet_mass": np.log(full),
+        "ln_mass": np.log(kept),
         "ln_mass_ratio": np.log(full / jets[:, 0] / kept),
     }
 

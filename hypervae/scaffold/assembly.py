@@ -97,7 +97,9 @@ def _unit(positions: Tensor, ptrel: Tensor, mass: Tensor) -> Tensor:
 def jet_features(scaffold: Scaffold) -> Tensor:
     """[B, 3] (ln pt [GeV], eta, ln mass [GeV]) of the full jets."""
     eta = scaffold.of_jet("jet_eta") * (1 - 2 * scaffold.of_jet("mirror_eta").round().clamp(0, 1))
-    return torch.stack([scaffold.of_jet("ln_jet_pt"), eta, scaffold.of_jet("ln_jet_mass")], dim=-1)
+    ln_pt = scaffold.of_jet("ln_jet_pt")
+    ln_mass = scaffold.of_jet("ln_mass") + scaffold.of_jet("ln_mass_ratio") + ln_pt
+    return torch.stack([ln_pt, eta, ln_mass], dim=-1)
 
 
 def _of_cell(values: Tensor, cell: Tensor, least: float | None = None) -> Tensor:

@@ -52,7 +52,7 @@ _OF_JET = (
     Coordinate("mirror_phi", "1 where phirel was mirrored", integer=True),
     Coordinate("ln_jet_pt", "ln of the full jet's pT [GeV]"),
     Coordinate("jet_eta", "the full jet's eta, after the mirror"),
-    Coordinate("ln_jet_mass", "ln of the full jet's mass [GeV]"),
+    Coordinate("ln_mass", "ln of the kept particles' mass over the full jet's pT"),
     Coordinate("ln_mass_ratio", "ln of the full jet's mass over that of the kept particles"),
 )
 

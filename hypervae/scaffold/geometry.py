@@ -58,9 +58,7 @@ class Scaffold(TensorRecord):
     @property
     def mass(self) -> Tensor:
         """[B] mass of the kept particles over the jet's pT."""
-        return (
-            self.of_jet("ln_jet_mass") - self.of_jet("ln_mass_ratio") - self.of_jet("ln_jet_pt")
-        ).exp()
+        return self.of_jet("ln_mass").exp()
 
 
 def mass_over_pt(positions: Tensor, ptrel: Tensor) -> Tensor:
@@ -136,8 +134,7 @@ def _subjets(
     centroid = torch.einsum("bk,bki->bi", share, axes)
     spread = _SECOND_MOMENT * width.square() + (axes - centroid.unsqueeze(1)).square().sum(-1)
     extent = (share * spread).sum(1).sqrt() * values["ln_sum_ptrel"].exp()
-    ln_mass = values["ln_jet_mass"] - values["ln_mass_ratio"] - values["ln_jet_pt"]
-    unit = ln_mass.exp() / extent.clamp_min(_SMALLEST)
+    unit = values["ln_mass"].exp() / extent.clamp_min(_SMALLEST)
     return axes * unit[:, None, None], width * unit[:, None], share, counts
 
 
