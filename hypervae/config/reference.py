@@ -140,7 +140,7 @@ def comment_of_section(section: type[Section]) -> str:
 
 
 def with_comments(text: str) -> str:
-    """A config file, each of whose keys has its comment.
+    """A config file, each of whose keys has its comment, with the default where its value is another.
 
     Parameters
     ----------
@@ -149,6 +149,7 @@ def with_comments(text: str) -> str:
         jet types and models do, the first gets the comments.
     """
     comments = _comments(WorkflowConfig)
+    keys = {key.path: key for key in keys_of(WorkflowConfig)}
     done: set[tuple[str, ...]] = set()
     path: list[str] = []
     lines = []
@@ -160,8 +161,15 @@ def with_comments(text: str) -> str:
             if general in comments and general not in done:
                 done.add(general)
                 line = f"{found[1]}{found[2]}:{found[3].rstrip()} # {comments[general]}"
+                if general in keys and "*" not in general:
+                    line += _default_of(keys[general], yaml.safe_load(found[3]))
         lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def _default_of(key: Key, value: Any) -> str:
+    """What stands behind a value in the config file that is not the key's default."""
+    return "" if value == key.default else f"; default: {_flow(key.default)}"
 
 
 def _general(path: list[str]) -> tuple[str, ...]:
