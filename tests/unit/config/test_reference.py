@@ -54,6 +54,6 @@ def test_comments_stand_behind_the_first_of_equal_entries():
     assert lines[1] == "  a: # mine"
     assert lines[2].startswith("    jet_types: [q] # jet types that this model learns")
     assert lines[4] == "    jet_types: [g]"
-    assert lines[6] == "  bins: 7 # bins of the overlays"
+    assert lines[6] == "  bins: 7 # bins of the overlays; default: 40"
     assert yaml.safe_load("\n".join(lines)) == yaml.safe_load(text)
     assert with_comments(with_comments(text)) == with_comments(text)
