@@ -3,9 +3,10 @@
 ``python -m benchmarks.generation`` prints one line of JSON. All are measured alike, end to end: one
 process for each core, all at once, each makes its share of the jets and writes them to disk (model
 loading and Pythia's initialization are inside, the interpreter's start is not), and the slowest
-process counts. The models are the default one with each particle decoder, with initial weights, as
-their values do not matter for the time. ``flow_N`` takes N network evaluations a jet. Pythia makes
-q, g and t in equal parts. With a GPU, ``cuda`` holds the same figures of one process that uses it.
+process counts. The models have each particle decoder, with initial weights, as their values do not
+matter for the time; the hierarchical one is that of ``config/config.yaml``, its prior included.
+``flow_N`` and ``hierarchical_N`` take N network evaluations a jet. Pythia makes q, g and t in equal
+parts. With a GPU, ``cuda`` holds the same figures of one process that uses it.
 """
 
 from __future__ import annotations
@@ -26,8 +27,34 @@ from hypervae.config import resolve_section
 from hypervae.formats.normalization import read_normalization
 
 # Jets of a process, so that each figure takes about ten seconds.
-SHARES = {"one_shot": 16_384, "flow_4": 4_096, "flow_10": 2_048, "flow_50": 512, "pythia": 1_500}
-CUDA_JETS = {"one_shot": 131_072, "flow_4": 65_536, "flow_10": 32_768, "flow_50": 8_192}
+SHARES = {
+    "one_shot": 16_384,
+    "flow_4": 4_096,
+    "flow_10": 2_048,
+    "flow_50": 512,
+    "hierarchical_1": 8_192,
+    "hierarchical_3": 5_120,
+    "hierarchical_10": 2_048,
+    "pythia": 1_500,
+}
+CUDA_JETS = {
+    "one_shot": 131_072,
+    "flow_4": 65_536,
+    "flow_10": 32_768,
+    "flow_50": 8_192,
+    "hierarchical_3": 65_536,
+    "hierarchical_10": 32_768,
+}
+MODELS: dict[str, dict[str, Any]] = {
+    "one_shot": {"decoder": "one_shot"},
+    "flow": {"decoder": "flow"},
+    "hierarchical": {
+        "decoder": "hierarchical",
+        "latent_dim": 0,
+        "prior": "autoregressive",
+        "hidden": 64,
+    },
+}
 CUDA_BATCH = 4_096
 SIMULATED = ("q", "g", "t")
 
@@ -48,24 +75,23 @@ def prepare(folder: Path) -> None:
     )
     path = folder / "normalization.h5"
     merge_normalization([folder / "correlators.h5"], path, resolve_section("normalize", {}))
-    for decoder in ("one_shot", "flow"):
+    for decoder, settings in MODELS.items():
         torch.manual_seed(1)
-        model = HyperVAE(read_normalization(path), ["g"], {"decoder": decoder})
+        model = HyperVAE(read_normalization(path), ["g"], settings)
         model.save(folder / decoder, path)
 
 
 def generate(kind: str, folder: Path, jets: int, threads: int, process: int, **config: Any) -> None:
-    """Generate jets with ``one_shot`` or ``flow_N``."""
+    """Generate jets with ``one_shot``, ``flow_N`` or ``hierarchical_N``."""
     import torch
 
     from hypervae.generation.generate import generate_jets
 
     if threads:
         torch.set_num_threads(threads)
-    decoder = "one_shot"
-    if kind.startswith("flow"):
-        decoder = "flow"
-        config["flow_evaluations"] = int(kind.partition("_")[2])
+    decoder = kind.rstrip("_0123456789")
+    if decoder != kind:
+        config["flow_evaluations"] = int(kind.rpartition("_")[2])
     section = resolve_section("generate", {"jets": jets, "seed": process, **config})
     generate_jets(folder / decoder, folder / f"{kind}-{process}.h5", section)
 
@@ -147,13 +173,12 @@ def main() -> None:
         (spent,) = seconds([simulation], options.cores)
         found["pythia"] = shares["pythia"] * options.cores / spent
         cuda = on_cuda(folder, options.scale, found["pythia"])
-    ratio = found["one_shot"] / found["pythia"]
+    ratios = {
+        f"ratio_{kind}": round(found[kind] / found["pythia"], 2)
+        for kind in ("one_shot", "hierarchical_3")
+    }
     rounded = {kind: round(value, 1) for kind, value in found.items()}
-    print(
-        json.dumps(
-            {**rounded, "cores": options.cores, "ratio_one_shot": round(ratio, 2), "cuda": cuda}
-        )
-    )
+    print(json.dumps({**rounded, "cores": options.cores, **ratios, "cuda": cuda}))
 
 
 def on_cuda(folder: Path, scale: float, pythia: float) -> dict[str, Any] | None:

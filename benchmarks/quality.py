@@ -33,11 +33,8 @@ from hypervae.formats.shard import ShardReader
 from hypervae.seeds import derive_seed
 
 GENERATED = 10_000
-#: Sections ``model`` and ``train`` of the recipe that is measured; the rest are the defaults.
-RECIPE: dict[str, dict[str, Any]] = {
-    "model": {"decoder": "flow", "prior": "flow"},
-    "train": {"monitor_every": 0, "batch_size": 64},
-}
+#: Its sections ``model`` and ``train`` are the recipe that is measured.
+RECIPE = Path(__file__).parents[1] / "config" / "config.yaml"
 
 
 def main() -> None:
@@ -50,14 +47,16 @@ def main() -> None:
     parser.add_argument("--pretrained", action="store_true", help="the weights that are shipped")
     parser.add_argument("--models", type=Path, help="folder of trained models, {type}/")
     parser.add_argument("--data", type=Path, help="folder that keeps the simulated jets")
-    parser.add_argument("--recipe", type=Path, help="YAML with sections model and train")
+    parser.add_argument(
+        "--recipe", type=Path, default=RECIPE, help="YAML with sections model and train"
+    )
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     types = options.types.split(",")
     wrong = [kind for kind in types if kind not in JET_TYPES]
     if wrong:
         parser.error(f"--types: found {wrong[0]!r}, expected some of {', '.join(JET_TYPES)}")
-    recipe = yaml.safe_load(options.recipe.read_text()) if options.recipe else RECIPE
+    recipe = yaml.safe_load(options.recipe.read_text())
     models = pretrained_folder() if options.pretrained else options.models
     with tempfile.TemporaryDirectory() as name:
         data = (options.data or Path(name)) / str(options.seed)
