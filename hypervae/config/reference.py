@@ -140,7 +140,7 @@ def comment_of_section(section: type[Section]) -> str:
 
 
 def with_comments(text: str) -> str:
-    """A config file, each of whose keys has its comment, with the default where its value is another.
+    """A config file, each of whose keys has its comment, with the default where it has another.
 
     Parameters
     ----------
