@@ -13,37 +13,15 @@ from hypervae.config.base import (
     Mistake,
     NonNegativeRange,
     Number,
-    OneOf,
     PositiveRange,
     Section,
     Text,
     key,
 )
-from hypervae.config.names import jet_sources
-from hypervae.data.sources.registry import JET_SOURCES
+from hypervae.data.sources.registry import JET_SOURCES, SourceConfig
 
 #: As JetNet calls them.
 JetType = Literal["g", "q", "t", "w", "z"]
-
-
-class SourceConfig(Section):
-    """Where the jets of one type come from."""
-
-    reruns: ClassVar[str] = "the type"
-
-    source: Annotated[Text, OneOf(jet_sources)] = key(
-        ...,
-        "pythia: simulated; jetnet: downloaded or pre-staged JetNet; files: your own; docs/data.md "
-        "has all of them",
-    )
-    shards: Integer = key(
-        3,
-        "number of shards (pythia, jetnet)",
-        ge=1,
-        reruns="the new shards' simulation (jetnet: all splitting), and normalization onward",
-    )
-    jets_per_shard: Integer = key(800, "jets in each simulated shard (pythia)", ge=1)
-    paths: tuple[Text, ...] = key((), "HDF5 shards or PyG graph files, one shard each (files)")
 
 
 class PtHatConfig(Section):

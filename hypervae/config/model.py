@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from hypervae.config.base import Flag, Integer, Mistake, Number, OneOf, Text, Unique, key
-from hypervae.config.names import hyperedge_modes, particle_decoders, priors
+from hypervae.config.names import hyperedge_modes, priors
 from hypervae.model.decoder.registry import PARTICLE_DECODERS, DecoderConfig, DecoderSections
 
 HyperedgeMode = Annotated[Text, OneOf(hyperedge_modes)]
@@ -67,7 +67,7 @@ class ModelConfig(DecoderSections):
     hyperedge_weight_sum: Flag = key(
         True, "the encoder sees the logarithm of the sum of w of a token"
     )
-    decoder: Annotated[Text, OneOf(particle_decoders)] = key(
+    decoder: Annotated[Text, OneOf(lambda: PARTICLE_DECODERS)] = key(
         "one_shot",
         f"particle decoder: {PARTICLE_DECODERS.meanings}",
     )

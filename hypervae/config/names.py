@@ -13,25 +13,11 @@ def jet_types() -> Iterable[str]:
     return get_args(JetType)
 
 
-def jet_sources() -> Iterable[str]:
-    """Where jets may come from."""
-    from hypervae.data.sources.registry import JET_SOURCES
-
-    return JET_SOURCES
-
-
 def hyperedge_modes() -> Iterable[str]:
     """How hyperedges are read and predicted, ``auto`` among them."""
     from hypervae.model.hyperedges.registry import HYPEREDGE_CHOICES
 
     return HYPEREDGE_CHOICES
-
-
-def particle_decoders() -> Iterable[str]:
-    """What makes the particles of a jet."""
-    from hypervae.model.decoder.registry import PARTICLE_DECODERS
-
-    return PARTICLE_DECODERS
 
 
 def priors() -> Iterable[str]:

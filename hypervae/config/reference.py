@@ -32,7 +32,7 @@ authority. [config/README.md](../config/README.md) says how to use them. The key
 of further sections with their names: `hypervae train --epochs 20 --model.latent-dim 64`. `*` stands
 for any name.
 """
-# Choices that are more than these are not listed in full.
+# More choices than these are not listed: the meaning says where they are explained.
 _MOST = 12
 
 
@@ -91,9 +91,7 @@ def _values(key: Key) -> str:
     kind = {"boolean": "true, false", "array": "list", "object": "mapping", "string": "text"}
     words = [kind.get(key.kind, key.kind)]
     if key.choices:
-        shown = ", ".join(key.choices[:_MOST])
-        more = len(key.choices) - _MOST
-        shown += f" and {more} more" if more > 0 else ""
+        shown = ", ".join(key.choices) if len(key.choices) <= _MOST else "names"
         words = [shown] if key.kind in ("string", "integer") else [f"{words[0]} of {shown}"]
     return ", ".join([*words, key.bounds] if key.bounds else words)
 

@@ -58,8 +58,8 @@ class EvaluateConfig(Section):
         tuple[Annotated[Text, OneOf(metric_names)], ...], Field(min_length=1), Unique
     ] = key(
         ("w1", "efp", "fpd", "kpd", "observables", "substructure", "correlators", "pairs"),
-        "what is computed: groups or single metrics; fpnd, coverage, classifier and memorization "
-        "take minutes",
+        "what is computed: groups or single metrics (docs/evaluation.md); fpnd, coverage, "
+        "classifier and memorization take minutes",
     )
     w1_samples: Integer = key(
         50_000,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hypervae.config import SourceConfig
-from hypervae.data.sources.interface import JetSource
 from hypervae.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hypervae.config import SourceConfig
 
 
 def shard_files(source: SourceConfig) -> dict[str, str]:
@@ -37,8 +39,11 @@ def shard_files(source: SourceConfig) -> dict[str, str]:
     return files
 
 
-def _missing(source: SourceConfig) -> str:
+def file_names(source: SourceConfig) -> list[str]:
+    """Names of the shards."""
+    return sorted(shard_files(source))
+
+
+def missing_files(source: SourceConfig) -> str:
+    """The key that must name files, where it names none."""
     return "" if source.paths else "paths"
-
-
-FILES = JetSource(lambda source: sorted(shard_files(source)), _missing)

@@ -10,6 +10,16 @@ if TYPE_CHECKING:
     from hypervae.config import SourceConfig
 
 
+def numbered(source: SourceConfig) -> list[str]:
+    """Names of shards of which each is the same however many there are."""
+    return [f"{index:05d}" for index in range(source.shards)]
+
+
+def numbered_parts(source: SourceConfig) -> list[str]:
+    """Names of shards into which a whole is cut: their content depends on their number."""
+    return [f"{index:05d}-of-{source.shards:05d}" for index in range(source.shards)]
+
+
 def _none_missing(source: SourceConfig) -> str:
     return ""
 
@@ -27,5 +37,5 @@ class JetSource:
         From the settings to the key that is empty and must not be; empty if none is.
     """
 
-    shard_names: Callable[[SourceConfig], Sequence[str]]
+    shard_names: Callable[[SourceConfig], Sequence[str]] = numbered
     missing: Callable[[SourceConfig], str] = _none_missing

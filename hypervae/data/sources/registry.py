@@ -1,19 +1,38 @@
-"""The jet sources, by the names that the config has for them."""
+"""The jet sources by the names that the config has for them, and what they take of it.
 
-from __future__ import annotations
+A further one is a line in `JET_SOURCES` and, where it needs settings of its own, keys in
+`SourceConfig`.
+"""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
-from hypervae.registry import Registry
+from hypervae.config.base import Integer, OneOf, Section, Text, key
+from hypervae.data.sources.files import file_names, missing_files
+from hypervae.data.sources.interface import JetSource, numbered, numbered_parts
 
-if TYPE_CHECKING:
-    from hypervae.data.sources.interface import JetSource
+JET_SOURCES: Mapping[str, JetSource] = {
+    "pythia": JetSource(numbered),  # `data.simulate`
+    "jetnet": JetSource(numbered_parts),  # `data.jetnet`
+    "files": JetSource(file_names, missing_files),  # `data.importing`
+}
 
-JET_SOURCES: Registry[JetSource] = Registry(
-    "jet source",
-    {
-        "pythia": "hypervae.data.sources.pythia:PYTHIA",
-        "jetnet": "hypervae.data.sources.jetnet:JETNET",
-        "files": "hypervae.data.sources.files:FILES",
-    },
-)
+
+class SourceConfig(Section):
+    """Where the jets of one type come from."""
+
+    reruns: ClassVar[str] = "the type"
+
+    source: Annotated[Text, OneOf(lambda: JET_SOURCES)] = key(
+        ...,
+        "pythia: simulated; jetnet: downloaded or pre-staged JetNet; files: your own; docs/data.md "
+        "has all of them",
+    )
+    shards: Integer = key(
+        3,
+        "number of shards (pythia, jetnet)",
+        ge=1,
+        reruns="the new shards' simulation (jetnet: all splitting), and normalization onward",
+    )
+    jets_per_shard: Integer = key(800, "jets in each simulated shard (pythia)", ge=1)
+    paths: tuple[Text, ...] = key((), "HDF5 shards or PyG graph files, one shard each (files)")
