@@ -28,7 +28,7 @@ export NUMEXPR_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 STAMP := $(VENV)/.installed
-LOCKS := requirements/cpu.lock requirements/cuda.lock pyproject.toml
+LOCKS := requirements/torch.lock requirements/cpu.lock requirements/cuda.lock pyproject.toml
 # A stamp for another build of torch counts as none.
 ifneq ($(TORCH),$(word 1,$(shell cat $(STAMP) 2>/dev/null)))
 FORCE_SETUP := force
@@ -78,9 +78,8 @@ format: $(STAMP) ## let ruff and snakefmt rewrite the sources
 	$(VENV)/bin/snakefmt workflow
 
 .PHONY: lock
-lock: $(STAMP) ## resolve requirements/*.in anew into cpu.lock and cuda.lock
-	$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install --quiet uv
-	$(PY) requirements/lock.py $(VENV)/bin/uv
+lock: $(STAMP) ## resolve requirements/*.in into the locks (ARGS=--upgrade: newest versions)
+	$(PY) requirements/lock.py $(VENV)/bin/uv $(ARGS)
 
 .PHONY: clean
 clean: ## remove what runs and tools leave behind, but neither .venv nor resources/ (the shards)

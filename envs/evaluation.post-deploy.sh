@@ -1,10 +1,5 @@
 #!/usr/bin/env bash
-# Run by Snakemake inside the new environment. --no-deps: wasserstein's metadata asks for NumPy 1 and jetnet's for all of
-# coffea's notebooks; a pip section in evaluation.yaml cannot say that. Versions are those of requirements/cpu.lock.
+# Run by Snakemake inside the new environment. Of jetnet, FPND's files alone are read; what it asks for cannot be installed
+# beside NumPy 2, and a pip section in evaluation.yaml cannot leave it out. The version is that of requirements/cpu.lock.
 set -euo pipefail
-python -m pip install --no-deps --no-input \
-    coffea==2026.9.0 \
-    energyflow==1.4.0 \
-    jetnet==0.2.5 \
-    wasserstein==1.1.0
-python -c "import jetnet.evaluation"
+python -m pip install --no-deps --no-input jetnet==0.2.5

@@ -6,7 +6,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,14 @@ from hypervae.config import (
 )
 from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
+from hypervae.extras import ALONE, EXTRAS, how_to_install, missing, require
 from hypervae.io import read_list, software_versions, write_list
 
-#: What HyperVAE runs on.
-PACKAGES = (
+_PACKAGES = (
     "torch",
     "torch-geometric",
     "lgatr",
     "lightning",
-    "energyflow",
-    "jetnet",
     "fastjet",
     "pythia8mc",
     "h5py",
@@ -46,24 +44,11 @@ PACKAGES = (
 )
 
 
-def describe(packages: Sequence[str] = PACKAGES) -> Iterator[str]:
-    """Versions, processors, GPUs and the choices of ``auto``.
-
-    Parameters
-    ----------
-    packages : sequence of str
-        Whose versions are told, or that they are missing.
-
-    Yields
-    ------
-    str
-        A line.
-    """
-    versions = software_versions(packages)
+def describe() -> Iterator[str]:
+    """Lines on versions, what is missing, processors, GPUs and the choices of ``auto``."""
+    versions = software_versions(_PACKAGES)
     yield ", ".join(f"{name} {version}" for name, version in versions.items())
-    missing = [name for name in packages if name not in versions]
-    if missing:
-        yield f"not installed: {', '.join(missing)}"
+    yield from _lacking()
     yield f"{platform.platform()}, {os.cpu_count()} CPUs, {torch.get_num_threads()} threads"
     if not torch.cuda.is_available():
         built = "with" if torch.version.cuda else "without"
@@ -78,6 +63,14 @@ def describe(packages: Sequence[str] = PACKAGES) -> Iterator[str]:
     yield f"auto chooses device {chosen} and precision {choose_precision('auto', chosen)}"
 
 
+def _lacking() -> Iterator[str]:
+    """Lines on optional packages that are not installed."""
+    for what, modules in {**EXTRAS, **{alone: (alone,) for alone in ALONE}}.items():
+        absent = [module for module in modules if missing(module)]
+        if absent:
+            yield f"{what}: {', '.join(absent)} missing ({how_to_install(absent[0], what)})"
+
+
 def run_self_test() -> Iterator[str]:
     """Run every stage on a few jets in a temporary folder, and report each with its seconds.
 
@@ -85,7 +78,10 @@ def run_self_test() -> Iterator[str]:
     ------
     HyperVAEError
         If a stage fails, or if a result is wrong.
+    ModuleNotFoundError
+        If a stage needs a package that is not installed.
     """
+    require(*(module for extra in ("simulate", "train", "evaluate") for module in EXTRAS[extra]))
     from hypervae.correlators.compute import compute_correlators
     from hypervae.data.simulate import simulate_shard
     from hypervae.evaluation.evaluate import evaluate

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Print the path of a Python that HyperVAE can use, or say what was found instead and fail.
-# Tried in this order: the argument (make PYTHON=...), then the ones below. 3.13 comes after 3.12 and 3.11, since one
-# package (wasserstein) has no ready build for it and needs a C++ compiler.
+# Tried in this order: the argument (make PYTHON=...), then the ones below, the most tested ones first.
 found=
 for name in "$1" python3.12 python3.11 python3.13 python3 python; do
     [ -n "$name" ] || continue

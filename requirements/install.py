@@ -22,16 +22,19 @@ PROJECT = HERE.parent
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PROBE_SECONDS = 3
 
+LOCKS = ("torch.lock", "cpu.lock", "cuda.lock")
+
 #: Run by the environment's Python: print each locked package that is absent, of another version, or
-#: lacks files (an installation that was killed leaves such ones, and pip takes them for complete).
+#: lacks files (an installation that was killed leaves such ones, and pip takes them for complete),
+#: with its hashes, in one line.
 FIND_BROKEN = """
 import importlib.metadata as metadata, pathlib, sys
 from pip._vendor.packaging.requirements import Requirement
-for line in pathlib.Path(sys.argv[1]).read_text().splitlines():
+for line in pathlib.Path(sys.argv[1]).read_text().replace("\\\\\\n", "").splitlines():
     line = line.partition("#")[0].strip()
     if not line:
         continue
-    wanted = Requirement(line)
+    wanted = Requirement(line.partition(" --hash=")[0])
     if wanted.marker and not wanted.marker.evaluate():
         continue
     try:
@@ -153,7 +156,7 @@ class Environment:
         self.run("-m", "pip", "install", "-qq", "--no-compile", *arguments)
 
     def broken(self, lock: Path) -> list[str]:
-        """Return the lines of a lock whose package is absent, incomplete or of another version."""
+        """Return the entries of a lock whose package is absent, incomplete or another version."""
         return self.run("-c", FIND_BROKEN, str(lock), capture=True).stdout.splitlines()
 
     def sweep(self) -> None:
@@ -184,7 +187,8 @@ class Environment:
             todo.unlink()
         missing = self.broken(lock)
         if missing:
-            raise SetupError(f"still incomplete after two tries: {', '.join(missing)}")
+            names = ", ".join(entry.split()[0] for entry in missing)
+            raise SetupError(f"still incomplete after two tries: {names}")
 
     def torch_state(self) -> tuple[str, str]:
         """Return ("cpu" | "cuda" | "broken", the version or the last line of the error)."""
@@ -205,7 +209,8 @@ def install(environment: Environment, torch: str, wanted_index: str | None) -> N
     if (torch, state) == ("cuda", "cpu") or ((torch, state) == ("cpu", "cuda") and index):
         say(f"replacing the {state.upper()} build of torch")
         environment.run("-m", "pip", "uninstall", "--quiet", "--yes", "torch")
-    environment.install_lock(HERE / "cpu.lock", *options)
+    environment.install_lock(HERE / "torch.lock", *options)
+    environment.install_lock(HERE / "cpu.lock")
     state, detail = environment.torch_state()
     if torch == "cuda" and state == "cpu":
         raise SetupError(
@@ -214,7 +219,7 @@ def install(environment: Environment, torch: str, wanted_index: str | None) -> N
         )
     if torch == "cuda" and index:
         # Not the plain index's CUDA version: only that build's metadata names its libraries.
-        environment.pip_install(*options, locked("torch"))
+        environment.pip_install(*options, "-r", str(HERE / "torch.lock"))
     elif torch == "cuda" or state == "broken":
         if torch == "cpu":
             say(f"torch needs the CUDA libraries: {detail}")
@@ -231,16 +236,10 @@ def install(environment: Environment, torch: str, wanted_index: str | None) -> N
         raise SetupError(f"dependencies fail to import:\n{checked.stdout}{checked.stderr}")
 
 
-def locked(name: str) -> str:
-    """Return the line of cpu.lock for a package that has the same version everywhere."""
-    lines = (HERE / "cpu.lock").read_text().splitlines()
-    return next(line for line in lines if line.startswith(f"{name}=="))
-
-
 def fingerprint(torch: str) -> str:
     """Return what the stamp holds: the choice of torch and a digest of the files that matter."""
     digest = hashlib.sha256(str(PROJECT).encode())
-    for path in (HERE / "cpu.lock", HERE / "cuda.lock", PROJECT / "pyproject.toml"):
+    for path in (*(HERE / name for name in LOCKS), PROJECT / "pyproject.toml"):
         digest.update(path.read_bytes())
     return f"{torch} {digest.hexdigest()}"
 

@@ -14,6 +14,7 @@ import click
 from hypervae import __version__
 from hypervae.digest import command_module
 from hypervae.errors import HyperVAEError
+from hypervae.extras import how_to_install
 from hypervae.logs import show_on_terminal
 
 # A command counts by itself (`hypervae.digest`), with what it imports from outside of here.
@@ -85,4 +86,12 @@ def main() -> None:
     except MemoryError as error:
         details = f" ({error})" if str(error) else ""
         click.echo(f"hypervae: error: not enough memory{details}", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        command = next((word for word in sys.argv[1:] if word in SUBCOMMANDS), "")
+        install = how_to_install(error.name or "", command)
+        if install is None:
+            raise  # not an optional package: a fault of ours, or of the installation
+        text = f"{command} needs {error.name}, which is not installed: {install}"
+        click.echo(f"hypervae: error: {text}", err=True)
         sys.exit(1)

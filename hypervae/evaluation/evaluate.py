@@ -22,6 +22,7 @@ from hypervae.evaluation.inputs import (
     same_slots,
 )
 from hypervae.evaluation.metrics import GROUPS, Metric, Unavailable, chosen
+from hypervae.extras import require
 from hypervae.formats.evaluation import (
     SCHEMA_VERSION,
     Histograms,
@@ -116,8 +117,11 @@ def evaluate(
         As `chosen`.
     InputError
         As `read_generated`, `read_real` and `check_particles`.
+    ModuleNotFoundError
+        If a metric needs a package that is not installed.
     """
     groups = chosen(config.metrics)
+    require(*(module for group in groups for module in GROUPS[group].needs))
     made = read_generated(generated, jet_type, config.max_jets)
     truth = read_real(real, str(made.jets.jet_type), config.split, config.max_jets)
     check_particles(made.jets, truth)

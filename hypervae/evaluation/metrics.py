@@ -60,12 +60,15 @@ class Group:
     floor_pairs : int, optional
         Pairs of real samples at most over which the floor is averaged; fewer where a measure is
         dear.
+    needs : tuple of str, optional
+        Modules that are not part of every installation.
     """
 
     metrics: Mapping[str, Metric]
     measure: Callable[[Comparison], dict[str, MetricValue]]
     jets: Callable[[EvaluateConfig], int] | None = None
     floor_pairs: int | None = None
+    needs: tuple[str, ...] = ()
 
 
 def _w1(pair: Comparison) -> dict[str, MetricValue]:
@@ -191,7 +194,7 @@ def _require(pair: Comparison, fewest: int) -> None:
         raise Unavailable(f"{pair.jets} jets a side, at least {fewest} are needed")
 
 
-def _observables(group: str) -> Group:
+def _observables(group: str, needs: tuple[str, ...] = ()) -> Group:
     """W1 and overlap of each observable of a group."""
     table = in_group(group)
 
@@ -215,7 +218,7 @@ def _observables(group: str) -> Group:
         metrics[f"w1_{name}"] = Metric(text, about.unit)
         text = f"overlap of the normalized histograms: {about.description}"
         metrics[f"overlap_{name}"] = Metric(text, higher_is_better=True)
-    return Group(metrics, measure)
+    return Group(metrics, measure, needs=needs)
 
 
 def _enc_metrics() -> dict[str, Metric]:
@@ -263,6 +266,7 @@ GROUPS: Mapping[str, Group] = {
         _fpnd,
         _fpnd_jets,
         floor_pairs=1,
+        needs=("jetnet",),
     ),
     "coverage": Group(
         {
@@ -272,9 +276,10 @@ GROUPS: Mapping[str, Group] = {
         _coverage,
         _coverage_jets,
         floor_pairs=DEAR,
+        needs=("ot",),
     ),
     "observables": _observables("observables"),
-    "substructure": _observables("substructure"),
+    "substructure": _observables("substructure", needs=("awkward", "fastjet")),
     "correlators": Group(_enc_metrics(), _correlators),
     "classifier": Group(
         {"auc": Metric("classifier two-sample test: area under the ROC curve (0.5: alike)")},

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -126,8 +125,8 @@ def real_statistics(jet_type: str) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def _resources() -> Path:
-    found: Any = find_spec("jetnet")
-    if found is None:
+    package = find_spec("jetnet")
+    if package is None or package.origin is None:
         raise ModuleNotFoundError("No module named 'jetnet'", name="jetnet")
-    (folder,) = found.submodule_search_locations
-    return Path(folder) / "evaluation" / "fpnd_resources" / "jetnet" / f"{PARTICLES}_particles"
+    folder = Path(package.origin).parent / "evaluation" / "fpnd_resources"
+    return folder / "jetnet" / f"{PARTICLES}_particles"

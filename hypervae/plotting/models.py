@@ -11,10 +11,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from hypervae.config import PlotConfig
+from hypervae.formats.correlator_curves import read_correlators
 from hypervae.formats.history import read_history
 from hypervae.formats.reconstruction import read_reconstruction
 from hypervae.plotting import latent, reconstruction
-from hypervae.plotting.correlators import draw_correlators, read_correlators
+from hypervae.plotting.correlators import draw_correlators
 from hypervae.plotting.history import draw_history
 from hypervae.plotting.style import figure_style, save
 

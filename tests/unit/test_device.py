@@ -70,8 +70,3 @@ def test_doctor_names_versions_and_choices(cuda):
     for word in (f"torch {torch.__version__}", "lgatr 2", "numpy 2", "CPUs", "GPU: none"):
         assert word in text
     assert "auto chooses device cpu and precision 32-true" in text
-
-
-def test_doctor_says_what_is_missing():
-    text = "\n".join(describe(["torch", "no-such-package"]))
-    assert "not installed: no-such-package" in text

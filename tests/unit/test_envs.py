@@ -1,6 +1,7 @@
 """Every conda environment is pinned, and agrees with the lock."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 #: What every command of hypervae imports.
 COMMAND_LINE = {"click", "h5py", "numpy", "pydantic", "pyyaml", "tqdm"}
+#: The extra of pyproject.toml that the commands of each environment's rules need.
+EXTRAS = {
+    "simulation": "simulate",
+    "training": "train",
+    "evaluation": "evaluate",
+    "plotting": "plot",
+}
 #: conda-forge's names that differ from PyPI's.
 PYPI_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
 CONDA_PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*) =(?P<version>\d+(\.\d+)*)")
@@ -22,11 +30,12 @@ def normalized(name):
 
 
 def lock():
-    """Return {name: the versions that cpu.lock has for some Python}."""
+    """Return {name: the versions that the locks have for some Python}."""
     versions = {}
-    for line in (ROOT / "requirements" / "cpu.lock").read_text().splitlines():
-        if match := PIP_PIN.match(line):
-            versions.setdefault(match["name"], set()).add(match["version"])
+    for name in ("torch.lock", "cpu.lock"):
+        for line in (ROOT / "requirements" / name).read_text().splitlines():
+            if match := PIP_PIN.match(line):
+                versions.setdefault(match["name"], set()).add(match["version"])
     return versions
 
 
@@ -39,6 +48,16 @@ def dependencies(path):
         else:
             conda.append(entry)
     return conda, pip
+
+
+def extra_packages(name):
+    """Return the names of an extra's packages."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found = set()
+    for requirement in project["optional-dependencies"][name]:
+        package = re.match(r"hypervae\[(\w+)\]|[\w.-]+", requirement)
+        found |= extra_packages(package[1]) if package[1] else {normalized(package[0])}
+    return found
 
 
 def post_deploy_specs(path):
@@ -95,6 +114,14 @@ def test_pip_itself_is_there_where_it_is_needed(env):
 def test_the_command_line_can_start(env):
     names = {spec.split()[0] for spec in dependencies(env)[0]}
     assert names >= COMMAND_LINE
+
+
+def test_the_extra_of_its_commands_is_there(env):
+    conda, pip = dependencies(env)
+    names = {PYPI_NAMES.get(spec.split()[0], spec.split()[0]) for spec in conda}
+    names |= {normalized(PIP_PIN.match(spec)["name"]) for spec in pip}
+    if env.stem in EXTRAS:
+        assert extra_packages(EXTRAS[env.stem]) <= names
 
 
 def test_every_env_named_by_a_rule_exists():

@@ -8,6 +8,7 @@ import click
 
 from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE, section_options
 from hypervae.config import CorrelatorsStageConfig, PlotConfig
+from hypervae.extras import require
 from hypervae.io import write_text
 
 
@@ -41,6 +42,8 @@ def command(
     """Compute energy correlators, pair bins and feature moments of one shard."""
     from hypervae.correlators.compute import compute_correlators
 
+    if plot:
+        require("matplotlib")
     if device != "cpu":
         from hypervae.device import choose_device
 
@@ -51,6 +54,6 @@ def command(
 
         plot_model("correlators", output, plot, None, PlotConfig(), shard.stem)
     if table:
-        from hypervae.plotting.correlators import read_correlators
+        from hypervae.formats.correlator_curves import read_correlators
 
         write_text(table, read_correlators(output).table())

@@ -7,8 +7,8 @@ from hypervae.cli import cli
 from hypervae.correlators import geometry, kernel
 from hypervae.correlators.binning import Binning
 from hypervae.errors import InputError
+from hypervae.formats.correlator_curves import read_correlators
 from hypervae.formats.shard import ShardReader, write_shard
-from hypervae.plotting.correlators import read_correlators
 from tests.unit.toys import toy_jets
 
 

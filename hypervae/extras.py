@@ -1,0 +1,77 @@
+"""Packages that only some commands need, and what to install where one is missing.
+
+The extras are those of pyproject.toml (a test holds both to be the same).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+DECIDES_RESULTS_OF = ()
+
+#: Of each extra, the modules that HyperVAE imports. Small ones first: of those that have a module,
+#: the first is named.
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "plot": ("matplotlib", "mplhep"),
+    "simulate": ("awkward", "fastjet", "pythia8mc"),
+    "evaluate": ("awkward", "fastjet", "ot"),
+    "export": ("awkward", "pyarrow", "torch_geometric", "uproot"),
+    "train": ("awkward", "fastjet", "lightning", "matplotlib", "mplhep", "tensorboard"),
+    "workflow": ("snakemake", "snakemake_executor_plugin_slurm", "submitit"),
+}
+#: Packages in no extra, and how they are installed. Of jetnet, only data files are read; what it
+#: asks for cannot be installed everywhere.
+ALONE: Mapping[str, str] = {"jetnet": "pip install --no-deps jetnet"}
+
+
+def how_to_install(module: str, command: str = "") -> str | None:
+    """The command line that installs an optional module.
+
+    Parameters
+    ----------
+    module : str
+        As imported.
+    command : str, optional
+        The subcommand that needs it: where there is an extra of this name with the module, that
+        one; ``doctor`` needs all.
+
+    Returns
+    -------
+    str or None
+        None where HyperVAE does not know the module as an optional one.
+    """
+    if module in ALONE:
+        return ALONE[module]
+    having = [extra for extra, modules in EXTRAS.items() if module in modules]
+    if not having:
+        return None
+    if command == "doctor":
+        having = ["all"]
+    return f"pip install 'hypervae[{command if command in having else having[0]}]'"
+
+
+def require(*modules: str) -> None:
+    """Fail at once, before a long computation, where a module is missing.
+
+    Parameters
+    ----------
+    *modules : str
+        As imported.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        As their import would.
+    """
+    for module in modules:
+        if missing(module):
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+
+def missing(module: str) -> bool:
+    """Whether a module cannot be found; it is not imported."""
+    try:
+        return find_spec(module) is None
+    except ValueError:  # None stands in sys.modules
+        return True
