@@ -63,6 +63,10 @@ test: $(STAMP) ## unit and workflow tests (ARGS="-k name")
 test-slurm: $(STAMP) ## the workflow on a throwaway Slurm cluster (root and Slurm's daemons needed)
 	$(PY) -m pytest tests/slurm -rs $(ARGS)
 
+.PHONY: test-install
+test-install: $(STAMP) ## build the package, install it by pip and uv in empty environments, generate jets there
+	$(PY) -m pytest tests/install --timeout 1500 $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy, snakefmt, snakemake --lint
 	$(PY) -m ruff check .
