@@ -37,7 +37,7 @@ def test_jets_are_generated_outside_the_repository(installed, saved):
 
 def test_correlators_need_no_extra(installed, saved):
     installed.run("hypervae", "generate", "--model", saved, "--output", "c.h5", "--jets", 5)
-    arguments = ("--input", "c.h5", "--output", "e.h5", "--table", "e.csv", "--orders", "[2]")
+    arguments = ("--input", "c.h5", "--output", "e.h5", "--table", "e.csv")
     installed.run("hypervae", "correlators", *arguments)
     assert (installed.away / "e.csv").read_text().startswith("R_L_low,R_L_high,E2C")
 
