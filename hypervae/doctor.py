@@ -82,13 +82,13 @@ def run_self_test() -> Iterator[str]:
         If a stage needs a package that is not installed.
     """
     require(*(module for extra in ("simulate", "train", "evaluate") for module in EXTRAS[extra]))
+    from hypervae.checks.files import check_file
     from hypervae.correlators.compute import compute_correlators
     from hypervae.data.simulate import simulate_shard
     from hypervae.evaluation.evaluate import evaluate
     from hypervae.generation.generate import generate_jets
     from hypervae.normalization.merge import merge_normalization
     from hypervae.training.run import TrainingFiles, train
-    from hypervae.validation.validate import validate_file
 
     size = {"latent_dim": 4, "blocks": 1, "vector_channels": 4, "scalar_channels": 8, "heads": 2}
     recipe = {"epochs": 2, "batch_size": 16, "model": size}
@@ -119,7 +119,7 @@ def run_self_test() -> Iterator[str]:
             found[stage] = run()
             yield f"{stage}: {time.monotonic() - start:.1f} s"
         for file in (shard, correlators, merged, generated):
-            validate_file(file)
+            check_file(file)
         distance = found["evaluate"].results["metrics"]["w1m"]["value"]
         if not (np.isfinite(distance) and distance > 0):
             raise HyperVAEError(f"self-test: found W1M = {distance}, expected a positive number")

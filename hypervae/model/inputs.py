@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hypervae.correlators import features, geometry
-from hypervae.correlators.sampling import content_keys
+from hypervae.correlators.sampled_sets import content_keys
 from hypervae.data.jets import Jets
 from hypervae.kinematics import four_momenta
 from hypervae.model.hyperedges.registry import DEFAULT_MODE, HYPEREDGE_MODES

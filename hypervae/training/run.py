@@ -28,6 +28,7 @@ from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source, find_sources
 from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
+from hypervae.training.generation_check import GenerationCheck
 from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
 from hypervae.training.observers.history import HistoryFile
@@ -38,7 +39,6 @@ from hypervae.training.observers.progress import ProgressBar
 from hypervae.training.observers.tensorboard import TensorBoard
 from hypervae.training.prior import fit_prior
 from hypervae.training.processes import FAST_IN_BF16, is_first, limit_memory, make_fabric
-from hypervae.training.samples import SampleCheck
 from hypervae.training.stream import JetStream
 from hypervae.training.trainer import Loaders, Trainer
 
@@ -187,7 +187,7 @@ def _observers(
         if first:
             most = config.monitor_jets
             jets = loaders.validation.jets(most)
-            check = SampleCheck(jets, max(most // len(jets), 1), config.seed)
+            check = GenerationCheck(jets, max(most // len(jets), 1), config.seed)
         floors = config.monitor == "floors"
         observers.append(Monitor(fabric, check, config.monitor_every, floors))
     if first:

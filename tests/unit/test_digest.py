@@ -263,4 +263,4 @@ def test_a_change_makes_the_stages_stale_that_run_it(tmp_path):
         *told,
     ):
         assert stale_after(file, code) == set()
-    assert stale_after("validation/validate.py", code) == set()
+    assert stale_after("checks/files.py", code) == set()

@@ -27,7 +27,7 @@ def command(
     import torch
 
     from hypervae.io import read_list
-    from hypervae.reconstruction.stage import reconstruct_jets
+    from hypervae.reconstruction.from_files import reconstruct_jets
 
     if threads:
         torch.set_num_threads(threads)

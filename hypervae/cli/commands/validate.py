@@ -14,8 +14,8 @@ from hypervae.cli.options import INPUT_FILE
 @click.option("--jet-type", help="The jet type that shards must hold.")
 def command(files: tuple[Path, ...], jet_type: str | None) -> None:
     """Check shards, correlator files, normalizations or graphs, and say what is in them."""
-    from hypervae.validation.validate import validate_file
+    from hypervae.checks.files import check_file
 
     for file in files:
-        lines = validate_file(file, jet_type)
+        lines = check_file(file, jet_type)
         click.echo(f"{file}: valid " + "\n  ".join(lines))

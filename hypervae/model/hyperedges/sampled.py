@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hypervae.config import ModelConfig
-from hypervae.correlators.sampling import SampledSets, sample_sets
+from hypervae.correlators.sampled_sets import SampledSets, sample_sets
 from hypervae.model.hyperedges.heads import ListedHead
 from hypervae.model.hyperedges.listed import ListedMode
 from hypervae.model.hyperedges.listing import set_counts_of

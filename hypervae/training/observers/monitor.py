@@ -7,8 +7,8 @@ import functools
 from lightning.fabric import Fabric
 
 from hypervae.training.floors import Floors
+from hypervae.training.generation_check import GenerationCheck
 from hypervae.training.observers.interface import EpochReport, Observer
-from hypervae.training.samples import SampleCheck
 
 
 class Monitor(Observer):
@@ -20,7 +20,7 @@ class Monitor(Observer):
     Parameters
     ----------
     fabric : Fabric
-    check : SampleCheck, optional
+    check : GenerationCheck, optional
         Needed in the first process alone.
     every : int
         Epochs between two samples; there is one of the last epoch, too.
@@ -28,7 +28,9 @@ class Monitor(Observer):
         Whether distances in floors are measured, too; see `hypervae.training.floors`.
     """
 
-    def __init__(self, fabric: Fabric, check: SampleCheck | None, every: int, floors: bool = False):
+    def __init__(
+        self, fabric: Fabric, check: GenerationCheck | None, every: int, floors: bool = False
+    ):
         self.fabric, self.check, self.every = fabric, check, every
         self.floors: dict[str, Floors] = {}
         if check is not None and floors:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from hypervae.checks.files import check_file
 from hypervae.cli import cli
 from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
@@ -16,7 +17,6 @@ from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE
 from hypervae.model.sampling import Sampler
-from hypervae.validation.validate import validate_file
 from tests.unit.chain import CORRELATORS
 
 
@@ -46,14 +46,14 @@ def test_a_generated_file_is_a_shard_of_its_type(folder, model, tmp_path, jet_ty
     expected = model.generate(70, seed=4, jet_type=jet_type)
     np.testing.assert_allclose(jets.particle_features, expected.particle_features, atol=1e-5)
     np.testing.assert_allclose(jets.jet_features, expected.jet_features, rtol=1e-5)
-    assert any(f"70 jets, type {jet_type}" in line for line in validate_file(tmp_path / "out.h5"))
+    assert any(f"70 jets, type {jet_type}" in line for line in check_file(tmp_path / "out.h5"))
 
 
 def test_a_generated_file_goes_through_the_next_stage(folder, tmp_path):
     generate_jets(folder, tmp_path / "out.h5", config(), jet_type="g")
     settings = resolve_section("correlators", CORRELATORS)
     compute_correlators(tmp_path / "out.h5", tmp_path / "c.h5", settings)
-    assert "70 jets, type g" in validate_file(tmp_path / "c.h5")[0]
+    assert "70 jets, type g" in check_file(tmp_path / "c.h5")[0]
 
 
 def test_two_runs_are_equal_and_batches_do_not_matter(folder, tmp_path):

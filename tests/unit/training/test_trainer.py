@@ -16,10 +16,10 @@ from hypervae.model import HyperVAE
 from hypervae.model.losses.terms import COMMON_TERMS
 from hypervae.training import trainer as trainer_module
 from hypervae.training.checkpoint import LAST, read_checkpoint
+from hypervae.training.generation_check import GenerationCheck
 from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
 from hypervae.training.observers.interface import Observer
-from hypervae.training.samples import SampleCheck
 from hypervae.training.workers import WorkerLost
 from tests.unit.chain import MODEL
 
@@ -292,12 +292,12 @@ def test_validation_is_left_at_once_and_taken_up_again(run, tmp_path, monkeypatc
 
 def test_the_best_epoch_may_be_that_of_the_lowest_w1m(run, tmp_path, monkeypatch):
     found = iter([0.5, 0.2, 0.3])
-    measure = SampleCheck.measure
+    measure = GenerationCheck.measure
 
     def changed(self, model):
         return replace(measure(self, model), w1m=next(found))
 
-    monkeypatch.setattr(SampleCheck, "measure", changed)
+    monkeypatch.setattr(GenerationCheck, "measure", changed)
     run("model", epochs=6, monitor="w1m", monitor_every=2, monitor_jets=20)
     rows = history(tmp_path / "model")
     assert [row["val_w1m"] for row in rows[1::2]] == [0.5, 0.2, 0.3]

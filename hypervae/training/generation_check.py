@@ -26,7 +26,7 @@ BATCH = 256
 
 
 @dataclass(frozen=True)
-class MonitorSample:
+class GeneratedSample:
     """A sample of generated jets beside validation jets.
 
     Attributes
@@ -45,7 +45,7 @@ class MonitorSample:
     validation: dict[str, Jets]
 
 
-class SampleCheck:
+class GenerationCheck:
     """Generates jets and compares them with validation jets, each time with the same noise.
 
     Without a learned prior, jets are generated as the trained model will: from the standard normal.
@@ -69,7 +69,7 @@ class SampleCheck:
         self.jets, self.n_jets, self.batch_size = dict(jets), n_jets, batch_size
         self.seed = derive_seed(seed, "sample check")
 
-    def measure(self, model: HyperVAE) -> MonitorSample:
+    def measure(self, model: HyperVAE) -> GeneratedSample:
         """Generate jets and measure their distance to the validation jets.
 
         Parameters
@@ -95,7 +95,7 @@ class SampleCheck:
             for jet_type, jets in self.jets.items()
         }
         w1m = float(np.mean(list(distances.values())))
-        return MonitorSample(w1m, distances, generated, self.jets)
+        return GeneratedSample(w1m, distances, generated, self.jets)
 
     def posterior_latents(self, model: HyperVAE, jet_type: str) -> Tensor:
         """Latent vectors from the mixture of the posteriors of the validation jets of a type.
@@ -123,11 +123,22 @@ class SampleCheck:
         return found.mean + found.width * torch.from_numpy(noise).to(found.mean.dtype)
 
     @staticmethod
-    def figure(sampled: MonitorSample, title: str = "") -> Figure:
-        """Draw the generated beside the validation jets; see `hypervae.plotting.samples`."""
-        from hypervae.plotting.samples import draw_samples
+    def figure(sampled: GeneratedSample, title: str = "") -> Figure:
+        """Draw the generated beside the validation jets.
 
-        return draw_samples(sampled.generated, sampled.validation, title)
+        Parameters
+        ----------
+        sampled : GeneratedSample
+        title : str
+
+        Returns
+        -------
+        Figure
+            See `hypervae.plotting.generation_check`.
+        """
+        from hypervae.plotting.generation_check import draw_generated
+
+        return draw_generated(sampled.generated, sampled.validation, title)
 
 
 def mass_distance(generated: Jets, real: Jets) -> float:

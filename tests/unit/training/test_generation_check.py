@@ -11,7 +11,7 @@ from hypervae.data.jets import Jets
 from hypervae.digest import import_closure
 from hypervae.kinematics import relative_mass
 from hypervae.model import HyperVAE
-from hypervae.training.samples import SampleCheck, mass_distance
+from hypervae.training.generation_check import GenerationCheck, mass_distance
 from tests.unit.chain import MODEL, SLOTS, small_jets
 
 
@@ -27,7 +27,7 @@ def with_learned_prior(normalization):
 
 
 def test_w1m_is_that_of_the_whole_samples(model, validation):
-    sampled = SampleCheck(validation, 30, seed=2).measure(model)
+    sampled = GenerationCheck(validation, 30, seed=2).measure(model)
     assert list(sampled.generated) == ["g", "q"]
     for jet_type, real in validation.items():
         made = sampled.generated[jet_type]
@@ -50,13 +50,13 @@ def test_the_same_jets_twice_are_at_no_distance(validation):
 @pytest.mark.parametrize("make", ["model", "with_learned_prior"])
 def test_a_sample_is_repeated_to_the_bit_and_leaves_no_trace(request, make, validation):
     model = request.getfixturevalue(make).train()
-    check = SampleCheck(validation, 20, seed=2)
+    check = GenerationCheck(validation, 20, seed=2)
     before = torch.get_rng_state()
     first = check.measure(model)
     torch.rand(3)
     second = check.measure(model)
     torch.set_rng_state(before)
-    third = SampleCheck(validation, 20, seed=2).measure(model)
+    third = GenerationCheck(validation, 20, seed=2).measure(model)
     assert torch.equal(torch.get_rng_state(), before)
     assert all(module.training for module in model.modules())
     for jet_type, jets in first.generated.items():
@@ -64,7 +64,7 @@ def test_a_sample_is_repeated_to_the_bit_and_leaves_no_trace(request, make, vali
             features = again.generated[jet_type].particle_features
             np.testing.assert_array_equal(features, jets.particle_features)
     assert first.w1m == second.w1m == third.w1m
-    assert SampleCheck(validation, 20, seed=3).measure(model).w1m != first.w1m
+    assert GenerationCheck(validation, 20, seed=3).measure(model).w1m != first.w1m
 
 
 def test_before_its_prior_is_fitted_a_model_is_sampled_by_posteriors(
@@ -81,7 +81,7 @@ def test_before_its_prior_is_fitted_a_model_is_sampled_by_posteriors(
         return validation[jet_type]
 
     monkeypatch.setattr(model, "generate", generate)
-    SampleCheck(validation, 4000, seed=2).measure(model)
+    GenerationCheck(validation, 4000, seed=2).measure(model)
     for jet_type, jets in validation.items():
         with torch.no_grad():
             mean, log_variance = model.encoder(model.batch(jets))
@@ -97,7 +97,7 @@ def test_before_its_prior_is_fitted_a_model_is_sampled_by_posteriors(
 
 def test_posteriors_are_taken_in_batches(with_learned_prior, validation):
     whole, parts = (
-        SampleCheck(validation, 50, seed=2, **sizes).posterior_latents(with_learned_prior, "g")
+        GenerationCheck(validation, 50, seed=2, **sizes).posterior_latents(with_learned_prior, "g")
         for sizes in ({}, {"batch_size": 7})
     )
     torch.testing.assert_close(parts, whole)
@@ -113,7 +113,7 @@ def test_jets_that_are_no_numbers_are_infinitely_far(model, validation, monkeypa
         return jets
 
     monkeypatch.setattr(model, "generate", broken)
-    check = SampleCheck(validation, 30, seed=2)
+    check = GenerationCheck(validation, 30, seed=2)
     sampled = check.measure(model)
     assert np.isfinite(sampled.w1m_of["g"])
     assert sampled.w1m == sampled.w1m_of["q"] == np.inf
@@ -130,7 +130,7 @@ def test_weights_that_are_no_numbers_are_infinitely_far(model, validation):
     with torch.no_grad():
         for parameter in model.decoder.parameters():
             parameter.fill_(torch.nan)
-    check = SampleCheck(validation, 10, seed=2)
+    check = GenerationCheck(validation, 10, seed=2)
     sampled = check.measure(model)
     assert sampled.w1m == np.inf
     draw(check, sampled)  # no particle is left to draw
@@ -144,13 +144,13 @@ def draw(check, sampled, title="epoch 3"):
 
 
 def test_the_figure_shows_all_observables(model, validation):
-    one = SampleCheck({"g": validation["g"]}, 30, seed=2)
+    one = GenerationCheck({"g": validation["g"]}, 30, seed=2)
     figure = draw(one, one.measure(model))
     labels = [axis.get_xlabel() for axis in figure.axes]
     assert len(labels) == 6
     assert "multiplicity" in labels
     assert figure.get_suptitle() == "epoch 3"
-    both = SampleCheck(validation, 30, seed=2)
+    both = GenerationCheck(validation, 30, seed=2)
     figure = draw(both, both.measure(model))
     assert [axis.get_ylabel() for axis in figure.axes if axis.get_ylabel()] == [
         "gluon",
@@ -159,12 +159,12 @@ def test_the_figure_shows_all_observables(model, validation):
 
 
 def test_the_figure_is_of_the_jets(validation):
-    from hypervae.plotting.samples import draw_samples, values_of
+    from hypervae.plotting.generation_check import draw_generated, values_of
 
     values = values_of(validation["g"])
     assert len(values["mass"]) == len(values["jet_pt"]) == 40
     assert len(values["ptrel"]) == validation["g"].mask.sum() == values["multiplicity"].sum()
-    figure = draw_samples({"g": validation["g"]}, {"g": validation["g"]})
+    figure = draw_generated({"g": validation["g"]}, {"g": validation["g"]})
     plt.close(figure)
     for axis in figure.axes:
         fill, real, made = axis.patches
@@ -178,16 +178,19 @@ def test_the_figure_is_of_the_jets(validation):
 
 
 def test_what_lies_beyond_the_axis_is_written_out(validation):
-    from hypervae.plotting.samples import draw_samples
+    from hypervae.plotting.generation_check import draw_generated
 
     real = validation["g"]
     shifted = real.jet_features * np.array([3, 1, 1, 1], dtype=np.float32)
-    figure = draw_samples({"g": Jets(real.particle_features, shifted)}, {"g": real})
+    figure = draw_generated({"g": Jets(real.particle_features, shifted)}, {"g": real})
     plt.close(figure)
     assert [axis.texts[0].get_text() for axis in figure.axes if axis.texts] == ["100% beyond"]
 
 
 def test_training_needs_neither_the_figures_nor_their_code():
     assert not [name for name in import_closure("train") if "plotting" in name]
-    code = "import sys, hypervae.training.samples; sys.exit('hypervae.plotting' in sys.modules)"
+    code = (
+        "import sys, hypervae.training.generation_check; "
+        "sys.exit('hypervae.plotting' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

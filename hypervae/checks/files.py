@@ -17,7 +17,7 @@ from hypervae.generation.files import MIXED, TypedReader
 from hypervae.io.hdf5 import reading_h5
 
 
-def validate_file(path: str | os.PathLike[str], jet_type: str | None = None) -> list[str]:
+def check_file(path: str | os.PathLike[str], jet_type: str | None = None) -> list[str]:
     """Read all of a file, and describe it.
 
     Parameters
@@ -40,9 +40,9 @@ def validate_file(path: str | os.PathLike[str], jet_type: str | None = None) -> 
     """
     path = Path(path)
     if path.suffix in GRAPH_SUFFIXES:
-        from hypervae.validation.graphs import validate_graphs
+        from hypervae.checks.graphs import check_graphs
 
-        return validate_graphs(path)
+        return check_graphs(path)
     with reading_h5(path) as file:
         kind = file.attrs.get("kind", "shard")
     checks = {

@@ -32,7 +32,7 @@ _STYLE = PlotConfig(style="plain")
 _BEYOND = 0.02
 
 
-def draw_samples(
+def draw_generated(
     generated: Mapping[str, Jets], validation: Mapping[str, Jets], title: str = ""
 ) -> Figure:
     """Draw observables of generated and validation jets.

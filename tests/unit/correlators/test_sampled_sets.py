@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hypervae.correlators import geometry, sets
-from hypervae.correlators.sampling import content_keys, sample_sets
+from hypervae.correlators.sampled_sets import content_keys, sample_sets
 from tests.unit.correlators.jets import BINNING
 from tests.unit.toys import toy_jets
 

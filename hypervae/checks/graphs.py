@@ -10,8 +10,8 @@ from hypervae.data.importing import load_graphs
 from hypervae.errors import InputError
 
 
-def validate_graphs(path: Path) -> list[str]:
-    """Describe a list of PyG graphs, or raise `InputError`; see `validate_file`."""
+def check_graphs(path: Path) -> list[str]:
+    """Describe a list of PyG graphs, or raise `InputError`; see `check_file`."""
     graphs, _ = load_graphs(path)
     nodes = edges = 0
     for number, graph in enumerate(graphs):

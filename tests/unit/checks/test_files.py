@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
+from hypervae.checks.files import check_file
 from hypervae.errors import InputError
 from hypervae.export.graphs import export_graphs
 from hypervae.formats.shard import write_shard
-from hypervae.validation.validate import validate_file
 from tests.unit.chain import JETS, small_jets
 
 
@@ -40,7 +40,7 @@ def files(chain, tmp_path):
     ],
 )
 def test_each_kind_is_described(files, kind, words):
-    text = "\n".join(validate_file(files[kind]))
+    text = "\n".join(check_file(files[kind]))
     for word in words:
         assert word in text
 
@@ -49,17 +49,17 @@ def test_a_mix_of_types_is_counted(files):
     with h5py.File(files["shard"], "r+") as file:
         file.attrs["jet_type"] = "mixed"
         file["jet_type"] = np.r_[np.zeros(JETS - 7), np.full(7, 2)].astype(np.uint8)
-    assert f"type mixed ({JETS - 7} g, 7 t)" in validate_file(files["shard"])[0]
+    assert f"type mixed ({JETS - 7} g, 7 t)" in check_file(files["shard"])[0]
     with h5py.File(files["shard"], "r+") as file:
         file["jet_type"][3] = 9
     with pytest.raises(InputError, match="jet_type of row 3: found 9"):
-        validate_file(files["shard"])
+        check_file(files["shard"])
 
 
 def test_a_shard_of_another_type_is_refused(files):
-    assert validate_file(files["shard"], "g")
+    assert check_file(files["shard"], "g")
     with pytest.raises(InputError, match="'g'"):
-        validate_file(files["shard"], "t")
+        check_file(files["shard"], "t")
 
 
 @pytest.mark.parametrize("kind", ["shard", "correlators", "normalization", "graphs"])
@@ -73,14 +73,14 @@ def test_damaged_files_are_refused_by_name(files, kind, damage):
         new = {"empty": b"", "truncated": content[: len(content) // 2], "text": b"hello\n" * 99}
         path.write_bytes(new[damage])
     with pytest.raises(InputError, match=path.name):
-        validate_file(path)
+        check_file(path)
 
 
 def test_an_unknown_kind_is_refused(files):
     with h5py.File(files["shard"], "r+") as file:
         file.attrs["kind"] = "recipe"
     with pytest.raises(InputError, match="'recipe'"):
-        validate_file(files["shard"])
+        check_file(files["shard"])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_file_that_lacks_an_entry_is_refused(files, kind, name):
     with h5py.File(files[kind], "r+") as file:
         del file[name]
     with pytest.raises(InputError, match=files[kind].name):
-        validate_file(files[kind])
+        check_file(files[kind])
 
 
 def spoil_sums(file):
@@ -121,28 +121,28 @@ def test_correlators_that_cannot_be_are_refused(files, spoil):
     with h5py.File(files["correlators"], "r+") as file:
         spoil(file)
     with pytest.raises(InputError, match=r"enc of order|pair_bins"):
-        validate_file(files["correlators"])
+        check_file(files["correlators"])
 
 
 def test_a_normalization_with_nan_is_refused(files):
     with h5py.File(files["normalization"], "r+") as file:
         file["stats/edge"][0, 0] = np.nan
     with pytest.raises(InputError, match="stats/edge"):
-        validate_file(files["normalization"])
+        check_file(files["normalization"])
 
 
 def test_jets_are_checked_too(files):
     with h5py.File(files["shard"], "r+") as file:
         file["particle_features"][50, 0, 2] = -1.0
     with pytest.raises(InputError, match="row 50"):
-        validate_file(files["shard"])
+        check_file(files["shard"])
 
 
 def test_optional_columns_are_named(tmp_path):
     jets = small_jets(5)
     jets.event_id = np.arange(5)
     write_shard(tmp_path / "s.h5", jets, source="toy")
-    assert any("columns: event_id" in line for line in validate_file(tmp_path / "s.h5"))
+    assert any("columns: event_id" in line for line in check_file(tmp_path / "s.h5"))
 
 
 def graph(**changes):
@@ -169,10 +169,10 @@ def graph(**changes):
 def test_graphs_that_cannot_be_are_refused(tmp_path, changes, match):
     torch.save([graph(), graph(**changes)], tmp_path / "g.pt")
     with pytest.raises(InputError, match=match) as error:
-        validate_file(tmp_path / "g.pt")
+        check_file(tmp_path / "g.pt")
     assert "g.pt" in str(error.value)
 
 
 def test_graphs_that_can_be_pass(tmp_path):
     torch.save([graph(), graph(y=None, edge_index=None, edge_attr=None)], tmp_path / "g.pt")
-    assert "2 PyG graphs" in validate_file(tmp_path / "g.pt")[0]
+    assert "2 PyG graphs" in check_file(tmp_path / "g.pt")[0]
