@@ -51,13 +51,13 @@ class Progress:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None and self._shown != self.done:
+        elif error_type is None and self._shown != self.done:
             self._line()
 
     def update(self, step: int) -> None:

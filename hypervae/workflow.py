@@ -54,7 +54,7 @@ class Plan:
     @property
     def evaluations(self) -> list[tuple[str, str]]:
         """Each model with each of its jet types."""
-        return [(model, kind) for model in self.models for kind in self.types_of(model)]
+        return [(model, jet_type) for model in self.models for jet_type in self.types_of(model)]
 
     @property
     def mixed_models(self) -> list[str]:

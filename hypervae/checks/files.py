@@ -89,8 +89,8 @@ def _types(reader: ShardReader) -> str:
     """The type of a shard, or how many jets of each it holds."""
     if isinstance(reader, TypedReader):
         numbers = np.bincount(reader.types(0, reader.n_jets), minlength=len(JET_TYPES))
-        counts = {kind: numbers[number] for kind, number in JET_TYPES.items() if numbers[number]}
-        return "mixed (" + ", ".join(f"{n} {kind}" for kind, n in counts.items()) + ")"
+        counts = {name: numbers[number] for name, number in JET_TYPES.items() if numbers[number]}
+        return "mixed (" + ", ".join(f"{n} {name}" for name, n in counts.items()) + ")"
     return reader.jet_type or "not named"
 
 

@@ -30,7 +30,7 @@ def section_options(stage: str) -> Callable[[Callable[..., None]], Callable[...,
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        keys = [key for key in keys_of(STAGES[stage].config) if key.kind != "object"]
+        keys = [key for key in keys_of(STAGES[stage].config) if key.value_type != "object"]
 
         @functools.wraps(function)
         def command(config: str | None, **options: Any) -> None:
@@ -117,10 +117,10 @@ def _put(section: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 
 def _metavar(key: Key) -> str:
-    if key.kind == "string" and key.choices:
+    if key.value_type == "string" and key.choices:
         return "|".join(key.choices)
-    kinds = {"integer": "N", "number": "X", "array": "[...]", "boolean": "true|false"}
-    return kinds.get(key.kind, "TEXT")
+    metavars = {"integer": "N", "number": "X", "array": "[...]", "boolean": "true|false"}
+    return metavars.get(key.value_type, "TEXT")
 
 
 def _help(key: Key) -> str:

@@ -22,10 +22,10 @@ class Key:
         Names from the top; ``"*"`` where any name may stand.
     meaning, unit, reruns : str
         As the section's model has them; unit and reruns may be empty.
-    kind : str
-        JSON's name of its type: string, number, integer, boolean, array or object.
+    value_type : str
+        JSON's name of the type of its values: string, number, integer, boolean, array or object.
     bounds : str
-        What values are allowed, e.g. ``"at least 1"``; empty if all of its kind are.
+        What values are allowed, e.g. ``"at least 1"``; empty if all of its type are.
     choices : tuple of str
         All values, or all entries of a list, where they are few; else empty.
     registered : bool
@@ -39,7 +39,7 @@ class Key:
     meaning: str
     unit: str
     reruns: str
-    kind: str
+    value_type: str
     bounds: str
     choices: tuple[str, ...]
     registered: bool
@@ -112,7 +112,7 @@ def _walk(section: type[Section], above: tuple[str, ...]) -> Iterator[Key]:
             meaning=field.description or "",
             unit=extra.get("unit", ""),
             reruns=extra.get("reruns", section.reruns),
-            kind=about.kind,
+            value_type=about.value_type,
             bounds=about.bounds,
             choices=about.choices or (about.entries.choices if about.entries else ()),
             registered=about.registered,
@@ -127,7 +127,7 @@ def _walk(section: type[Section], above: tuple[str, ...]) -> Iterator[Key]:
 class _Values:
     """What a key, or an entry of it, may hold."""
 
-    kind: str
+    value_type: str
     choices: tuple[str, ...]
     registered: bool
     limits: Mapping[str, Any]
@@ -141,7 +141,7 @@ class _Values:
             for limit, word in _LIMITS.items()
             if limit in self.limits
         ]
-        if self.kind == "array":
+        if self.value_type == "array":
             low, high = (self.limits.get(limit) for limit in ("min_length", "max_length"))
             if low is not None and low == high:
                 words.append(f"{low} entries")
@@ -153,7 +153,7 @@ class _Values:
 
 
 _LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-_KINDS: Mapping[Any, str] = {
+_VALUE_TYPES: Mapping[Any, str] = {
     bool: "boolean",
     int: "integer",
     float: "number",
@@ -175,11 +175,11 @@ def _unfold(annotation: Any, metadata: Iterable[Any] = ()) -> _Values:
     registries = [rule for rule in rules if isinstance(rule, OneOf)]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        kind, choices = _KINDS[type(arguments[0])], tuple(map(str, arguments))
+        value_type, choices = _VALUE_TYPES[type(arguments[0])], tuple(map(str, arguments))
     else:
-        kind, choices = _KINDS[origin or annotation], ()
+        value_type, choices = _VALUE_TYPES[origin or annotation], ()
     return _Values(
-        kind,
+        value_type,
         tuple(registries[0].names()) if registries else choices,
         bool(registries),
         {name: value for rule in rules for name, value in _limits(rule)},

@@ -74,12 +74,12 @@ def explain(error: ValidationError, section: type[Section]) -> str:
 
 
 def show(value: Any) -> str:
-    """A value with its kind in words."""
-    kinds = {bool: "true/false", str: "text", int: "integer", float: "number", list: "list"}
-    kind = "nothing" if value is None else kinds.get(type(value), "section")
+    """A value with its type in words."""
+    types = {bool: "true/false", str: "text", int: "integer", float: "number", list: "list"}
+    name = "nothing" if value is None else types.get(type(value), "section")
     endless = isinstance(value, float) and not math.isfinite(value)
     text = str(value) if endless else json.dumps(value, default=str)
-    return f"{text if len(text) < 80 else text[:77] + '...'} ({kind})"
+    return f"{text if len(text) < 80 else text[:77] + '...'} ({name})"
 
 
 def _name(path: Iterable[int | str]) -> str:

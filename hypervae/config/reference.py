@@ -88,11 +88,11 @@ def _row(key: Key, section: type[Section]) -> str:
 
 def _values(key: Key) -> str:
     """What may be given."""
-    kind = {"boolean": "true, false", "array": "list", "object": "mapping", "string": "text"}
-    words = [kind.get(key.kind, key.kind)]
+    words_of = {"boolean": "true, false", "array": "list", "object": "mapping", "string": "text"}
+    words = [words_of.get(key.value_type, key.value_type)]
     if key.choices:
         shown = ", ".join(key.choices) if len(key.choices) <= _MOST else "names"
-        words = [shown] if key.kind in ("string", "integer") else [f"{words[0]} of {shown}"]
+        words = [shown] if key.value_type in ("string", "integer") else [f"{words[0]} of {shown}"]
     return ", ".join([*words, key.bounds] if key.bounds else words)
 
 
@@ -120,7 +120,7 @@ def comment_of(key: Key, section: type[Section]) -> str:
     text = key.sentence
     # Names out of a registry stand in the reference page: a config file need not follow it.
     if not all(named) and len(named) <= _MOST and not key.registered:
-        text += f"; {'one of ' if key.kind == 'string' else 'of '}{', '.join(key.choices)}"
+        text += f"; {'one of ' if key.value_type == 'string' else 'of '}{', '.join(key.choices)}"
     return text + _reruns(key, section)
 
 

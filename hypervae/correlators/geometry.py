@@ -44,13 +44,13 @@ def pair_indices(particles: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return i, j
 
 
-def weights(jets: Jets, kind: str = "pt", exponent: float = 1.0) -> NDArray[np.float64]:
+def weights(jets: Jets, weight: str = "pt", exponent: float = 1.0) -> NDArray[np.float64]:
     """Weights of the particles: fractions of the kept particles' pT (or energy) to a power.
 
     Parameters
     ----------
     jets : Jets
-    kind : {"pt", "energy"}
+    weight : {"pt", "energy"}
     exponent : float
         The power kappa.
 
@@ -61,7 +61,7 @@ def weights(jets: Jets, kind: str = "pt", exponent: float = 1.0) -> NDArray[np.f
     """
     particles = jets.particle_features.astype(np.float64)
     size = particles[..., 2] * jets.mask
-    if kind == "energy":
+    if weight == "energy":
         size = size * np.cosh(particles[..., 0] + jets.jet_features[:, None, 1])
     fraction = size / size.sum(axis=1, keepdims=True)
     return np.where(jets.mask, fraction, 0.0) ** exponent * jets.mask

@@ -106,12 +106,12 @@ def record_file(record: str, name: str, retries: int) -> RemoteFile:
     url = links.get("self") or links.get("download") or links.get("content")
     if not url:
         raise HyperVAEError(f"{record}: found no address for {name}, expected links.self")
-    kind, _, digest = str(file.get("checksum", "")).rpartition(":")
+    algorithm, _, digest = str(file.get("checksum", "")).rpartition(":")
     size = file.get("size", file.get("filesize"))
     return RemoteFile(
         url=str(url),
         size=int(size) if size is not None else None,
-        md5=digest.lower() if digest and kind in ("", "md5") else None,
+        md5=digest.lower() if digest and algorithm in ("", "md5") else None,
     )
 
 

@@ -117,13 +117,13 @@ def _import_h5(
 
 
 def _writer(
-    path: str | os.PathLike[str], source: Path, jet_type: str, max_particles: int, kind: str
+    path: str | os.PathLike[str], source: Path, jet_type: str, max_particles: int, file_format: str
 ) -> ShardWriter:
     return ShardWriter(
         path,
         max_particles,
         jet_type=jet_type,
-        source=f"files ({kind})",
+        source=f"files ({file_format})",
         settings={"file": source.name},
     )
 
@@ -270,11 +270,11 @@ def _of_type(
     names = {index: name for name, index in JET_TYPES.items()}
     for row, graph in enumerate(graphs):
         label = _label(source, row, graph)
-        kind = None if label is None else names.get(round(float(label[0])), f"index {label[0]:g}")
-        if kind in (None, jet_type):
+        found = None if label is None else names.get(round(float(label[0])), f"index {label[0]:g}")
+        if found in (None, jet_type):
             rows.append(row)
         else:
-            seen.add(kind)
+            seen.add(found)
     if not rows:
         raise InputError(
             source,

@@ -127,10 +127,10 @@ def leading_jets(
         The events that they come from; events without a jet in the range of pT are left out, and
         jets without a constituent that is hard enough.
     """
-    kind = abs(events.id)
+    pdg_id = abs(events.id)
     visible = events.status > 0
     for neutrino in NEUTRINOS:
-        visible = visible & (kind != neutrino)
+        visible = visible & (pdg_id != neutrino)
     momenta = events.p[visible]
     momenta = ak.zip({"px": momenta.px, "py": momenta.py, "pz": momenta.pz, "E": momenta.e})
 

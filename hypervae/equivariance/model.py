@@ -193,10 +193,10 @@ class ModelEquivariance:
             return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
         def draw(spec: NoiseSpec) -> Tensor:
-            if spec.kind == "normal":
+            if spec.distribution == "normal":
                 return normal(jets, *spec.shape)
             uniform = torch.rand(jets, *spec.shape, generator=generator, dtype=torch.float64)
-            return (gumbel(uniform) if spec.kind == "gumbel" else uniform).to(dtype)
+            return (gumbel(uniform) if spec.distribution == "gumbel" else uniform).to(dtype)
 
         latent = normal(jets, model.latent_dim)
         noise = {name: draw(spec) for name, spec in model.decoder.noise.items()}

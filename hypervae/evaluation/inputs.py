@@ -122,14 +122,14 @@ def read_generated(path: str | os.PathLike[str], jet_type: str | None, max_jets:
         left.
     """
     with ShardReader(path, jet_type) as reader:
-        attributes, kind, stored = reader.attributes, reader.jet_type, reader.n_jets
-    if kind is None:
+        attributes, jet_type, stored = reader.attributes, reader.jet_type, reader.n_jets
+    if jet_type is None:
         raise InputError(path, "jet_type", found="no attribute", expected="one, or --jet-type")
     # ShardReader refuses a file for one NaN, so that the values are read beside it.
     with reading_h5(path) as file:
         particles = file["particle_features"][:max_jets].astype(np.float32, copy=False)
         features = file["jet_features"][:max_jets].astype(np.float32, copy=False)
-    jets = Jets(particles, features, jet_type=kind)
+    jets = Jets(particles, features, jet_type=jet_type)
     reasons = broken_jets(jets)
     broken = {reason: int(rows.sum()) for reason, rows in reasons.items()}
     if any(broken.values()):

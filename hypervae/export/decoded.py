@@ -90,7 +90,7 @@ class DecodedTopology:
             ``edge_attr`` (each pair once) and the hyperedges, as float32 tensors.
         """
         config = self._settings(reader)
-        mix = {str(kind): share for kind, share in config.mix.items()}
+        mix = {str(jet_type): share for jet_type, share in config.mix.items()}
         sampler = make_sampler(self.model, config, mix, topology=True)
         for start in range(0, reader.n_jets, config.batch_size):
             jets = reader.read(start, start + config.batch_size)

@@ -93,13 +93,13 @@ class CorrelatorWriter:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        if kind is None:
+        if error_type is None:
             self._file.attrs.update(self._attributes | {"content": self.content})
-        return self._stack.__exit__(kind, value, traceback)
+        return self._stack.__exit__(error_type, value, traceback)
 
     def append(self, pair_bins: NDArray[np.unsignedinteger]) -> None:
         """Write the pair bins [n, pairs] of the next jets."""
@@ -304,12 +304,12 @@ def means_of(
     edges = file["edges"][()].astype(np.float64)
     sums = np.empty((3, len(names), len(edges) - 1))
     for place, columns in enumerate(names.values()):
-        for kind, (name, row) in enumerate(columns):
+        for sum_index, (name, row) in enumerate(columns):
             values = group[name][row] if name in group else None
             if values is None or values.shape != (len(edges) + 1,):
                 found = "no such dataset" if values is None else str(values.shape)
                 raise InputError(path, name, found=found, expected=f"shape ({len(edges) + 1},)")
-            sums[kind, place] = values[1:-1]  # without underflow (contact terms) and overflow
+            sums[sum_index, place] = values[1:-1]  # without underflow (contact terms) and overflow
     total, squares, cross = sums
     means = CorrelatorMeans.of_sums(tuple(names), total, squares, cross, n_jets)
     return edges, means, n_jets

@@ -276,20 +276,20 @@ def _read_correlators(path: str | os.PathLike[str], file: h5py.File) -> Evaluate
     try:
         orders, edges = group["orders"][()], group["edges"][()]
         names = [name for name in SAMPLES if name in group]
-        for kind in ("mean", "error", "ratio", "ratio_error"):
+        for quantity in ("mean", "error", "ratio", "ratio_error"):
             # without underflow (contact terms) and overflow
-            found[kind] = {name: group[name][kind][:, 1:-1] for name in names}
+            found[quantity] = {name: group[name][quantity][:, 1:-1] for name in names}
     except (KeyError, ValueError) as error:
         raise InputError(
             path, "correlators", found=str(error), expected="what hypervae evaluate writes"
         ) from error
     shape = (len(orders), len(edges) - 1)
-    for kind, samples in found.items():
+    for quantity, samples in found.items():
         for name, values in samples.items():
             if values.shape != shape:
                 raise InputError(
                     path,
-                    f"correlators/{name}/{kind}",
+                    f"correlators/{name}/{quantity}",
                     found=f"{values.shape} within the range",
                     expected=str(shape),
                 )

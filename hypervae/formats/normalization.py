@@ -199,5 +199,5 @@ def merged_correlators(
             expected="a normalization or correlator file",
         )
     orders = sorted(int(name) for name in file["enc"])
-    names = {n: [(f"enc/{n}/{kind}", ()) for kind in ("sum", "sum2", "cross")] for n in orders}
+    names = {n: [(f"enc/{n}/{name}", ()) for name in ("sum", "sum2", "cross")] for n in orders}
     return means_of(path, file, file, names)

@@ -97,8 +97,8 @@ def read_reconstruction(
                 "model": str(file.attrs["model"]),
                 "figures": json.loads(file.attrs["figures"]),
             }
-            for kind in rows_by_type(arrays["jet_type"]):
-                about["figures"]["types"][kind]
+            for jet_type in rows_by_type(arrays["jet_type"]):
+                about["figures"]["types"][jet_type]
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(path, "attributes", found=str(error), expected=expected) from error
     rows = len(arrays["jet_type"])
@@ -122,5 +122,5 @@ def rows_by_type(jet_type: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
     -------
     dict of str to [rows] int64
     """
-    rows = {kind: np.flatnonzero(jet_type == number) for kind, number in JET_TYPES.items()}
-    return {kind: found for kind, found in rows.items() if len(found)}
+    rows = {jet_type: np.flatnonzero(jet_type == number) for jet_type, number in JET_TYPES.items()}
+    return {jet_type: found for jet_type, found in rows.items() if len(found)}

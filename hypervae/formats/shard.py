@@ -220,15 +220,15 @@ class ShardWriter:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        if kind is None and self.n_jets == 0:
+        if error_type is None and self.n_jets == 0:
             empty = InputError(self.path, "jets", found="no jets to write", expected="at least one")
             self._stack.__exit__(InputError, empty, None)
             raise empty
-        return self._stack.__exit__(kind, value, traceback)
+        return self._stack.__exit__(error_type, value, traceback)
 
     def append(self, jets: Jets) -> None:
         """Append jets; all batches must have the same optional columns."""

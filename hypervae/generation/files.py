@@ -78,15 +78,15 @@ class GeneratedWriter(ShardWriter):
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        if kind is None:
+        if error_type is None:
             self._file.attrs["redrawn"] = self.redrawn
             if self.mixed:
                 self._file[TYPES] = self._types
-        return super().__exit__(kind, value, traceback)
+        return super().__exit__(error_type, value, traceback)
 
 
 class TypedReader(ShardReader):
@@ -107,12 +107,12 @@ class TypedReader(ShardReader):
     def _jet_type(self, given: str | None) -> str | None:
         self.mixed = self.attributes.get("jet_type") == MIXED
         if not self.mixed:
-            kind = super()._jet_type(given)
-            if kind is None:
+            jet_type = super()._jet_type(given)
+            if jet_type is None:
                 raise InputError(
                     self.path, "jet_type", found="no jet type", expected="one, in the file or given"
                 )
-            return kind
+            return jet_type
         if given is not None:
             raise InputError(self.path, "jet_type", found=repr(MIXED), expected=repr(given))
         self._types = self._dataset(TYPES, (self.n_jets,), f"[{self.n_jets}]")
@@ -132,6 +132,6 @@ class TypedReader(ShardReader):
                 self.path,
                 f"{TYPES} of row {start + row}",
                 found=str(types[row]),
-                expected=", ".join(f"{number} ({kind})" for kind, number in JET_TYPES.items()),
+                expected=", ".join(f"{number} ({name})" for name, number in JET_TYPES.items()),
             )
         return types.astype(np.uint8)

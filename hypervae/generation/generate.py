@@ -56,25 +56,25 @@ def generate_jets(
         written.
     """
     model = HyperVAE.load(model_dir, choose_device(config.device))
-    mix = {str(kind): share for kind, share in config.mix.items()}
+    mix = {str(jet_type): share for jet_type, share in config.mix.items()}
     sampler = make_sampler(model, config, chosen_mix(model, mix, jet_type))
     # the device is where, not what
     settings = {key: value for key, value in config.to_dict().items() if key != "device"}
     settings |= {
-        "mix": {kind: mix.get(kind, 1.0) for kind in sampler.kinds},
+        "mix": {jet_type: mix.get(jet_type, 1.0) for jet_type in sampler.jet_types},
         "model": Path(model_dir).resolve().name,
         "weights": weights_digest(model_dir),
     }
     writer = GeneratedWriter(
         output,
         model.normalization.max_particles,
-        jet_types=sampler.kinds,
+        jet_types=sampler.jet_types,
         source="hypervae",
         seed=config.seed,
         settings=settings,
         packages=("torch", "lgatr"),
     )
-    label = f"generate {', '.join(sampler.kinds)}"
+    label = f"generate {', '.join(sampler.jet_types)}"
     try:
         with Progress(config.jets, label, "jets") as progress, writer:
             while writer.n_jets < config.jets:

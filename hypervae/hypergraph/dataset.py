@@ -112,14 +112,14 @@ class HypergraphDataset(Dataset):
         self._prepare(jets, JET_TYPES[source.jet_type])
         self._block = (place, start)
 
-    def _prepare(self, jets: Jets, kind: int) -> None:
+    def _prepare(self, jets: Jets, type_index: int) -> None:
         merged = self.normalization
         self._counts = jets.multiplicity
         self._hardest = np.minimum(self._counts, merged.hyperedge_particles)
         momenta = four_momenta(jets.particle_features, jets.jet_features)
         self._x = torch.from_numpy((momenta / merged.momentum_scale).astype(np.float32))
         targets = merged.jet.forward(jet_targets(jets))
-        types = np.full((len(jets), 1), kind)
+        types = np.full((len(jets), 1), type_index)
         self._y = torch.from_numpy(np.concatenate([types, targets], axis=1).astype(np.float32))
         self._pairs = pair_features(jets)
         weight = weights(jets, merged.settings.weight, merged.settings.exponent)

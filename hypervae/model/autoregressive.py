@@ -165,33 +165,33 @@ class AutoregressivePrior(FittedPrior):
     @torch.no_grad()
     def fit_moments(self, posterior: Posterior) -> None:
         """Take the mean and the width of each dimension; see `Prior.fit_moments`."""
-        for kind in posterior.jet_type.unique().tolist():
-            chosen = posterior.jet_type == kind
+        for index in posterior.jet_type.unique().tolist():
+            chosen = posterior.jet_type == index
             mean, width = posterior.mean[chosen].double(), posterior.width[chosen].double()
             variance = mean.var(0, correction=0) + width.square().mean(0)
-            self.offset[kind] = mean.mean(0).to(self.offset)
-            self.scale[kind] = variance.clamp_min(_LEAST_VARIANCE).sqrt().to(self.scale)
+            self.offset[index] = mean.mean(0).to(self.offset)
+            self.scale[index] = variance.clamp_min(_LEAST_VARIANCE).sqrt().to(self.scale)
 
     def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:
         """See `Prior.sample`: temperature 0 gives the medians."""
-        noise, kind = noise * temperature, one_hot(jet_type, self.types, noise.dtype)
-        drawn = self.of_rest.sample(noise[:, self.rest], kind)
+        noise, label = noise * temperature, one_hot(jet_type, self.types, noise.dtype)
+        drawn = self.of_rest.sample(noise[:, self.rest], label)
         if self.of_group is not None:
             groups = self.of_group.sample(
-                self.groups.of(noise).flatten(0, 1), self.group_condition(drawn, kind)
+                self.groups.of(noise).flatten(0, 1), self.group_condition(drawn, label)
             )
             drawn = self.groups.joined(drawn, groups)
         return drawn * self.scale[jet_type].to(drawn) + self.offset[jet_type].to(drawn)
 
     def error(self, batch: PriorBatch) -> Tensor:
         """See `FittedPrior.error`: minus the mean ln density per dimension [nats]."""
-        kind = one_hot(batch.jet_type, self.types, batch.latent.dtype)
+        label = one_hot(batch.jet_type, self.types, batch.latent.dtype)
         scale = self.scale[batch.jet_type].to(batch.latent)
         latent = (batch.latent - self.offset[batch.jet_type].to(batch.latent)) / scale
         rest = latent[:, self.rest]
-        found = self.of_rest.ln_density(rest, kind).sum(-1) - scale.log().sum(-1)
+        found = self.of_rest.ln_density(rest, label).sum(-1) - scale.log().sum(-1)
         if self.of_group is not None:
-            condition = self.group_condition(rest, kind)
+            condition = self.group_condition(rest, label)
             of_groups = self.of_group.ln_density(self.groups.of(latent).flatten(0, 1), condition)
             found = found + of_groups.sum(-1).view(len(rest), -1).sum(-1)
         return -found.mean() / latent.shape[1]

@@ -163,16 +163,16 @@ class GaussianPrior(Prior):
     @torch.no_grad()
     def fit_moments(self, posterior: Posterior) -> None:
         """See `Prior.fit_moments`."""
-        for kind in posterior.jet_type.unique().tolist():
-            chosen = posterior.jet_type == kind
+        for index in posterior.jet_type.unique().tolist():
+            chosen = posterior.jet_type == index
             mean, width = posterior.mean[chosen].double(), posterior.width[chosen].double()
             # the law of total covariance; one jet has no covariance of means
             away = mean - mean.mean(dim=0)
             covariance = away.T @ away / len(mean) + width.square().mean(dim=0).diag()
             variance = covariance.diagonal().clamp_min(1e-12)
             covariance = covariance + (_NARROWEST * variance).diag()
-            self.offset[kind] = mean.mean(dim=0).to(self.offset)
-            self.mixing[kind] = torch.linalg.cholesky(covariance).to(self.mixing)
+            self.offset[index] = mean.mean(dim=0).to(self.offset)
+            self.mixing[index] = torch.linalg.cholesky(covariance).to(self.mixing)
 
 
 @dataclass(frozen=True)
@@ -224,11 +224,11 @@ class FittedPrior(Prior):
         batch : PriorBatch
         """
 
-    def group_condition(self, rest: Tensor, kind: Tensor) -> Tensor:
+    def group_condition(self, rest: Tensor, label: Tensor) -> Tensor:
         """[B number, ...] what each group is drawn given: the rest, the type, and which it is."""
         number = self.groups.number
         which = torch.eye(number, dtype=rest.dtype, device=rest.device).repeat(len(rest), 1)
-        given = torch.cat([rest, kind], dim=-1).repeat_interleave(number, 0)
+        given = torch.cat([rest, label], dim=-1).repeat_interleave(number, 0)
         return torch.cat([given, which], dim=-1)
 
 
@@ -277,9 +277,9 @@ class FlowPrior(FittedPrior):
 
     def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:
         """See `Prior.sample`."""
-        noise, kind = noise * temperature, one_hot(jet_type, self.types, noise.dtype)
+        noise, label = noise * temperature, one_hot(jet_type, self.types, noise.dtype)
         points = integrate(
-            lambda points, time: self.velocity(points, time, kind),
+            lambda points, time: self.velocity(points, time, label),
             noise[:, self.rest],
             solver=_SOLVER,
             evaluations=_EVALUATIONS,
@@ -287,7 +287,7 @@ class FlowPrior(FittedPrior):
         rest = self.gaussian.mixed(points, jet_type)
         if self.of_group is None:
             return rest
-        group, condition = self.of_group, self.group_condition(rest, kind)
+        group, condition = self.of_group, self.group_condition(rest, label)
         drawn = integrate(
             lambda points, time: group(points, time, condition),
             self.groups.of(noise).flatten(0, 1),
@@ -306,16 +306,16 @@ class FlowPrior(FittedPrior):
 
     def error(self, batch: PriorBatch) -> Tensor:
         """Mean squared error of the velocity per dimension; with groups, that of one more."""
-        kind = one_hot(batch.jet_type, self.types, batch.latent.dtype)
+        label = one_hot(batch.jet_type, self.types, batch.latent.dtype)
         rest = batch.latent[:, self.rest]
         goal = self.gaussian.whitened(rest, batch.jet_type)
         points, velocity = on_path(batch.noise[:, self.rest], goal, batch.time)
-        error = (self.velocity(points, batch.time, kind) - velocity).square().mean()
+        error = (self.velocity(points, batch.time, label) - velocity).square().mean()
         if self.of_group is None:
             return error
         rows = torch.arange(len(rest), device=rest.device)
         places = rows * self.groups.number + batch.which
-        condition = self.group_condition(rest, kind)[places]
+        condition = self.group_condition(rest, label)[places]
         start, goal = (self.groups.of(v)[rows, batch.which] for v in (batch.noise, batch.latent))
         points, velocity = on_path(start, goal, batch.time)
         made = self.of_group(points, batch.time, condition)

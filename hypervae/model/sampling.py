@@ -84,7 +84,7 @@ _Noise = dict[str, NDArray[np.float64]]
 class Sampler:
     """Generate jets, batch after batch.
 
-    Each kind of noise of each jet type has a stream of its own that is read jet by jet: the jets
+    Each noise of each jet type has a stream of its own that is read jet by jet: the jets
     do not depend, beyond rounding, on how they are cut into batches, and the k-th quark of a mix is
     the k-th quark of a sample of quarks alone.
 
@@ -117,19 +117,20 @@ class Sampler:
     ):
         self.model, self.seed, self.sampling = model, seed, sampling
         shares = shares_of(mix)
-        self.kinds = sorted(shares, key=model.type_index)
-        self._bounds = np.cumsum([shares[kind] for kind in self.kinds])[:-1]
+        self.jet_types = sorted(shares, key=model.type_index)
+        self._bounds = np.cumsum([shares[jet_type] for jet_type in self.jet_types])[:-1]
         self._which = rng(seed, "mix")
         self._noise = {"latent": NoiseSpec((model.latent_dim,)), **model.decoder.noise}
         self._streams = {
-            kind: {name: rng(seed, kind, name) for name in self._noise} for kind in self.kinds
+            jet_type: {name: rng(seed, jet_type, name) for name in self._noise}
+            for jet_type in self.jet_types
         }
-        self._drawn = dict.fromkeys(self.kinds, 0)
+        self._drawn = dict.fromkeys(self.jet_types, 0)
 
     @property
     def jet_type(self) -> str | None:
         """The type of all jets, where it is one."""
-        return self.kinds[0] if len(self.kinds) == 1 else None
+        return self.jet_types[0] if len(self.jet_types) == 1 else None
 
     @torch.no_grad()
     def draw(self, size: int, latents: Tensor | None = None) -> Sample:
@@ -182,11 +183,11 @@ class Sampler:
         """The number of each jet among those of its type, and its noise."""
         number = np.empty(len(which), dtype=np.int64)
         noise = self._empty_noise(len(which))
-        for index, kind in enumerate(self.kinds):
+        for index, jet_type in enumerate(self.jet_types):
             rows = np.flatnonzero(which == index)
-            number[rows] = self._drawn[kind] + np.arange(len(rows))
-            self._drawn[kind] += len(rows)
-            self._fill(noise, rows, self._streams[kind])
+            number[rows] = self._drawn[jet_type] + np.arange(len(rows))
+            self._drawn[jet_type] += len(rows)
+            self._fill(noise, rows, self._streams[jet_type])
         return number, noise
 
     def _noise_again(
@@ -194,7 +195,7 @@ class Sampler:
     ) -> _Noise:
         noise = self._empty_noise(len(which))
         for row, (index, place) in enumerate(zip(which, number, strict=True)):
-            stream = rng(self.seed, self.kinds[index], "again", int(place), attempt)
+            stream = rng(self.seed, self.jet_types[index], "again", int(place), attempt)
             self._fill(noise, np.array([row]), dict.fromkeys(self._noise, stream))
         return noise
 
@@ -205,7 +206,11 @@ class Sampler:
         self, noise: _Noise, rows: NDArray[np.int64], streams: Mapping[str, np.random.Generator]
     ) -> None:
         for name, spec in self._noise.items():
-            draw = streams[name].standard_normal if spec.kind == "normal" else streams[name].random
+            draw = (
+                streams[name].standard_normal
+                if spec.distribution == "normal"
+                else streams[name].random
+            )
             noise[name][rows] = draw((len(rows), *spec.shape))
 
     def _decode(
@@ -218,7 +223,7 @@ class Sampler:
         def on_device(values: NDArray[Any] | Tensor) -> Tensor:
             return torch.as_tensor(values).to(like.device, like.dtype)
 
-        indices = np.array([model.type_index(kind) for kind in self.kinds])
+        indices = np.array([model.type_index(jet_type) for jet_type in self.jet_types])
         types = torch.from_numpy(indices[which]).to(like.device)
         if latents is None:
             latent = model.prior.sample(on_device(noise["latent"]), types, temperature)
@@ -227,9 +232,9 @@ class Sampler:
         given = {}
         for name, spec in model.decoder.noise.items():
             values = on_device(noise[name])
-            if spec.kind == "gumbel":
+            if spec.distribution == "gumbel":
                 values = gumbel(values)
-            given[name] = values if spec.kind == "uniform" else values * temperature
+            given[name] = values if spec.distribution == "uniform" else values * temperature
         decoded = model.decoder.decode(latent, types, given, sampling=self.sampling)
         with np.errstate(over="ignore", invalid="ignore"):  # found out by `physical`
             jets = _jets_of(decoded, model)
@@ -237,7 +242,7 @@ class Sampler:
         if decoded.multiplicity_logits is not None:
             good &= torch.isfinite(decoded.multiplicity_logits).all(1).cpu().numpy()
         jets.jet_type = self.jet_type
-        numbers = np.array([JET_TYPES[kind] for kind in self.kinds], dtype=np.uint8)
+        numbers = np.array([JET_TYPES[jet_type] for jet_type in self.jet_types], dtype=np.uint8)
         return Sample(jets, numbers[which], decoded, 0), good
 
 
@@ -251,11 +256,11 @@ def shares_of(mix: Mapping[str, float]) -> dict[str, float]:
     """
     total = sum(mix.values())
     if any(not 0 <= share < np.inf for share in mix.values()) or not 0 < total < np.inf:
-        found = ", ".join(f"{kind}: {share:g}" for kind, share in mix.items()) or "nothing"
+        found = ", ".join(f"{jet_type}: {share:g}" for jet_type, share in mix.items()) or "nothing"
         raise ConfigError(
             f"mix: found {found}, expected shares of jet types, none negative and some positive"
         )
-    return {kind: share / total for kind, share in mix.items() if share > 0}
+    return {jet_type: share / total for jet_type, share in mix.items() if share > 0}
 
 
 def physical(jets: Jets) -> NDArray[np.bool_]:

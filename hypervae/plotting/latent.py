@@ -96,7 +96,7 @@ def draw_latent(arrays: Mapping[str, NDArray], about: Mapping[str, Any], title: 
     _draw_means(_with_margins(grid[0], limits, labels), projected["mean"], types, limits)
     _draw_prior(_with_margins(grid[1], limits, labels), projected, limits)
     _draw_kl(figure.add_subplot(grid[2]), arrays["latent/kl"], arrays["latent/active"])
-    names = ", ".join(f"{len(rows):,} {JET_NAMES[kind]}" for kind, rows in types.items())
+    names = ", ".join(f"{len(rows):,} {JET_NAMES[jet_type]}" for jet_type, rows in types.items())
     lost = f" ({(~good).sum():,} more are not finite)" if not good.all() else ""
     name = title or f"model {about['model']}"
     figure.suptitle(f"{name}: {names or 'no'} jets{lost}", x=0.055, y=0.975, ha="left")
@@ -142,13 +142,17 @@ def _draw_means(
     limits: NDArray[np.float64],
 ) -> None:
     """The posterior means, by type."""
-    for kind, rows in types.items():
-        _draw_margins(axes, means[rows], limits, color=colour_of(kind), linewidth=1.3)
-    points = {kind: means[rows] for kind, rows in types.items()}
-    scatter_types(axes[0], points, {kind: np.full(len(p), 7.0) for kind, p in points.items()})
+    for jet_type, rows in types.items():
+        _draw_margins(axes, means[rows], limits, color=colour_of(jet_type), linewidth=1.3)
+    points = {jet_type: means[rows] for jet_type, rows in types.items()}
+    scatter_types(
+        axes[0], points, {jet_type: np.full(len(p), 7.0) for jet_type, p in points.items()}
+    )
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=colour_of(kind), label=JET_NAMES[kind])
-        for kind in types
+        Line2D(
+            [], [], marker="o", linestyle="", color=colour_of(jet_type), label=JET_NAMES[jet_type]
+        )
+        for jet_type in types
     ]
     axes[0].legend(handles=handles, ncols=2, columnspacing=0.8, **_LEGEND)
     axes[1].set_title("posterior means of held-out jets")

@@ -81,8 +81,8 @@ def label(name: str) -> str:
     """What a metric is called in the figure."""
     if name in _OTHERS:
         return _OTHERS[name]
-    kind, _, observable = name.partition("_")
-    if observable in OBSERVABLES and kind in ("w1", "overlap"):
+    measure, _, observable = name.partition("_")
+    if observable in OBSERVABLES and measure in ("w1", "overlap"):
         return OBSERVABLES[observable].label
     return name
 
@@ -90,7 +90,7 @@ def label(name: str) -> str:
 def ordered(names: Iterable[str]) -> list[str]:
     """Names of metrics, each once, in the order of the figures; unknown ones last, by name."""
     known = [*_OTHERS]
-    known += [f"{kind}_{name}" for kind in ("w1", "overlap") for name in OBSERVABLES]
+    known += [f"{measure}_{name}" for measure in ("w1", "overlap") for name in OBSERVABLES]
     found = set(names)
     return [name for name in known if name in found] + sorted(found - set(known))
 
@@ -99,7 +99,7 @@ def columns(names: Iterable[str]) -> dict[str, list[str]]:
     """Metrics by the columns of the figure, in order; empty columns are left out."""
     found: dict[str, list[str]] = {"standard": [], "w1": [], "overlap": []}
     for name in ordered(names):
-        kind, _, observable = name.partition("_")
-        column = kind if kind in found and observable in OBSERVABLES else "standard"
+        measure, _, observable = name.partition("_")
+        column = measure if measure in found and observable in OBSERVABLES else "standard"
         found[column].append(name)
     return {column: members for column, members in found.items() if members}

@@ -197,9 +197,9 @@ def draw_header(figure: Figure, results: Mapping[str, Any], samples: Mapping[str
 
 def figure_title(results: Mapping[str, Any]) -> str:
     """Which jets a figure shows."""
-    kind = results["jet_type"]
+    jet_type = results["jet_type"]
     model = f"model {results['model']}, " if results.get("model") else ""
-    return f"{model}{JET_NAMES.get(kind, kind)} jets"
+    return f"{model}{JET_NAMES.get(jet_type, jet_type)} jets"
 
 
 def distance_text(metric: Mapping[str, Any] | None, jets: int, name: str = "$W_1$") -> str:

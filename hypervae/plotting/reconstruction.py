@@ -40,9 +40,9 @@ _TYPE_COLOURS = [colour for colour in COLOURS if colour != GENERATED]
 DATASETS = [f"{side}/{name}" for side in SIDES for name in ("particle_features", *QUANTITIES)]
 
 
-def colour_of(kind: str) -> str:
+def colour_of(jet_type: str) -> str:
     """The colour of a jet type, the same in all figures."""
-    return _TYPE_COLOURS[JET_TYPES[kind]]
+    return _TYPE_COLOURS[JET_TYPES[jet_type]]
 
 
 def draw_reconstruction(
@@ -51,16 +51,16 @@ def draw_reconstruction(
     """Draw some pairs of jets above scatter plots of all."""
     types = rows_by_type(arrays["jet_type"])
     each = _PAIRS.get(len(types), 1)
-    shown = [(kind, row) for kind, rows in types.items() for row in rows[:each]]
+    shown = [(jet_type, row) for jet_type, rows in types.items() for row in rows[:each]]
     side = 0.92 * _WIDTH / max(len(shown), 4)
     height = _ABOVE + side + _BETWEEN + _SCATTER + _BELOW
     figure = plt.figure(figsize=(_WIDTH, height))
     radius = _radius_of(arrays, [row for _, row in shown])
-    for place, (kind, row) in enumerate(shown):
+    for place, (jet_type, row) in enumerate(shown):
         left, bottom = 0.065 + place * side / _WIDTH, 1 - (_ABOVE + side) / height
         axis = figure.add_axes((left, bottom, 0.94 * side / _WIDTH, 0.94 * side / height))
         _draw_pair(axis, arrays, row, radius)
-        axis.set_title(f"{JET_NAMES[kind]} jet")
+        axis.set_title(f"{JET_NAMES[jet_type]} jet")
         axis.tick_params(labelleft=place == 0)
         if place == 0:
             axis.set_ylabel(r"$\phi^{\mathrm{rel}}$ [rad]")
@@ -122,15 +122,17 @@ def _draw_quantity(
     axis.plot([low, high], [low, high], color=TRUTH, linewidth=1.0, zorder=1)
     types = rows_by_type(arrays["jet_type"])
     pairs, areas, handles = {}, {}, []
-    for place, (kind, rows) in enumerate(types.items()):
-        pairs[kind] = np.stack([true[rows], made[rows]], axis=1)
-        areas[kind] = np.full(len(rows), 7.0)
+    for place, (jet_type, rows) in enumerate(types.items()):
+        pairs[jet_type] = np.stack([true[rows], made[rows]], axis=1)
+        areas[jet_type] = np.full(len(rows), 7.0)
         if OBSERVABLES[name].integer:  # whole numbers coincide, within a type and between types
-            pairs[kind], counts = np.unique(pairs[kind], axis=0, return_counts=True)
-            areas[kind] = 200.0 * np.sqrt(counts / len(rows))
-            pairs[kind] += [0.25 * (place - (len(types) - 1) / 2), 0.0]
-        label = _label(kind, name, figures[kind])
-        handles += axis.plot([], [], color=colour_of(kind), marker="o", linestyle="", label=label)
+            pairs[jet_type], counts = np.unique(pairs[jet_type], axis=0, return_counts=True)
+            areas[jet_type] = 200.0 * np.sqrt(counts / len(rows))
+            pairs[jet_type] += [0.25 * (place - (len(types) - 1) / 2), 0.0]
+        label = _label(jet_type, name, figures[jet_type])
+        handles += axis.plot(
+            [], [], color=colour_of(jet_type), marker="o", linestyle="", label=label
+        )
     scatter_types(axis, pairs, areas)
     axis.set_xlim(low, high)
     axis.set_ylim(low, high + _LEGEND_LINE * len(types) * (high - low))
@@ -155,7 +157,9 @@ def scatter_types(axis: Axes, points: Mapping[str, NDArray], areas: Mapping[str,
     if not points:
         return
     x, y = np.concatenate(list(points.values())).T
-    colours = np.repeat([colour_of(kind) for kind in points], [len(p) for p in points.values()])
+    colours = np.repeat(
+        [colour_of(jet_type) for jet_type in points], [len(p) for p in points.values()]
+    )
     order = np.random.default_rng(0).permutation(len(x))
     axis.scatter(
         x[order],
@@ -168,10 +172,10 @@ def scatter_types(axis: Axes, points: Mapping[str, NDArray], areas: Mapping[str,
     )
 
 
-def _label(kind: str, name: str, about: Mapping[str, Any]) -> str:
+def _label(jet_type: str, name: str, about: Mapping[str, Any]) -> str:
     """A jet type with its correlation, and what else is measured of this quantity."""
     found = about["correlation"][name]
-    text = f"{JET_NAMES[kind]}: r = " + ("undefined" if found is None else f"{found:.3f}")
+    text = f"{JET_NAMES[jet_type]}: r = " + ("undefined" if found is None else f"{found:.3f}")
     if name == "mass":
         return f"{text}, $W_1$ = {about['w1_mass']:.4f}"
     if name == "multiplicity":

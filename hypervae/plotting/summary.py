@@ -69,8 +69,8 @@ def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _name(result: Mapping[str, Any]) -> str:
-    model, kind = result.get("model"), result["jet_type"]
-    jets = f"{JET_NAMES.get(kind, kind)} jets"
+    model, jet_type = result.get("model"), result["jet_type"]
+    jets = f"{JET_NAMES.get(jet_type, jet_type)} jets"
     return f"{model}: {jets}" if model else jets
 
 

@@ -118,19 +118,21 @@ def html_table(results: Sequence[Mapping[str, Any]]) -> str:
         "protocol and of equally many jets, of training against held-out jets. Errors are "
         "statistical. All numbers are in summary.csv.</p>\n"
     ]
-    for kind in dict.fromkeys(result["jet_type"] for result in results):
-        chosen = [result for result in results if result["jet_type"] == kind]
-        parts.append(f"<h3>{html.escape(JET_NAMES.get(kind, kind)).capitalize()} jets</h3>\n")
-        parts.append(_standard(kind, chosen))
+    for jet_type in dict.fromkeys(result["jet_type"] for result in results):
+        chosen = [result for result in results if result["jet_type"] == jet_type]
+        parts.append(
+            f"<h3>{html.escape(JET_NAMES.get(jet_type, jet_type)).capitalize()} jets</h3>\n"
+        )
+        parts.append(_standard(jet_type, chosen))
         parts.append(_notes(chosen))
         parts.append(_all(chosen))
     parts.append(_sources())
     return "".join([*parts, "</body></html>\n"])
 
 
-def _standard(kind: str, results: Sequence[Mapping[str, Any]]) -> str:
+def _standard(jet_type: str, results: Sequence[Mapping[str, Any]]) -> str:
     """Our standard metrics, and those of others."""
-    others = [entry for entry in PUBLISHED if kind in entry.values]
+    others = [entry for entry in PUBLISHED if jet_type in entry.values]
     head = "<tr><th></th>"
     head += f'<th colspan="{2 * len(results)}">this work: value, truth floor</th>'
     if others:
@@ -152,7 +154,7 @@ def _standard(kind: str, results: Sequence[Mapping[str, Any]]) -> str:
         cells = [f"<td>{text}{unit}</td>"]
         for result in results:
             cells += _ours(name, result, power)
-        cells += [_theirs(name, kind, entry, power) for entry in others]
+        cells += [_theirs(name, jet_type, entry, power) for entry in others]
         rows.append(f"<tr>{''.join(cells)}</tr>\n")
     return _table(head + "</tr>\n", rows)
 
@@ -170,8 +172,8 @@ def _ours(name: str, result: Mapping[str, Any], power: int) -> list[str]:
     ]
 
 
-def _theirs(name: str, kind: str, entry: Published, power: int) -> str:
-    number = entry.values[kind].get(name)
+def _theirs(name: str, jet_type: str, entry: Published, power: int) -> str:
+    number = entry.values[jet_type].get(name)
     if number is None:
         return '<td class="others none">–</td>'
     value, error = (None if part is None else part * 10.0**-power for part in number)

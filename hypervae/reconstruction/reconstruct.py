@@ -99,12 +99,12 @@ def reconstruct(
         If the model does not know a type, or reconstructed jets stay unphysical.
     """
     latents, made = [], []
-    for kind, truth in jets.items():
+    for jet_type, truth in jets.items():
         starts = range(0, len(truth), batch_size)
         batches = (model.batch(truth[start : start + batch_size]) for start in starts)
         found = encode_jets(model, batches)
-        sampler = Sampler(model, seed=seed, mix={kind: 1.0})
-        noise = rng(seed, kind, "reconstruction")
+        sampler = Sampler(model, seed=seed, mix={jet_type: 1.0})
+        noise = rng(seed, jet_type, "reconstruction")
         for some in found.split(batch_size):
             some = some.to(model.device)
             made.append(sampler.draw(len(some), some.mean).jets)
@@ -114,7 +114,7 @@ def reconstruct(
             prior = model.prior.sample(second, some.jet_type)
             posterior = some.mean + some.width * first
             latents.append([_array(x) for x in (some.mean, some.width, posterior, prior)])
-    number = [JET_TYPES[kind] for kind in jets]
+    number = [JET_TYPES[jet_type] for jet_type in jets]
     return Reconstruction(
         np.repeat(number, [len(truth) for truth in jets.values()]).astype(np.uint8),
         concatenate(list(jets.values())),
@@ -161,13 +161,13 @@ def figures(reconstruction: Reconstruction) -> dict[str, Any]:
     """
     latent = reconstruction.latent
     types = {}
-    for kind, number in JET_TYPES.items():
+    for jet_type, number in JET_TYPES.items():
         rows = np.flatnonzero(reconstruction.jet_type == number)
         if len(rows) == 0:
             continue
         true = quantities(reconstruction.true[rows])
         made = quantities(reconstruction.reconstructed[rows])
-        types[kind] = {
+        types[jet_type] = {
             "jets": len(rows),
             "w1_mass": w1(true["mass"], made["mass"]),
             "multiplicity_mae": float(np.abs(true["multiplicity"] - made["multiplicity"]).mean()),

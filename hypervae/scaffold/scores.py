@@ -91,9 +91,9 @@ class NormalScores(nn.Module):
         spread = values + self.spread[jet_type].to(values.dtype) * (noise - 0.5)
         filled = spread.nan_to_num()
         score = torch.empty_like(filled)
-        for kind in jet_type.unique():  # one look-up in the tables of each type
-            rows = jet_type == kind
-            score[rows] = self._score(filled[rows], self.quantiles[kind].to(values.dtype))
+        for index in jet_type.unique():  # one look-up in the tables of each type
+            rows = jet_type == index
+            score[rows] = self._score(filled[rows], self.quantiles[index].to(values.dtype))
         # u = 0 or 1 by rounding would be infinite
         inside = noise.clamp(1e-7, 1 - 1e-7)
         drawn = math.sqrt(2) * torch.erfinv(2 * inside - 1)

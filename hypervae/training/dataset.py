@@ -137,7 +137,7 @@ class JetBatches(Dataset[JetBatch]):
             keys=block.numbers ^ drawn,
             topology=self.topology,
         )
-        batch.jet_type.copy_(torch.from_numpy(block.kinds))
+        batch.jet_type.copy_(torch.from_numpy(block.type_index))
         return with_particle_targets(batch, block.jets, self.model)
 
     def _epoch(self, index: BatchIndex) -> EpochOrder:

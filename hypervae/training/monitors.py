@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class MonitorKind(NamedTuple):
+class MonitoredQuantity(NamedTuple):
     """One choice of ``train.monitor``; lower is better.
 
     Attributes
@@ -25,9 +25,9 @@ class MonitorKind(NamedTuple):
 
 #: Choices of ``train.monitor``.
 MONITORS = {
-    "total": MonitorKind("val_total", "validation loss", False),
-    "w1m": MonitorKind("val_w1m", "W1M of generated against validation jets", True),
-    "floors": MonitorKind(
+    "total": MonitoredQuantity("val_total", "validation loss", False),
+    "w1m": MonitoredQuantity("val_w1m", "W1M of generated against validation jets", True),
+    "floors": MonitoredQuantity(
         "val_floors", "mean of W1M, W1P and W1 of tau21 and tau32 of such jets, in floors", True
     ),
 }

@@ -34,7 +34,7 @@ class Block:
     jets : Jets
     pair_bins : [n, P (P - 1) / 2]
         Pair bins.
-    kinds : [n] int64
+    type_index : [n] int64
         Index of the jet's type among the model's.
     numbers : [n] uint64
         The jet's place in the data: source << 40 | row.
@@ -42,11 +42,13 @@ class Block:
 
     jets: Jets
     pair_bins: NDArray[np.unsignedinteger]
-    kinds: NDArray[np.int64]
+    type_index: NDArray[np.int64]
     numbers: NDArray[np.uint64]
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Block:
-        return Block(self.jets[rows], self.pair_bins[rows], self.kinds[rows], self.numbers[rows])
+        return Block(
+            self.jets[rows], self.pair_bins[rows], self.type_index[rows], self.numbers[rows]
+        )
 
     @classmethod
     def join(cls, blocks: Sequence[Block]) -> Block:
@@ -57,7 +59,7 @@ class Block:
             concatenate([block.jets for block in blocks]),
             *(
                 np.concatenate([getattr(block, name) for block in blocks])
-                for name in ("pair_bins", "kinds", "numbers")
+                for name in ("pair_bins", "type_index", "numbers")
             ),
         )
 
@@ -159,9 +161,9 @@ class JetStream:
                 )
             stop = min(start + self.block_rows, source.n_jets)
             pair_bins = reader.pair_bins(start, stop)[rows - start]
-        kind = self.jet_types.index(source.jet_type)
+        type_index = self.jet_types.index(source.jet_type)
         numbers = ((index << 40) + rows).astype(np.uint64)
-        return Block(jets, pair_bins, np.full(len(rows), kind), numbers)
+        return Block(jets, pair_bins, np.full(len(rows), type_index), numbers)
 
     def epoch(self, epoch: int, shuffle: bool = True) -> EpochOrder:
         """The stream in the order of an epoch."""

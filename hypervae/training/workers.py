@@ -29,10 +29,10 @@ class _Refusal:
     """
 
     def __init__(self, error: HyperVAEError):
-        self.kind, self.arguments, self.state = type(error), error.args, error.__dict__
+        self.error_type, self.arguments, self.state = type(error), error.args, error.__dict__
 
     def error(self) -> HyperVAEError:
-        error = self.kind.__new__(self.kind, *self.arguments)
+        error = self.error_type.__new__(self.error_type, *self.arguments)
         error.__dict__.update(self.state)
         return error
 

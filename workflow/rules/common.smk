@@ -71,8 +71,8 @@ def all_results():
         for figure in ("jets", "particles", "substructure", "correlators", "image")
     ]
     figures += [
-        f"{kind}/{model}"
-        for kind in ("history", "correlators", "latent", "reconstruction")
+        f"{figure}/{model}"
+        for figure in ("history", "correlators", "latent", "reconstruction")
         for model in PLAN.models
     ]
     return [

@@ -33,12 +33,12 @@ def command(
         torch.set_num_threads(threads)
     found = reconstruct_jets(model, read_list(shards), config, output)
     click.echo(f"KL {found['kl']:.3g} nats, {found['active_units']} active latent dimensions")
-    for kind, about in found["types"].items():
+    for jet_type, about in found["types"].items():
         correlations = ", ".join(
             f"{name} {'none' if value is None else f'{value:.3f}'}"
             for name, value in about["correlation"].items()
         )
         click.echo(
-            f"{kind}: {about['jets']} jets; W1 of the relative mass {about['w1_mass']:.3g}; "
+            f"{jet_type}: {about['jets']} jets; W1 of the relative mass {about['w1_mass']:.3g}; "
             f"multiplicity off by {about['multiplicity_mae']:.3g}; correlation {correlations}"
         )

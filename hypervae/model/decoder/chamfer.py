@@ -9,7 +9,7 @@ from torch import Tensor
 _COINCIDENT = 1e-12
 
 
-def distance(squared: Tensor, kind: str = "squared", alpha: float = 1.0) -> Tensor:
+def point_distance(squared: Tensor, distance: str = "squared", alpha: float = 1.0) -> Tensor:
     """Distance between two points, as a function of the squared Euclidean one.
 
     ``squared`` is d^2 and ``plain`` is d. ``hyperbolic`` is arcosh(1 + alpha d^2) (Lin et al., ICCV
@@ -23,7 +23,7 @@ def distance(squared: Tensor, kind: str = "squared", alpha: float = 1.0) -> Tens
     ----------
     squared : tensor
         d^2, of any shape.
-    kind : {"squared", "plain", "hyperbolic"}
+    distance : {"squared", "plain", "hyperbolic"}
     alpha : float
         Of the hyperbolic distance.
 
@@ -31,10 +31,10 @@ def distance(squared: Tensor, kind: str = "squared", alpha: float = 1.0) -> Tens
     -------
     tensor of the same shape
     """
-    if kind == "squared":
+    if distance == "squared":
         return squared
     apart = squared.clamp_min(_COINCIDENT)
-    if kind == "plain":
+    if distance == "plain":
         value = apart.sqrt()
     else:
         x = alpha * apart
@@ -69,7 +69,7 @@ def chamfer(
     target: Tensor,
     mask: Tensor,
     *,
-    kind: str = "squared",
+    distance: str = "squared",
     alpha: float = 1.0,
     weights: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> Tensor:
@@ -90,8 +90,8 @@ def chamfer(
     presence : [B, P]
     target : [B, Q, D]
     mask : [B, Q] bool
-    kind, alpha
-        See `distance`.
+    distance, alpha
+        See `point_distance`.
     weights : ([B, P], [B, Q])
         Of the predicted and of the target points; None where they weigh alike.
 
@@ -108,7 +108,8 @@ def chamfer(
         u = u * predicted_weight.detach()
     if target_weight is not None:
         v = v * target_weight
-    return _mean(distance(forward, kind, alpha), u) + _mean(distance(backward, kind, alpha), v)
+    there, back = (point_distance(one, distance, alpha) for one in (forward, backward))
+    return _mean(there, u) + _mean(back, v)
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:

@@ -175,7 +175,7 @@ class Decoder(nn.Module):
             Whether to decode edges and hyperedges too.
         """
         given = {
-            name: getattr(noise, spec.kind)(len(latent), *spec.shape, like=latent)
+            name: getattr(noise, spec.distribution)(len(latent), *spec.shape, like=latent)
             for name, spec in self.noise.items()
         }
         state = self.latent_state(latent, target.jet_type, noise)

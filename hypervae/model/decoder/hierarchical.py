@@ -166,13 +166,13 @@ class HierarchicalParticles(ParticleDecoder):
         parts: dict[int, list[ScaffoldTargets]] = {}
         for batch in batches:
             known = _targets_of(batch).to("cpu")
-            for kind in batch.jet_type.unique().tolist():
-                parts.setdefault(kind, []).append(known[batch.jet_type.cpu() == kind])
-        for kind, some in parts.items():
+            for index in batch.jet_type.unique().tolist():
+                parts.setdefault(index, []).append(known[batch.jet_type.cpu() == index])
+        for index, some in parts.items():
             columns = zip(*(part.tensors() for part in some), strict=True)
             values, offsets, ln_share, counts, _ = (torch.cat(part).numpy() for part in columns)
-            self.scores.fit(values.astype(np.float64), kind, seed=kind)
-            self.tables.fit(offsets, ln_share, counts, kind)
+            self.scores.fit(values.astype(np.float64), index, seed=index)
+            self.tables.fit(offsets, ln_share, counts, index)
 
     def decode(
         self, jets: LatentJets, noise: Mapping[str, Tensor], sampling: SamplingConfig
@@ -245,8 +245,8 @@ class HierarchicalParticles(ParticleDecoder):
         )
 
     def _condition(self, jets: LatentJets) -> Tensor:
-        kind = one_hot(jets.jet_type, self.types, jets.latent.dtype)
-        return torch.cat([jets.latent, kind], dim=-1)
+        label = one_hot(jets.jet_type, self.types, jets.latent.dtype)
+        return torch.cat([jets.latent, label], dim=-1)
 
     def scalars_of(self, made: Particles, jets: LatentJets, noise: JetNoise | None) -> Tensor:
         """From the ranks and the states of the jets; see `ParticleDecoder.scalars_of`."""

@@ -35,12 +35,12 @@ class NoiseSpec(NamedTuple):
     ----------
     shape : tuple of int
         Of one jet.
-    kind : {"normal", "gumbel", "uniform"}
+    distribution : {"normal", "gumbel", "uniform"}
         All but uniform noise is multiplied by the temperature.
     """
 
     shape: tuple[int, ...]
-    kind: Literal["normal", "gumbel", "uniform"] = "normal"
+    distribution: Literal["normal", "gumbel", "uniform"] = "normal"
 
 
 @dataclass

@@ -105,7 +105,7 @@ class OneShotParticles(ParticleDecoder):
             made.presence,
             points / scale,
             target.mask,
-            kind=settings.distance,
+            distance=settings.distance,
             alpha=settings.alpha,
             weights=weights,
         )

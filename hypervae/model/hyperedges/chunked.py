@@ -70,12 +70,12 @@ class _Chunked(torch.autograd.Function):
         noise: JetNoise | None,
         *parameters: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        kind = features.device.type
+        device_type = features.device.type
         ctx.network, ctx.names, ctx.chunk, ctx.noise = network, names, chunk, noise
         ctx.autocast = {
-            "device_type": kind,
-            "enabled": torch.is_autocast_enabled(kind),
-            "dtype": torch.get_autocast_dtype(kind),
+            "device_type": device_type,
+            "enabled": torch.is_autocast_enabled(device_type),
+            "dtype": torch.get_autocast_dtype(device_type),
         }
         # dropout draws chunk by chunk; only then is there anything to draw again
         ctx.random = _Random(features.device) if network.training else None
@@ -95,7 +95,7 @@ class _Chunked(torch.autograd.Function):
         for part in _chunks(features.shape[1], chunk):
             arguments = (features[:, part], count[:, part], keys, values, mask, noise)
             tokens = functional_call(network, weights, arguments).to(real)
-            with torch.autocast(kind, enabled=False):
+            with torch.autocast(device_type, enabled=False):
                 share = (count[:, part] / total).to(real)
                 mean += torch.bmm(share.unsqueeze(1), tokens).squeeze(1)
                 absent = (count[:, part] <= 0).unsqueeze(-1)

@@ -153,11 +153,11 @@ class Observers(Observer):
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._closing().__exit__(kind, error, traceback)
+        self._closing().__exit__(error_type, error, traceback)
 
     def on_resume(self, position: Position) -> None:
         """Tell all."""

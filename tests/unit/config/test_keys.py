@@ -50,7 +50,7 @@ def test_keys_say_what_the_schema_says(name):
     for key in keys:
         leaf, required = shown[key.path]
         entries = leaf.get("items") or leaf.get("propertyNames") or {}
-        assert key.kind == leaf.get("type", "string"), key.name
+        assert key.value_type == leaf.get("type", "string"), key.name
         assert key.bounds == bounds(leaf), key.name
         choices = leaf.get("enum") or entries.get("enum") or ()
         assert list(key.choices) == [str(choice) for choice in choices], key.name

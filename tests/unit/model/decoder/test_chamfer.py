@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hypervae.model.decoder.chamfer import chamfer, distance
+from hypervae.model.decoder.chamfer import chamfer, point_distance
 
 KINDS = ("squared", "plain", "hyperbolic")
 
@@ -18,9 +18,9 @@ def test_two_points_each_by_hand():
     mask = torch.tensor([[True, True, False]])
     # to the nearest target: 1 and 2; to the nearest present prediction: 1 and 2
     assert float(chamfer(predicted, presence, target, mask)) == pytest.approx(2.5 + 2.5)
-    plain = chamfer(predicted, presence, target, mask, kind="plain")
+    plain = chamfer(predicted, presence, target, mask, distance="plain")
     assert float(plain) == pytest.approx(1.5 + 1.5)
-    hyperbolic = chamfer(predicted, presence, target, mask, kind="hyperbolic", alpha=0.5)
+    hyperbolic = chamfer(predicted, presence, target, mask, distance="hyperbolic", alpha=0.5)
     assert float(hyperbolic) == pytest.approx(np.arccosh(1.5) + np.arccosh(3.0))
 
 
@@ -59,12 +59,12 @@ def test_absent_slots_and_padding_do_not_weigh():
     assert float(found) == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_equal_sets_have_no_distance_and_no_gradient(kind):
+@pytest.mark.parametrize("distance", KINDS)
+def test_equal_sets_have_no_distance_and_no_gradient(distance):
     points = torch.randn(3, 5, 3)
     predicted = points[:, [4, 2, 0, 1, 3]].requires_grad_()
     mask = torch.ones(3, 5, dtype=torch.bool)
-    found = chamfer(predicted, torch.ones(3, 5), points, mask, kind=kind)
+    found = chamfer(predicted, torch.ones(3, 5), points, mask, distance=distance)
     assert found.tolist() == [0.0] * 3
     found.sum().backward()
     assert (predicted.grad == 0).all()
@@ -74,24 +74,26 @@ def test_hyperbolic_distance_is_arcosh_to_rounding():
     d = torch.logspace(-5, 3, 50, dtype=torch.float64)
     # arcosh(1 + 2 s^2) = 2 arsinh(s)
     expected = 2 * torch.asinh(d * np.sqrt(0.5 * 0.7))
-    torch.testing.assert_close(distance(d**2, "hyperbolic", 0.7), expected, rtol=1e-10, atol=0)
-    single = distance(d.float() ** 2, "hyperbolic", 0.7)
+    torch.testing.assert_close(
+        point_distance(d**2, "hyperbolic", 0.7), expected, rtol=1e-10, atol=0
+    )
+    single = point_distance(d.float() ** 2, "hyperbolic", 0.7)
     torch.testing.assert_close(single, expected.float(), rtol=1e-5, atol=0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("distance", KINDS)
 @pytest.mark.parametrize("apart", [0.0, 1e-20, 1e-7, 1e-5, 1.0, 1e3])
-def test_gradients_are_finite_and_bounded(kind, apart):
+def test_gradients_are_finite_and_bounded(distance, apart):
     position = torch.tensor([apart, 0.0], requires_grad=True)
-    value = distance(position.square().sum(), kind)
+    value = point_distance(position.square().sum(), distance)
     value.backward()
     assert torch.isfinite(value)
-    limit = 2 * apart if kind == "squared" else np.sqrt(2)
+    limit = 2 * apart if distance == "squared" else np.sqrt(2)
     assert float(position.grad.abs().max()) <= 1.01 * limit
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_gradients_are_right(kind):
+@pytest.mark.parametrize("distance", KINDS)
+def test_gradients_are_right(distance):
     torch.manual_seed(1)
     predicted = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
     presence = torch.rand(2, 4, dtype=torch.float64).add_(0.6).requires_grad_()
@@ -99,7 +101,7 @@ def test_gradients_are_right(kind):
     mask[0, 3:] = False
 
     def of(points, present):
-        return chamfer(points, present, target, mask, kind=kind)
+        return chamfer(points, present, target, mask, distance=distance)
 
     assert torch.autograd.gradcheck(of, (predicted, presence))
 
