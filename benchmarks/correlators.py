@@ -43,9 +43,9 @@ def best(run: Callable[[], object], repeats: int) -> float:
 
 def correlate(jets: Jets, orders: list[int], threads: int = 1) -> None:
     """Pair bins, weights and correlators of a batch."""
-    codes = geometry.pair_bins(jets, BINNING, threads)
+    pair_bins = geometry.pair_bins(jets, BINNING, threads)
     weight = geometry.weights(jets)
-    kernel.correlate(weight, jets.multiplicity, codes, orders, BINNING.size, threads=threads)
+    kernel.correlate(weight, jets.multiplicity, pair_bins, orders, BINNING.size, threads=threads)
 
 
 def stage(particles: int, folder: Path) -> tuple[float, float]:
@@ -93,9 +93,9 @@ def main() -> None:
         for order in (2, 3)
     }
     few = jets[:20]
-    codes, weight = geometry.pair_bins(few, BINNING), geometry.weights(few)
+    pair_bins, weight = geometry.pair_bins(few, BINNING), geometry.weights(few)
     counts = few.multiplicity
-    slow = best(lambda: correlate_numpy(weight, counts, codes, 4, BINNING.size), 2)
+    slow = best(lambda: correlate_numpy(weight, counts, pair_bins, 4, BINNING.size), 2)
     numpy_us = 1e6 * slow / len(few)
     threads = len(os.sched_getaffinity(0))
     many = gluon_jets(copies=2)

@@ -1,4 +1,4 @@
-"""Progress of a long step: a bar on a terminal, a plain line every few seconds in a log."""
+"""Progress of a long computation: a bar on a terminal, a plain line every few seconds in a log."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class Progress:
         elif error_type is None and self._shown != self.done:
             self._line()
 
-    def update(self, step: int) -> None:
-        """Count `step` more."""
-        self.done += step
+    def update(self, amount: int) -> None:
+        """Count an amount more."""
+        self.done += amount
         if self._bar is not None:
-            self._bar.update(step / self.scale)
+            self._bar.update(amount / self.scale)
         elif time.monotonic() - self._last >= LOG_EVERY:
             self._line()
 

@@ -7,8 +7,8 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-#: Constants of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): its step, and those of `splitmix64`.
-SPLITMIX_STEP = 0x9E3779B97F4A7C15
+#: Constants of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): its increment, those of `splitmix64`.
+SPLITMIX_INCREMENT = 0x9E3779B97F4A7C15
 SPLITMIX_FIRST = 0xBF58476D1CE4E5B9
 SPLITMIX_SECOND = 0x94D049BB133111EB
 
@@ -33,7 +33,17 @@ def derive_seed(seed: int, *labels: str | int) -> int:
 
 
 def rng(seed: int, *labels: str | int) -> np.random.Generator:
-    """A NumPy generator seeded by `derive_seed`."""
+    """A NumPy generator, seeded from the config's seed.
+
+    Parameters
+    ----------
+    seed, labels
+        See `derive_seed`.
+
+    Returns
+    -------
+    np.random.Generator
+    """
     return np.random.default_rng(derive_seed(seed, *labels))
 
 

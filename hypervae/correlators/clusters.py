@@ -93,7 +93,7 @@ def _clusters(
 
 def cluster_features(
     pair_bins: NDArray[np.unsignedinteger],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     log_weight: NDArray[np.float64],
     orders: list[int],
     tables: NDArray[np.floating],
@@ -104,7 +104,7 @@ def cluster_features(
     ----------
     pair_bins : [n, P (P - 1) / 2]
         Pair bins.
-    counts : [n] int64
+    multiplicity : [n] int64
         Sets are formed of the first so many particles, which are sorted by falling pT.
     log_weight : [n, P] float64
         Logarithms of the particles' weights.
@@ -123,7 +123,7 @@ def cluster_features(
     weight_sum : [n, K] float64
         Sum of the sets' w.
     """
-    most = int(counts.max(initial=0))
+    most = int(multiplicity.max(initial=0))
     lengths = np.asarray(cluster_counts(most, orders), dtype=np.int64)
     shape = (len(pair_bins), int(lengths.sum()))
     values = np.zeros((*shape, tables.shape[1] + 1))
@@ -132,7 +132,7 @@ def cluster_features(
         _clusters(
             pair_bins,
             log_weight,
-            counts.astype(np.int64, copy=False),
+            multiplicity.astype(np.int64, copy=False),
             np.asarray(orders, dtype=np.int64),
             set_counts(most, max(orders)),
             np.ascontiguousarray(tables, dtype=np.float64),

@@ -64,9 +64,9 @@ def jet_sums(
         Where correlators are computed: ``cpu`` (compiled) or a torch device.
     """
     binning = Binning.of(config)
-    counts = jets.multiplicity
+    multiplicity = jets.multiplicity
     weight = geometry.weights(jets, config.weight, config.exponent)
-    arguments = (weight, counts, pair_bins, list(config.orders), binning.size)
+    arguments = (weight, multiplicity, pair_bins, list(config.orders), binning.size)
     if device == "cpu":
         enc, squares, cross = kernel.correlate(*arguments, threads=threads)
     else:
@@ -76,7 +76,7 @@ def jet_sums(
 
     slots = jets.particle_features.shape[1]
     _, j = geometry.pair_indices(slots)
-    present = j < counts[:, None]
+    present = j < multiplicity[:, None]
     pair_values = features.pair_features(jets)
     moments = {
         name: Moments.of(pair_values[..., column][present], _SHIFTS[name])
@@ -84,7 +84,7 @@ def jet_sums(
     }
 
     orders = list(config.hyperedges.orders)
-    hardest = np.minimum(counts, config.hyperedges.max_particles)
+    hardest = np.minimum(multiplicity, config.hyperedges.max_particles)
     log_weight = np.log(np.where(jets.mask, weight, 1.0))
     set_counts, _ = set_histograms(log_weight, hardest, pair_bins, orders, binning.size)
     for order in orders:
@@ -110,7 +110,7 @@ def jet_sums(
         cross[0],
         np.bincount(pair_bins[present], minlength=binning.size).astype(np.float64),
         set_counts.sum(axis=0, dtype=np.float64),
-        np.bincount(counts, minlength=slots + 1),
+        np.bincount(multiplicity, minlength=slots + 1),
         moments,
     )
 

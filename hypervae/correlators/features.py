@@ -33,20 +33,24 @@ def hyperedge_features(orders: list[int]) -> tuple[str, ...]:
 
 @numba.njit(cache=True, nogil=True)
 def _pair_features(
-    pt: NDArray[Any], eta: NDArray[Any], phi: NDArray[Any], counts: NDArray[Any], out: NDArray[Any]
+    pt: NDArray[Any],
+    eta: NDArray[Any],
+    phi: NDArray[Any],
+    multiplicity: NDArray[Any],
+    out: NDArray[Any],
 ) -> None:  # pragma: no cover - compiled
     slots = pt.shape[1]
     log_pt, grow, shrink = np.zeros(slots), np.zeros(slots), np.zeros(slots)
     cosine, sine = np.zeros(slots), np.zeros(slots)
     lowest = DELTA_FLOOR * DELTA_FLOOR
     for jet in range(pt.shape[0]):
-        for k in range(counts[jet]):
+        for k in range(multiplicity[jet]):
             log_pt[k] = math.log(pt[jet, k])
             grow[k] = math.exp(eta[jet, k] / 2)
             shrink[k] = 1 / grow[k]
             cosine[k], sine[k] = math.cos(phi[jet, k]), math.sin(phi[jet, k])
         pair = 0
-        for j in range(1, counts[jet]):
+        for j in range(1, multiplicity[jet]):
             for i in range(j):
                 d_eta = eta[jet, i] - eta[jet, j]
                 d_phi = angle_between(phi[jet, i], phi[jet, j])

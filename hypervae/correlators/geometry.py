@@ -100,7 +100,7 @@ def angle_between(one: float, other: float) -> float:  # pragma: no cover - comp
 def _bin_pairs(
     eta: NDArray[Any],
     phi: NDArray[Any],
-    counts: NDArray[Any],
+    multiplicity: NDArray[Any],
     edges_squared: NDArray[Any],
     cells: NDArray[Any],
     shift: float,
@@ -118,7 +118,7 @@ def _bin_pairs(
     low, high = edges_squared[0], edges_squared[bins]
     for jet in range(eta.shape[0]):
         pair = 0
-        for j in range(1, counts[jet]):
+        for j in range(1, multiplicity[jet]):
             for i in range(j):
                 d_eta = eta[jet, i] - eta[jet, j]
                 d_phi = angle_between(phi[jet, i], phi[jet, j])
@@ -178,13 +178,13 @@ def pair_bins(jets: Jets, binning: Binning, threads: int = 1) -> NDArray[np.unsi
     cells, shift = _cells(edges_squared)
     eta = jets.particle_features[..., 0].astype(np.float64)
     phi = jets.particle_features[..., 1].astype(np.float64)
-    counts = jets.multiplicity
+    multiplicity = jets.multiplicity
 
     def run(part: slice) -> None:
         squared = np.zeros(max(pair_count(slots), 1))
         bits = squared.view(np.int64)
         table = (edges_squared, cells, shift)
-        _bin_pairs(eta[part], phi[part], counts[part], *table, squared, bits, out[part])
+        _bin_pairs(eta[part], phi[part], multiplicity[part], *table, squared, bits, out[part])
 
     share(run, len(jets), threads)
     return out

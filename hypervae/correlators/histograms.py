@@ -125,7 +125,7 @@ def _cliques(
 def _walk(
     logs: NDArray[Any],
     weights: NDArray[Any],
-    counts: NDArray[Any],
+    multiplicity: NDArray[Any],
     pair_bins: NDArray[Any],
     orders: NDArray[Any],
     table: NDArray[Any] | None,
@@ -144,7 +144,7 @@ def _walk(
     neighbours = np.zeros(slots, dtype=np.uint64)
     count, log_sum, weight_sum = np.ones(5), np.zeros(5), np.ones(5)
     for jet in range(logs.shape[0]):
-        n = counts[jet]
+        n = multiplicity[jet]
         pairs = n * (n - 1) // 2
         sorted_pairs(pair_bins[jet], pairs, starts, order)
         neighbours[:] = np.uint64(0)
@@ -180,28 +180,28 @@ def _walk(
 
 def _histograms(
     log_weight: NDArray[np.float64],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
     dtype: type[np.floating],
     weighted: bool,
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.float64]]:
-    if counts.max(initial=0) > 64:  # neighbours are the bits of one word
-        raise ValueError(f"sets are counted among 64 particles at most, not {counts.max()}")
+    if multiplicity.max(initial=0) > 64:  # neighbours are the bits of one word
+        raise ValueError(f"sets are counted among 64 particles at most, not {multiplicity.max()}")
     count = np.zeros((len(log_weight), len(orders), size), dtype=dtype)
     log_sum = np.zeros_like(count)
     weight_sum = np.zeros(count.shape if weighted else (0, 0, 0))
     weights = np.exp(log_weight) if weighted else log_weight
     if orders:
         rows, table = np.asarray(orders), np.zeros((8, 256)) if weighted else None
-        _walk(log_weight, weights, counts, pair_bins, rows, table, count, log_sum, weight_sum)
+        _walk(log_weight, weights, multiplicity, pair_bins, rows, table, count, log_sum, weight_sum)
     return count, log_sum, weight_sum
 
 
 def set_histograms(
     log_weight: NDArray[np.float64],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
@@ -213,7 +213,7 @@ def set_histograms(
     ----------
     log_weight : [n, P] float64
         Logarithms of the particles' weights.
-    counts : [n] int64
+    multiplicity : [n] int64
         Sets are formed of the first so many particles, at most 64.
     pair_bins : [n, P (P - 1) / 2]
         Pair bins.
@@ -228,12 +228,12 @@ def set_histograms(
     -------
     count, log_sum : [n, len(orders), size]
     """
-    return _histograms(log_weight, counts, pair_bins, orders, size, dtype, False)[:2]
+    return _histograms(log_weight, multiplicity, pair_bins, orders, size, dtype, False)[:2]
 
 
 def weighted_histograms(
     log_weight: NDArray[np.float64],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
@@ -243,7 +243,7 @@ def weighted_histograms(
 
     Parameters
     ----------
-    log_weight, counts, pair_bins, orders, size, dtype
+    log_weight, multiplicity, pair_bins, orders, size, dtype
         See `set_histograms`.
 
     Returns
@@ -252,4 +252,4 @@ def weighted_histograms(
     weight_sum : [n, len(orders), size] float64
         In float64 always: products of weights reach below the range of float32.
     """
-    return _histograms(log_weight, counts, pair_bins, orders, size, dtype, True)
+    return _histograms(log_weight, multiplicity, pair_bins, orders, size, dtype, True)

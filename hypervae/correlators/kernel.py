@@ -187,7 +187,7 @@ def _kernel(highest: int) -> Any:
     @numba.njit(cache=True, nogil=True)
     def walk(
         w: NDArray[Any],
-        counts: NDArray[Any],
+        multiplicity: NDArray[Any],
         pair_bins: NDArray[Any],
         rows: NDArray[Any],
         group: NDArray[Any],
@@ -215,7 +215,7 @@ def _kernel(highest: int) -> Any:
         both = np.zeros(width)
         large = np.zeros(2)
         for jet in range(w.shape[0]):
-            n = counts[jet]
+            n = multiplicity[jet]
             histogram[:] = 0.0
             weight[:] = 0.0
             for k in range(n):
@@ -305,7 +305,7 @@ _WALKS = {highest: _kernel(highest) for highest in (2, 3, 4, 5, 6)}
 
 def correlate(
     weight: NDArray[np.float64],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
@@ -318,7 +318,7 @@ def correlate(
     ----------
     weight : [n, P] float64
         As `geometry.weights`.
-    counts : [n] int64
+    multiplicity : [n] int64
         Particles of each jet, which come first.
     pair_bins : [n, P (P - 1) / 2]
         As `geometry.pair_bins`.
@@ -340,11 +340,14 @@ def correlate(
     walk = _WALKS[max(orders)]
     rows = np.asarray(orders, dtype=np.int64) - 2
     group, number = groups or Groups(np.zeros(len(weight), dtype=np.int64), 1)
-    group, counts = group.astype(np.int64, copy=False), counts.astype(np.int64, copy=False)
+    group, multiplicity = (
+        group.astype(np.int64, copy=False),
+        multiplicity.astype(np.int64, copy=False),
+    )
 
     def run(part: slice) -> NDArray[np.float64]:
         sums = np.zeros((3, number, size, len(orders)))
-        walk(weight[part], counts[part], pair_bins[part], rows, group[part], *sums)
+        walk(weight[part], multiplicity[part], pair_bins[part], rows, group[part], *sums)
         return sums
 
     results = share(run, len(weight), threads)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from hypervae.correlators.bits import trailing_zeros
 from hypervae.correlators.sets import set_counts
-from hypervae.seeds import SPLITMIX_STEP, splitmix64
+from hypervae.seeds import SPLITMIX_INCREMENT, splitmix64
 
-_STEP = np.uint64(SPLITMIX_STEP)
+_STEP = np.uint64(SPLITMIX_INCREMENT)
 _mix = numba.njit(cache=True, nogil=True)(splitmix64)
 
 
@@ -45,15 +45,15 @@ class SampledSets(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def _draw(
-    total: int, samples: int, key: np.uint64, chosen: NDArray[Any]
+    total: int, n_sets: int, key: np.uint64, chosen: NDArray[Any]
 ) -> None:  # pragma: no cover - compiled
-    """Set `samples` of the first `total` bits of a row of words, every subset equally likely.
+    """Set `n_sets` of the first `total` bits of a row of words, every subset equally likely.
 
     Floyd's algorithm (Bentley and Floyd, CACM 30 (1987) 754).
     """
     one = np.uint64(1)
     state = _mix(key)
-    for last in range(total - samples, total):
+    for last in range(total - n_sets, total):
         state += _STEP
         # 53 random bits: the number of sets is far below
         place = int((_mix(state) >> np.uint64(11)) * 2.0**-53 * (last + 1))
@@ -67,11 +67,11 @@ def _draw(
 @numba.njit(cache=True, nogil=True)
 def _sample(
     logs: NDArray[Any],
-    counts: NDArray[Any],
+    multiplicity: NDArray[Any],
     pair_bins: NDArray[Any],
     orders: NDArray[Any],
     numbers: NDArray[Any],
-    samples: int,
+    n_sets: int,
     keys: NDArray[Any],
     total: NDArray[Any],
     order: NDArray[Any],
@@ -83,11 +83,11 @@ def _sample(
     one = np.uint64(1)
     chosen = np.zeros((total.max() >> 6) + 1, dtype=np.uint64)
     members = np.zeros(8, dtype=np.int64)
-    for jet in range(counts.size):
-        n = counts[jet]
+    for jet in range(multiplicity.size):
+        n = multiplicity[jet]
         words = (total[jet] >> 6) + 1
         chosen[:words] = np.uint64(0)
-        _draw(total[jet], min(samples, total[jet]), keys[jet], chosen)
+        _draw(total[jet], min(n_sets, total[jet]), keys[jet], chosen)
         row, before, place = 0, 0, 0
         for word in range(words):
             rest = chosen[word]
@@ -123,10 +123,10 @@ def _sample(
 
 def sample_sets(
     pair_bins: NDArray[np.unsignedinteger],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     log_weight: NDArray[np.float64],
     orders: list[int],
-    samples: int,
+    n_sets: int,
     keys: NDArray[np.uint64],
 ) -> SampledSets:
     """Draw sets of each jet, uniformly among those of all orders and without replacement.
@@ -137,28 +137,31 @@ def sample_sets(
     ----------
     pair_bins : [n, P (P - 1) / 2]
         Pair bins.
-    counts : [n] int64
+    multiplicity : [n] int64
         Sets are formed of the first so many particles.
     log_weight : [n, P] float64
         Logarithms of the particles' weights.
     orders : list of int
         Set sizes between 3 and 6.
-    samples : int
+    n_sets : int
         Sets per jet; all of them where there are fewer.
     keys : [n] uint64
         Seed of each jet.
     """
-    numbers = set_counts(max(int(counts.max(initial=0)), 6), max(orders, default=2))
-    total = numbers[counts][:, orders].sum(axis=1)
-    size = np.minimum(total, samples)
-    shape = (len(counts), int(size.max(initial=0)))
+    numbers = set_counts(max(int(multiplicity.max(initial=0)), 6), max(orders, default=2))
+    total = numbers[multiplicity][:, orders].sum(axis=1)
+    size = np.minimum(total, n_sets)
+    shape = (len(multiplicity), int(size.max(initial=0)))
     order, number = np.zeros((2, *shape), dtype=np.int64)
     rl_bin, out = np.zeros(shape, dtype=pair_bins.dtype), np.zeros(shape)
     if shape[1]:
         rows = np.asarray(orders, dtype=np.int64)
-        keys, counts = np.asarray(keys, dtype=np.uint64), counts.astype(np.int64, copy=False)
+        keys, multiplicity = (
+            np.asarray(keys, dtype=np.uint64),
+            multiplicity.astype(np.int64, copy=False),
+        )
         results = (total, order, number, rl_bin, out)
-        _sample(log_weight, counts, pair_bins, rows, numbers, samples, keys, *results)
+        _sample(log_weight, multiplicity, pair_bins, rows, numbers, n_sets, keys, *results)
     return SampledSets(size, total, order, number, rl_bin, out)
 
 

@@ -52,7 +52,7 @@ def _walk(
     shift: float,
     particles: NDArray[Any],
     orders: NDArray[Any],
-    counts: NDArray[Any],
+    binomials: NDArray[Any],
     tables: NDArray[Any],
     columns: tuple[int, ...],
     times: tuple[int, ...],
@@ -62,22 +62,22 @@ def _walk(
 ) -> None:
     # pragma: no cover - compiled
     highest = orders.max()
-    longest = max(counts[-1].max(), 1)
+    longest = max(binomials[-1].max(), 1)
     bins = np.zeros((highest + 1, longest), dtype=pair_bins.dtype)
     subsets = np.zeros_like(bins)
     sums = np.zeros((highest + 1, longest), dtype=logs.dtype)
     for jet in range(pair_bins.shape[0]):
         n = particles[jet]
-        walk_bins(pair_bins[jet], n, highest, counts, bins, subsets)
+        walk_bins(pair_bins[jet], n, highest, binomials, bins, subsets)
         sums[1, :n] = logs[jet, :n]
         for k in range(2, highest + 1):
             for m in range(k - 1, n):
-                start = counts[m, k]
-                part = sums[k, start : start + counts[m, k - 1]]
+                start = binomials[m, k]
+                part = sums[k, start : start + binomials[m, k - 1]]
                 _add(sums[k - 1], logs[jet, m], part)
         for place in range(orders.size):
             order, first = orders[place], firsts[place]
-            last = first + counts[n, order]
+            last = first + binomials[n, order]
             here = out[jet, first:last]
             _fill(bins[order], sums[order], shift, tables, columns, times, here)
             out[jet, last : ends[place]] = 0.0
@@ -85,7 +85,7 @@ def _walk(
 
 def set_features(
     pair_bins: NDArray[np.unsignedinteger],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     log_weight: NDArray[np.floating],
     orders: list[int],
     tables: NDArray[np.floating],
@@ -98,7 +98,7 @@ def set_features(
     ----------
     pair_bins : [n, P (P - 1) / 2]
         Pair bins.
-    counts : [n] int64
+    multiplicity : [n] int64
         Sets are formed of the first so many particles.
     log_weight : [n, P]
         Logarithms of the particles' weights; the sum over its members is the ln w of a set. Their
@@ -119,7 +119,7 @@ def set_features(
     sizes : [n, len(orders)] int64
         Sets of each jet and order.
     """
-    most, dtype = int(counts.max(initial=0)), log_weight.dtype
+    most, dtype = int(multiplicity.max(initial=0)), log_weight.dtype
     numbers = set_counts(most, max(orders, default=2))
     lengths = numbers[most, orders]
     ends = np.cumsum(lengths)
@@ -129,7 +129,7 @@ def set_features(
             pair_bins,
             log_weight,
             dtype.type(shift),
-            counts.astype(np.int64, copy=False),
+            multiplicity.astype(np.int64, copy=False),
             np.asarray(orders),
             numbers,
             np.ascontiguousarray(tables, dtype=dtype),
@@ -139,4 +139,4 @@ def set_features(
             ends - lengths,
             ends,
         )
-    return values, numbers[counts][:, orders]
+    return values, numbers[multiplicity][:, orders]

@@ -61,7 +61,7 @@ def walk_bins(
     pair_bins: NDArray[Any],
     particles: int,
     order: int,
-    counts: NDArray[Any],
+    binomials: NDArray[Any],
     bins: NDArray[Any],
     subsets: NDArray[Any],
 ) -> None:  # pragma: no cover - compiled
@@ -70,10 +70,10 @@ def walk_bins(
     In colexicographic order the sets whose last member is m are the smaller sets of the first m
     particles, each joined by m. So their bins are those of the smaller sets, or the bin of m's
     farthest partner in the set where that is larger: two arrays side by side, no index to look up.
-    ``counts[n, k]`` is the number of k-sets of n particles; ``subsets`` is scratch: in row k, the
-    bin of the farthest partner over all k-sets.
+    ``binomials[n, k]`` is the number of k-sets of n particles; ``subsets`` is scratch: in row k,
+    the bin of the farthest partner over all k-sets.
     """
-    for t in range(counts[particles, 2]):
+    for t in range(binomials[particles, 2]):
         bins[2, t] = pair_bins[t]
     for m in range(2, particles):
         row = pair_bins[m * (m - 1) // 2 :]
@@ -81,12 +81,12 @@ def walk_bins(
             subsets[1, t] = row[t]
         for k in range(2, order):
             for last in range(k - 1, m):
-                first = counts[last, k]
-                here = subsets[k, first : first + counts[last, k - 1]]
+                first = binomials[last, k]
+                here = subsets[k, first : first + binomials[last, k - 1]]
                 _larger(subsets[k - 1], row[last], here)
         for k in range(3, order + 1):
-            first = counts[m, k]
-            here = bins[k, first : first + counts[m, k - 1]]
+            first = binomials[m, k]
+            here = bins[k, first : first + binomials[m, k - 1]]
             _largest(bins[k - 1], subsets[k - 1], here)
 
 
@@ -113,14 +113,14 @@ def set_bins(pair_bins: NDArray[np.unsignedinteger], particles: int, order: int)
     [C(particles, order)]
         Same type as `pair_bins`.
     """
-    counts = set_counts(particles, order)
-    bins = np.zeros((order + 1, max(int(counts[-1].max()), 1)), dtype=pair_bins.dtype)
-    walk_bins(pair_bins, particles, order, counts, bins, np.zeros_like(bins))
-    return bins[order, : counts[particles, order]]
+    binomials = set_counts(particles, order)
+    bins = np.zeros((order + 1, max(int(binomials[-1].max()), 1)), dtype=pair_bins.dtype)
+    walk_bins(pair_bins, particles, order, binomials, bins, np.zeros_like(bins))
+    return bins[order, : binomials[particles, order]]
 
 
 def log_weight_sums(
-    log_weight: NDArray[np.float64], counts: NDArray[np.int64], order: int, shift: float
+    log_weight: NDArray[np.float64], multiplicity: NDArray[np.int64], order: int, shift: float
 ) -> tuple[float, float, float, float, float]:
     """Moments of ln w over all sets of the jets, in closed form.
 
@@ -130,7 +130,7 @@ def log_weight_sums(
     Parameters
     ----------
     log_weight : [n, P] float64
-    counts : [n] int64
+    multiplicity : [n] int64
     order : int
         N.
     shift : float
@@ -141,15 +141,15 @@ def log_weight_sums(
     count, sum, sum of squares, min, max
         The sums are of (ln w - shift); min and max are of ln w; infinite without a set.
     """
-    present = np.arange(log_weight.shape[1]) < counts[:, None]
+    present = np.arange(log_weight.shape[1]) < multiplicity[:, None]
     centred = np.where(present, log_weight - shift / order, 0.0)
     total = centred.sum(axis=1)
     squares = (centred**2).sum(axis=1)
-    one = np.array([math.comb(max(n - 1, 0), order - 1) for n in counts], dtype=np.float64)
-    two = np.array([math.comb(max(n - 2, 0), order - 2) for n in counts], dtype=np.float64)
-    two[counts < order] = 0.0
-    sets = np.array([math.comb(n, order) for n in counts], dtype=np.float64)
-    enough = counts >= order
+    one = np.array([math.comb(max(n - 1, 0), order - 1) for n in multiplicity], dtype=np.float64)
+    two = np.array([math.comb(max(n - 2, 0), order - 2) for n in multiplicity], dtype=np.float64)
+    two[multiplicity < order] = 0.0
+    sets = np.array([math.comb(n, order) for n in multiplicity], dtype=np.float64)
+    enough = multiplicity >= order
     if not enough.any():
         return 0.0, 0.0, 0.0, math.inf, -math.inf
     ascending = np.sort(np.where(present, log_weight, np.inf)[enough], axis=1)

@@ -23,7 +23,7 @@ NUMBERS_AT_ONCE = 64_000_000
 
 def correlate_torch(
     weight: NDArray[np.float64],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     pair_bins: NDArray[np.unsignedinteger],
     orders: list[int],
     size: int,
@@ -34,7 +34,7 @@ def correlate_torch(
 
     Parameters
     ----------
-    weight, counts, pair_bins, orders, size, groups
+    weight, multiplicity, pair_bins, orders, size, groups
         See `kernel.correlate`.
     device : str
         A torch device.

@@ -29,7 +29,7 @@ from hypervae.model.sampling import Sample
 TOLERANCE = 1e-5
 
 
-class DecodedTopology:
+class DecodedHypergraphs:
     """Decode the edges and hyperedges of generated jets, by generating the jets again.
 
     Features are taken back to what they were before the normalization. Those of the k-th slot
@@ -91,7 +91,7 @@ class DecodedTopology:
         """
         config = self._settings(reader)
         mix = {str(jet_type): share for jet_type, share in config.mix.items()}
-        sampler = make_sampler(self.model, config, mix, topology=True)
+        sampler = make_sampler(self.model, config, mix, hypergraph=True)
         for start in range(0, reader.n_jets, config.batch_size):
             jets = reader.read(start, start + config.batch_size)
             sample = sampler.draw(min(config.batch_size, config.jets - start))
@@ -126,7 +126,7 @@ class DecodedTopology:
 
     def _extras(self, jets: Jets, sample: Sample) -> list[dict[str, Any]]:
         decoded, merged = sample.decoded, self.normalization
-        pairs, sets = decoded.topology()
+        pairs, sets = decoded.hypergraph()
         edges = merged.edge.inverse(pairs.double().cpu().numpy()).astype(np.float32)
         hyperedges = self.mode.export(sets, jets.multiplicity, merged)
         return [

@@ -21,7 +21,7 @@ from hypervae.kinematics import four_momenta
 from hypervae.progress import Progress
 
 if TYPE_CHECKING:
-    from hypervae.export.decoded import DecodedTopology
+    from hypervae.export.decoded import DecodedHypergraphs
 
 _CHUNK = 2000
 
@@ -30,7 +30,7 @@ def export_graphs(
     shard: str | os.PathLike[str],
     output: str | os.PathLike[str],
     jet_type: str | None = None,
-    decoded: DecodedTopology | None = None,
+    decoded: DecodedHypergraphs | None = None,
 ) -> int:
     """Write a shard as a list of PyG graphs, one a jet, in the keys that `import` reads.
 
@@ -38,7 +38,7 @@ def export_graphs(
     by falling pT; ``edge_index`` [2, n (n - 1)], each pair in both directions; ``edge_attr``
     [n (n - 1), 4] = (ln Delta, ln kT, ln z, ln m^2), computed from the particles; ``y`` [4] =
     (type, ln pt, eta, ln mass), the mass floored at 1 GeV. With `decoded`, ``edge_attr`` and
-    further keys are what the model itself decoded; see `DecodedTopology`.
+    further keys are what the model itself decoded; see `DecodedHypergraphs`.
 
     The file is ``torch.save`` of ``{"graphs": [Data, ...], "metadata": {...}}``, the list in memory
     all at once.
@@ -49,7 +49,7 @@ def export_graphs(
         HDF5 in the shard layout, of one jet type or mixed, and the file to write (``.pt``).
     jet_type : str, optional
         For shards that do not name theirs.
-    decoded : DecodedTopology, optional
+    decoded : DecodedHypergraphs, optional
         For a generated shard.
 
     Returns
@@ -60,7 +60,7 @@ def export_graphs(
     Raises
     ------
     InputError
-        As `TypedReader` and `DecodedTopology`.
+        As `TypedReader` and `DecodedHypergraphs`.
     """
     graphs: list[Data] = []
     with TypedReader(shard, jet_type) as reader:

@@ -111,14 +111,14 @@ def chosen_mix(
 
 
 def make_sampler(
-    model: HyperVAE, config: GenerateConfig, mix: Mapping[str, float], topology: bool = False
+    model: HyperVAE, config: GenerateConfig, mix: Mapping[str, float], hypergraph: bool = False
 ) -> Sampler:
     """The sampler that a ``generate`` section asks for."""
     sampling = SamplingConfig(
         temperature=config.temperature,
         solver=None if config.flow_solver == "auto" else config.flow_solver,
         evaluations=config.flow_evaluations,
-        topology=topology,
+        hypergraph=hypergraph,
     )
     return Sampler(model, seed=config.seed, mix=mix, sampling=sampling)
 

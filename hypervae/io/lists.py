@@ -1,6 +1,6 @@
 """List files: one path a line.
 
-A step that reads thousands of shards takes a list file, since a command line ends at about 128 kB.
+A stage that reads thousands of shards takes a list file, since a command line ends at about 128 kB.
 """
 
 from __future__ import annotations

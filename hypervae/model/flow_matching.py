@@ -22,8 +22,8 @@ TIME_FEATURES = 2 * _FREQUENCIES + 1
 
 def time_features(time: Tensor) -> Tensor:
     """[B] times in [0, 1] -> [B, TIME_FEATURES]: cos(pi k t), sin(pi k t) for k = 1..8, and t."""
-    steps = torch.arange(1, _FREQUENCIES + 1, dtype=time.dtype, device=time.device)
-    phase = math.pi * time.unsqueeze(-1) * steps
+    harmonics = torch.arange(1, _FREQUENCIES + 1, dtype=time.dtype, device=time.device)
+    phase = math.pi * time.unsqueeze(-1) * harmonics
     return torch.cat([phase.cos(), phase.sin(), time.unsqueeze(-1)], dim=-1)
 
 

@@ -93,7 +93,7 @@ class HyperVAE(nn.Module):
         batch: JetBatch,
         noise: JetNoise | None = None,
         gumbel_temperature: float | None = None,
-        topology: bool = True,
+        hypergraph: bool = True,
     ) -> tuple[Reconstructed, Tensor, Tensor]:
         """Encode, sample (reparametrized) and decode.
 
@@ -104,7 +104,7 @@ class HyperVAE(nn.Module):
             That of the batch's own keys when left out.
         gumbel_temperature : float, optional
             See `Decoder.reconstruct`.
-        topology : bool
+        hypergraph : bool
             Whether to decode edges and hyperedges too.
 
         Returns
@@ -117,7 +117,7 @@ class HyperVAE(nn.Module):
         mean, log_variance = self.posterior(batch, noise)
         latent = mean + noise.normal(*mean.shape, like=mean) * (0.5 * log_variance).exp()
         reconstructed = self.decoder.reconstruct(
-            latent, batch, noise, gumbel_temperature=gumbel_temperature, topology=topology
+            latent, batch, noise, gumbel_temperature=gumbel_temperature, hypergraph=hypergraph
         )
         return reconstructed, mean, log_variance
 
@@ -165,7 +165,7 @@ class HyperVAE(nn.Module):
             self.normalization,
             encoder=self.config.hyperedge_encoder,
             decoder=self.config.hyperedge_decoder,
-            samples=self.config.hyperedge_samples,
+            hyperedge_samples=self.config.hyperedge_samples,
             **options,
         )
         return with_particle_targets(batch, jets, self.config)

@@ -24,7 +24,7 @@ from hypervae.records import TensorRecord
 class JetBatch(TensorRecord):
     """A batch of jets as tensors; B jets, P slots, E = P (P - 1) / 2 pairs, T tokens.
 
-    E and T are 0 in batches without topology, which no encoder and no term of the loss reads.
+    E and T are 0 in batches without a hypergraph, which no encoder and no term of the loss reads.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class JetBatch(TensorRecord):
     hyperedge_count : [B, T]
         How many sets the token stands for; 0 for padding.
     hyperedge_targets : BinnedTargets or ListedTargets, optional
-        What a hyperedge decoder is to predict; None without topology.
+        What a hyperedge decoder is to predict; None without a hypergraph.
     key : [B] int64
         Decides all that is drawn for a jet; see `hypervae.model.noise`.
     particle_targets : TensorRecord, optional
@@ -78,10 +78,10 @@ def make_batch(
     type_index: int = 0,
     encoder: str = DEFAULT_MODE,
     decoder: str = DEFAULT_MODE,
-    samples: int = 1024,
+    hyperedge_samples: int = 1024,
     keys: NDArray[np.uint64] | None = None,
     dtype: torch.dtype = torch.float32,
-    topology: bool = True,
+    hypergraph: bool = True,
 ) -> JetBatch:
     """Look up, compute and scale the features of jets.
 
@@ -95,13 +95,13 @@ def make_batch(
         Index of the jets' type among the model's.
     encoder, decoder : str
         Modes of the hyperedges (`HYPEREDGE_MODES`).
-    samples : int
+    hyperedge_samples : int
         Sets per jet of modes that take a random sample of them.
     keys : [n] uint64, optional
         What is drawn of a jet depends on its key; made from its particles when left out.
     dtype : torch.dtype
         float64 computes in double precision all along.
-    topology : bool
+    hypergraph : bool
         Whether to compute edges and hyperedges.
 
     Returns
@@ -127,7 +127,7 @@ def make_batch(
         hyperedge_targets=None,
         key=torch.from_numpy(keys.astype(np.uint64).view(np.int64)),
     )
-    if not topology:
+    if not hypergraph:
         return batch
     if pair_bins is None:
         pair_bins = geometry.pair_bins(jets, normalization.binning)
@@ -136,9 +136,9 @@ def make_batch(
     log_weight = np.log(np.where(jets.mask, weight, 1.0))
     source = HyperedgeSource(
         *hardest_first(jets, pair_bins, log_weight),
-        counts=np.minimum(jets.multiplicity, normalization.hyperedge_particles),
+        multiplicity=np.minimum(jets.multiplicity, normalization.hyperedge_particles),
         normalization=normalization,
-        samples=samples,
+        hyperedge_samples=hyperedge_samples,
         keys=keys,
         dtype=dtype,
     )

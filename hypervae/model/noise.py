@@ -17,11 +17,11 @@ import math
 import torch
 from torch import Tensor
 
-from hypervae.seeds import SPLITMIX_FIRST, SPLITMIX_SECOND, SPLITMIX_STEP
+from hypervae.seeds import SPLITMIX_FIRST, SPLITMIX_INCREMENT, SPLITMIX_SECOND
 
 # SplitMix64's constants as signed 64-bit integers: torch's integers wrap around like unsigned ones.
-_STEP, _FIRST, _SECOND = (
-    constant - 2**64 for constant in (SPLITMIX_STEP, SPLITMIX_FIRST, SPLITMIX_SECOND)
+_INCREMENT, _FIRST, _SECOND = (
+    constant - 2**64 for constant in (SPLITMIX_INCREMENT, SPLITMIX_FIRST, SPLITMIX_SECOND)
 )
 
 
@@ -61,9 +61,9 @@ class JetNoise:
             copies = torch.arange(rows // len(keys), device=like.device)
             copies = copies.repeat_interleave(len(keys))
             draw = int(torch.randint(2**62, ()))
-            base = _mixed(keys.repeat(rows // len(keys)) * _STEP + draw) + copies * _FIRST
+            base = _mixed(keys.repeat(rows // len(keys)) * _INCREMENT + draw) + copies * _FIRST
             place = torch.arange(math.prod(shape), device=like.device)
-            word = _mixed(_mixed(base).unsqueeze(1) + place * _STEP)
+            word = _mixed(_mixed(base).unsqueeze(1) + place * _INCREMENT)
             value = ((_shifted(word, 12)).double() + 0.5) * 2.0**-52
             value = value.view(rows, *shape)
         if like.dtype == torch.float64:

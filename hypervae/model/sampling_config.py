@@ -23,7 +23,7 @@ class SamplingConfig:
         decoder prefers when left out.
     evaluations : int
         Network evaluations a jet of the particle decoder's flow.
-    topology : bool
+    hypergraph : bool
         Whether to decode edges and hyperedges too.
     check : bool
         Draw jets again that are not physical; otherwise they are left in.
@@ -37,7 +37,7 @@ class SamplingConfig:
     temperature: float = 1.0
     solver: str | None = None
     evaluations: int = 10
-    topology: bool = False
+    hypergraph: bool = False
     check: bool = True
 
     def __post_init__(self) -> None:

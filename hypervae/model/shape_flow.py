@@ -36,7 +36,7 @@ class ShapeContext(TensorRecord):
     jet_type : [B] int64
     place : [B, P, 2]
         Axis of the particle's cell.
-    width, ln_share, count : [B, P]
+    width, ln_share, multiplicity : [B, P]
         Of its cell.
     free : [B, P, 3]
         1 where a number of its shape is free.
@@ -48,7 +48,7 @@ class ShapeContext(TensorRecord):
     place: Tensor
     width: Tensor
     ln_share: Tensor
-    count: Tensor
+    multiplicity: Tensor
     free: Tensor
 
     @classmethod
@@ -56,7 +56,7 @@ class ShapeContext(TensorRecord):
         cls, scaffold: Scaffold, jet_type: Tensor, slots: int, real: torch.dtype
     ) -> ShapeContext:
         """Look up the cells of the slots, in a floating type."""
-        taken = slots_of(scaffold.counts, slots)
+        taken = slots_of(scaffold.multiplicities, slots)
 
         def of_cell(values: Tensor) -> Tensor:
             return values.gather(1, taken.cell).to(real)
@@ -69,8 +69,8 @@ class ShapeContext(TensorRecord):
             place=scaffold.axes.gather(1, index).to(real),
             width=of_cell(scaffold.width),
             ln_share=of_cell(scaffold.share.clamp_min(1e-9).log()),
-            count=of_cell(scaffold.counts),
-            free=free_directions(taken, scaffold.counts).to(real),
+            multiplicity=of_cell(scaffold.multiplicities),
+            free=free_directions(taken, scaffold.multiplicities).to(real),
         )
 
     def repeat(self, times: int) -> ShapeContext:
@@ -193,9 +193,9 @@ class ShapeNetwork(nn.Module):
         """[B, P, features] each of order one."""
         tables = self._tables[0]
         offset, ln_share = tables.shapes(
-            points, context.slots, context.scaffold.counts, context.jet_type
+            points, context.slots, context.scaffold.multiplicities, context.jet_type
         )
-        width, count = context.width.unsqueeze(-1), context.count.unsqueeze(-1)
+        width, multiplicity = (part.unsqueeze(-1) for part in (context.width, context.multiplicity))
         ln_share, of_cell = ln_share.unsqueeze(-1), context.ln_share.unsqueeze(-1)
         place = context.place + width * offset
         squared = offset.square().sum(-1, keepdim=True)
@@ -218,7 +218,7 @@ class ShapeNetwork(nn.Module):
                 10 * width,
                 0.5 * width.clamp_min(1e-5).log() + 2,
                 0.5 * of_cell + 1,
-                0.1 * count,
+                0.1 * multiplicity,
                 first,
                 5 * far.sqrt(),
                 0.5 * nearer.clamp(-4.0, 4.0),

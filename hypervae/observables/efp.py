@@ -94,7 +94,11 @@ def efps(jets: Jets) -> NDArray[np.float64]:
 
 @numba.njit(cache=True, nogil=True)
 def _connected(
-    eta: NDArray[Any], phi: NDArray[Any], z: NDArray[Any], counts: NDArray[Any], out: NDArray[Any]
+    eta: NDArray[Any],
+    phi: NDArray[Any],
+    z: NDArray[Any],
+    multiplicity: NDArray[Any],
+    out: NDArray[Any],
 ) -> None:  # pragma: no cover - compiled
     slots = eta.shape[1]
     theta = np.zeros((slots, slots))
@@ -102,7 +106,7 @@ def _connected(
     a1, a2, a3, a4 = np.zeros(slots), np.zeros(slots), np.zeros(slots), np.zeros(slots)
     weighted = np.zeros((slots, slots))
     for jet in range(eta.shape[0]):
-        n = counts[jet]
+        n = multiplicity[jet]
         w = z[jet]
         a1[:n] = 0.0
         a2[:n] = 0.0
@@ -131,15 +135,15 @@ def _connected(
         for i in range(n):
             b1 = b2 = at_i = 0.0
             for j in range(n):
-                step = weighted[i, j]
-                b1 += step * a1[j]
-                b2 += step * theta[i, j] * a1[j]
-                two_steps = 0.0  # sum_k theta_ik z_k theta_kj
+                edge = weighted[i, j]
+                b1 += edge * a1[j]
+                b2 += edge * theta[i, j] * a1[j]
+                two_edges = 0.0  # sum_k theta_ik z_k theta_kj
                 for k in range(n):
-                    two_steps += weighted[i, k] * theta[j, k]
-                at_i += step * two_steps
-                f[10] += w[i] * step * theta[i, j] * two_steps
-                f[17] += w[i] * w[j] * two_steps * two_steps
+                    two_edges += weighted[i, k] * theta[j, k]
+                at_i += edge * two_edges
+                f[10] += w[i] * edge * theta[i, j] * two_edges
+                f[17] += w[i] * w[j] * two_edges * two_edges
             f[0] += w[i]
             f[1] += w[i] * a1[i]
             f[2] += w[i] * a2[i]

@@ -44,9 +44,8 @@ def n_subjettiness(jets: Jets) -> dict[str, NDArray[np.float64]]:
         "pz": pt * np.sinh(eta),
         "E": pt * np.cosh(eta),
     }
-    counts = jets.multiplicity
     momenta = ak.zip(
-        {name: ak.unflatten(values, counts) for name, values in components.items()},
+        {name: ak.unflatten(values, jets.multiplicity) for name, values in components.items()},
         with_name="Momentum4D",
     )
     # N-subjettiness takes all particles of an event, whatever jets they are clustered to.

@@ -51,12 +51,12 @@ def draw_evaluated_correlators(
         return figure
     figure, grid = panel_page(6)
     metrics, compared = results["metrics"], results["sizes"]["compared"]
-    steps = np.diff(np.log(correlators.edges))
+    widths = np.diff(np.log(correlators.edges))
     first, last = _shown(correlators)
     edges = correlators.edges[first : last + 1]
     ratios = 0
     for row, order in enumerate(correlators.orders):
-        mean = _curves(correlators.mean, correlators.error, row, first, last, steps)
+        mean = _curves(correlators.mean, correlators.error, row, first, last, widths)
         main, ratio = panel_pair(figure, grid[0, row])
         _draw(main, ratio, edges, mean, log=True)
         main.set_ylabel(rf"dE{order}C$\,/\,$d$\,\ln R_L$ per jet")
@@ -90,14 +90,14 @@ def _curves(
     row: int,
     first: int,
     last: int,
-    steps: NDArray | None = None,
+    widths: NDArray | None = None,
 ) -> dict[str, Curve]:
     """Of each sample, within the bins that are shown; empty bins are missing ones."""
     found = {}
     for name in values:
         value, error = values[name][row], errors[name][row]
-        if steps is not None:
-            value, error = value / steps, error / steps
+        if widths is not None:
+            value, error = value / widths, error / widths
         value = np.where(value > 0, value, np.nan)
         found[name] = Curve(value[first:last], error[first:last])
     return found

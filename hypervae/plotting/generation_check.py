@@ -60,10 +60,10 @@ def draw_generated(
                 _draw_panel(axis, name, truth[name], made[name])
                 if several and name == _SHOWN[0]:
                     axis.set_ylabel(JET_NAMES.get(jet_type, jet_type))
-        counts = [sum(map(len, sample.values())) for sample in (validation, generated)]
+        sizes = [sum(map(len, sample.values())) for sample in (validation, generated)]
         handles = [
-            Patch(facecolor=TRUTH_FILL, edgecolor=TRUTH, label=f"validation ({counts[0]:,})"),
-            Line2D([], [], color=GENERATED, label=f"generated ({counts[1]:,})"),
+            Patch(facecolor=TRUTH_FILL, edgecolor=TRUTH, label=f"validation ({sizes[0]:,})"),
+            Line2D([], [], color=GENERATED, label=f"generated ({sizes[1]:,})"),
         ]
         figure.legend(handles=handles, loc="outside upper right", ncols=2)
         figure.suptitle(title, x=0.01, ha="left")

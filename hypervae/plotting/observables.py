@@ -54,8 +54,8 @@ def bin_edges(truth: NDArray, made: NDArray, name: str, bins: int) -> NDArray[np
     low, high = np.quantile(truth, [_TAIL, 1 - _TAIL])
     if about.integer:
         low, high = min(low, np.quantile(made, _TAIL)), max(high, np.quantile(made, 1 - _TAIL))
-        step = max(1, round((high - low) / bins))
-        return np.arange(np.floor(low) - 0.5, np.ceil(high) + 0.5 + step, step)
+        width = max(1, round((high - low) / bins))
+        return np.arange(np.floor(low) - 0.5, np.ceil(high) + 0.5 + width, width)
     if about.log_x and low > 0:
         return np.geomspace(low, high if high > low else 2 * low, bins + 1)
     margin = 0.05 * (high - low)

@@ -34,14 +34,14 @@ class ScaffoldedJets:
         Distance to the axis of the cell in units of the cell's width, in the jet's own frame.
     ln_share : [n, P] float32
         Logarithm of the share of the cell's pT.
-    counts : [n, C] int64
+    multiplicities : [n, C] int64
         Particles of each cell.
     """
 
     coordinates: NDArray[np.float64]
     offsets: NDArray[np.float32]
     ln_share: NDArray[np.float32]
-    counts: NDArray[np.int64]
+    multiplicities: NDArray[np.int64]
 
 
 def analyse(
@@ -61,19 +61,19 @@ def analyse(
     -------
     ScaffoldedJets
     """
-    counts = particles[..., 3].sum(1).astype(np.int64)
-    mask = np.arange(particles.shape[1]) < counts[:, None]
+    multiplicity = particles[..., 3].sum(1).astype(np.int64)
+    mask = np.arange(particles.shape[1]) < multiplicity[:, None]
     positions = np.where(mask[..., None], particles[..., :2], 0.0).astype(np.float64)
     weight = np.where(mask, particles[..., 2], 0.0).astype(np.float64)
     axes, parents = winner_takes_all_axes(
-        positions[..., 0], positions[..., 1], weight, counts, layout.subjets
+        positions[..., 0], positions[..., 1], weight, multiplicity, layout.subjets
     )
     nodes = np.take_along_axis(positions, np.maximum(axes, 0)[..., None], axis=1)
     subjet = _nearest_axis(positions, nodes, axes, mask)
     is_axis = (axes[:, :, None] == np.arange(mask.shape[1])).any(axis=1)
     positions, weight, subjet, mask = _ordered(subjet, is_axis, positions, weight, subjet, mask)
     features: NDArray[np.float64] = jets.astype(np.float64)
-    frame = _Frame.of(positions, weight, nodes, parents, features[:, 1], counts)
+    frame = _Frame.of(positions, weight, nodes, parents, features[:, 1], multiplicity)
     shapes = _Shapes.of(frame.positions, frame.nodes, weight, subjet, mask)
     found = {
         **_of_jet(frame, positions, weight, features),
@@ -84,7 +84,7 @@ def analyse(
         values, shapes = _with_second_axes(frame, weight, subjet, mask, shapes)
         coordinates += list(values.reshape(len(values), -1).T)
     return ScaffoldedJets(
-        np.stack(coordinates, axis=1), shapes.offsets, shapes.ln_share, shapes.counts
+        np.stack(coordinates, axis=1), shapes.offsets, shapes.ln_share, shapes.multiplicities
     )
 
 
@@ -96,11 +96,11 @@ def _with_second_axes(
     shapes: _Shapes,
 ) -> tuple[NDArray[np.float64], _Shapes]:
     """Coordinates [n, K, 6] of the second axes, and the shapes of the cells."""
-    found = find_second_axes(shapes.offsets, np.exp(shapes.ln_share), shapes.counts)
+    found = find_second_axes(shapes.offsets, np.exp(shapes.ln_share), shapes.multiplicities)
     there = found.axes >= 0
     second = np.take_along_axis(frame.positions, np.maximum(found.axes, 0)[..., None], axis=1)
     axes = np.stack([frame.nodes, np.where(there[..., None], second, frame.nodes)], axis=2)
-    starts = np.cumsum(shapes.counts, axis=1) - shapes.counts
+    starts = np.cumsum(shapes.multiplicities, axis=1) - shapes.multiplicities
     firsts = np.concatenate([starts, np.where(there, found.axes, -1)], axis=1)
     is_axis = (firsts[:, :, None] == np.arange(mask.shape[1])).any(axis=1)
     cell = 2 * subjet + found.second
@@ -168,18 +168,18 @@ class _Frame:
         nodes: NDArray[np.float64],
         parents: NDArray[np.int64],
         eta: NDArray[np.float64],
-        counts: NDArray[np.int64],
+        multiplicity: NDArray[np.int64],
     ) -> _Frame:
         """Turn and mirror jets; those of one particle have no direction and stay as they are."""
         along = nodes[:, 1] - nodes[:, 0]
-        theta = np.where(counts > 1, np.arctan2(along[:, 1], along[:, 0]), 0.0)
+        theta = np.where(multiplicity > 1, np.arctan2(along[:, 1], along[:, 0]), 0.0)
         cosine, sine = np.cos(theta), np.sin(theta)
         turn = np.stack([np.stack([cosine, sine], -1), np.stack([-sine, cosine], -1)], axis=1)
         flip = np.ones_like(theta)
         if nodes.shape[1] > 2:
             edge = nodes[:, 2] - np.take_along_axis(nodes, parents[:, 2, None, None], axis=1)[:, 0]
             across = -sine * edge[:, 0] + cosine * edge[:, 1]
-            flip = np.where((across < 0) & (counts > 2), -1.0, 1.0)
+            flip = np.where((across < 0) & (multiplicity > 2), -1.0, 1.0)
         turn[:, 1] *= flip[:, None]
         theta = (theta * flip) % (2 * np.pi)
         both = np.where(theta >= np.pi, -1.0, 1.0)
@@ -208,7 +208,7 @@ class _Shapes:
 
     offsets: NDArray[np.float32]
     ln_share: NDArray[np.float32]
-    counts: NDArray[np.int64]
+    multiplicities: NDArray[np.int64]
     share: NDArray[np.float64]
     width: NDArray[np.float64]
 
@@ -224,20 +224,20 @@ class _Shapes:
         """Measure cells about their axes [n, C, 2]; particles are ordered by cell."""
         cells = axes.shape[1]
         member = (cell[..., None] == np.arange(cells)).astype(np.float64)
-        counts = member.sum(1).astype(np.int64)
+        multiplicities = member.sum(1).astype(np.int64)
         ptrel = weight / weight.sum(1, keepdims=True)
         near = np.minimum(cell, cells - 1)
         share = np.einsum("np,npk->nk", ptrel, member)
         local = positions - np.take_along_axis(axes, near[..., None], axis=1)
         moment = np.einsum("np,npk->nk", ptrel * np.linalg.norm(local, axis=-1) * mask, member)
         with np.errstate(divide="ignore", invalid="ignore"):
-            width = np.where(counts > 1, np.maximum(moment / share, _SHORTEST), np.nan)
+            width = np.where(multiplicities > 1, np.maximum(moment / share, _SHORTEST), np.nan)
             ln_share = np.log(ptrel) - np.log(np.take_along_axis(share, near, axis=1))
         unit = np.nan_to_num(np.take_along_axis(width, near, axis=1), nan=1.0)
         return cls(
             (local / unit[..., None] * mask[..., None]).astype(np.float32),
             np.where(mask, ln_share, 0.0).astype(np.float32),
-            counts,
+            multiplicities,
             share,
             width,
         )
@@ -277,9 +277,9 @@ def _of_nodes(
     parents: NDArray[np.int64],
 ) -> dict[str, NDArray[np.float64]]:
     """The coordinates of the nodes, NaN where a jet has no such number."""
-    counts, share = shapes.counts, shapes.share
-    subjets, particles = counts.shape[1], counts.sum(1)
-    wide = counts > 1
+    multiplicities, share = shapes.multiplicities, shapes.share
+    subjets, particles = multiplicities.shape[1], multiplicities.sum(1)
+    wide = multiplicities > 1
     f = np.where(wide, share * np.nan_to_num(shapes.width), 0.0)
     # a node 0 that stands alone has no width: the mean of the others stands in
     mean = np.where(wide, np.nan_to_num(shapes.width), 0.0).sum(1) / np.maximum(wide.sum(1), 1)
@@ -292,7 +292,7 @@ def _of_nodes(
     for node in range(subjets - 1, 0, -1):
         there = particles > node
         hanging = groups(parent, part, node)[node].numpy()
-        apart = (parents[:, node + 1 :] < node) & (counts[:, node + 1 :] > 0)
+        apart = (parents[:, node + 1 :] < node) & (multiplicities[:, node + 1 :] > 0)
         rest = tau[node] - f[:, :node].sum(1) - (apart * added[:, node + 1 :]).sum(1)
         added[:, node] = np.maximum(rest, NEAREST * tau[node])
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -307,7 +307,7 @@ def _of_nodes(
                 f"ln_distance{node}": (np.log(distance[:, node]), there),
                 f"ln_z{node}": (np.log(share[:, node] / over), there),
                 f"ln_f{node}": (np.log(f[:, node] / f0), wide[:, node]),
-                f"count{node}": (counts[:, node], particles > subjets),
+                f"count{node}": (multiplicities[:, node], particles > subjets),
             }
             if node > 1:
                 along = reference(axes, parent, node).numpy()
@@ -329,7 +329,7 @@ def _tau(
     """tau_1 to tau_K of the kept particles, at their indices; missing nodes change none."""
     ptrel = weight / weight.sum(1, keepdims=True)
     far = np.linalg.norm(frame.positions[:, :, None] - frame.nodes[:, None], axis=-1)
-    far = np.where((shapes.counts > 0)[:, None], far, np.inf)
+    far = np.where((shapes.multiplicities > 0)[:, None], far, np.inf)
     subjets = f.shape[1]
     found = [(ptrel * far[..., :node].min(-1)).sum(1) for node in range(1, subjets)]
     return [np.zeros(len(f)), *found, f.sum(1)]

@@ -16,7 +16,7 @@ _MOST_STRETCHED = 4.0
 # No particle is farther from the axis of its subjet [rad]: none of a jet is.
 _FARTHEST = 1.6
 # Steps that find the unit of lengths: the mass is then right to rounding.
-_STEPS = 6
+_ITERATIONS = 6
 
 
 def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,8 +41,10 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
         (etarel, phirel, ln ptrel), ordered by cell; 0 where masked.
     mask : [B, P] bool
     """
-    slots = slots_of(scaffold.counts, offsets.shape[1])
-    member = torch.nn.functional.one_hot(slots.cell, scaffold.counts.shape[1]).to(offsets.dtype)
+    slots = slots_of(scaffold.multiplicities, offsets.shape[1])
+    member = torch.nn.functional.one_hot(slots.cell, scaffold.multiplicities.shape[1]).to(
+        offsets.dtype
+    )
     member = member * slots.mask.unsqueeze(-1)
     share = ln_share.clamp(*_LN_SHARE).exp() * slots.mask
     share = share / _of_cell((share.unsqueeze(-1) * member).sum(1), slots.cell, _SMALLEST)
@@ -82,7 +84,7 @@ def _unit(positions: Tensor, ptrel: Tensor, mass: Tensor) -> Tensor:
     ln_unit = torch.zeros_like(mass)
     slope = torch.ones_like(mass)
     before: tuple[Tensor, Tensor] | None = None
-    for _ in range(_STEPS):
+    for _ in range(_ITERATIONS):
         found = mass_over_pt(positions * ln_unit.exp()[:, None, None], ptrel)
         off = torch.where(found > _SMALLEST, (found / mass).log(), 0.0)
         if before is not None:

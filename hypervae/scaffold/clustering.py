@@ -75,12 +75,12 @@ def _cluster(
     etarel: NDArray[np.float64],
     phirel: NDArray[np.float64],
     weight: NDArray[np.float64],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     axes: NDArray[np.int64],
     parents: NDArray[np.int64],
 ) -> None:
-    for jet in range(len(counts)):
-        here = counts[jet]
+    for jet in range(len(multiplicity)):
+        here = multiplicity[jet]
         _cluster_jet(
             etarel[jet, :here],
             phirel[jet, :here],
@@ -94,7 +94,7 @@ def winner_takes_all_axes(
     etarel: NDArray[np.float64],
     phirel: NDArray[np.float64],
     weight: NDArray[np.float64],
-    counts: NDArray[np.int64],
+    multiplicity: NDArray[np.int64],
     subjets: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Axes of the last subjets of an exclusive kT clustering, min(pt)^2 dR^2, and their parents.
@@ -103,7 +103,7 @@ def winner_takes_all_axes(
     ----------
     etarel, phirel, weight : [n, P]
         Positions, and pT in any unit.
-    counts : [n]
+    multiplicity : [n]
         Particles of each jet, which come first.
     subjets : int
 
@@ -115,11 +115,11 @@ def winner_takes_all_axes(
     parents : [n, subjets] int64
         The node into which each node merges; 0 for node 0 itself and for missing nodes.
     """
-    axes = np.full((len(counts), subjets), -1, dtype=np.int64)
-    parents = np.zeros((len(counts), subjets), dtype=np.int64)
+    axes = np.full((len(multiplicity), subjets), -1, dtype=np.int64)
+    parents = np.zeros((len(multiplicity), subjets), dtype=np.int64)
     # one layout of the arrays is one compilation
     columns = (
         np.ascontiguousarray(values, dtype=np.float64) for values in (etarel, phirel, weight)
     )
-    _cluster(*columns, np.ascontiguousarray(counts, dtype=np.int64), axes, parents)
+    _cluster(*columns, np.ascontiguousarray(multiplicity, dtype=np.int64), axes, parents)
     return axes, parents

@@ -1,4 +1,4 @@
-"""From the coordinates of a scaffold back to its axes, widths, shares and counts."""
+"""From the coordinates of a scaffold back to its axes, widths, shares and multiplicities."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Scaffold(TensorRecord):
         Their mean distance to the subjet's own axis.
     share : [B, C]
         Of the kept particles' pT.
-    counts : [B, C] int64
+    multiplicities : [B, C] int64
     coordinates : [B, len(coordinates)]
         Those it was made of.
     """
@@ -48,7 +48,7 @@ class Scaffold(TensorRecord):
     width: Tensor
     reach: Tensor
     share: Tensor
-    counts: Tensor
+    multiplicities: Tensor
     coordinates: Tensor
 
     def of_jet(self, name: str) -> Tensor:
@@ -104,38 +104,40 @@ def scaffold_of(coordinates: Tensor, layout: Layout, slots: int) -> Scaffold:
     slots : int
         The most particles a jet may have.
     """
-    axes, width, share, counts = _subjets(coordinates, layout, slots)
+    axes, width, share, multiplicities = _subjets(coordinates, layout, slots)
     if not layout.second_axes:
-        return Scaffold(axes, torch.zeros_like(axes), width, width, share, counts, coordinates)
+        return Scaffold(
+            axes, torch.zeros_like(axes), width, width, share, multiplicities, coordinates
+        )
     number, size = layout.alike
     values = coordinates[:, -number * size :].unflatten(1, (number, size))
-    cells = cells_of(values, width, share, counts)
+    cells = cells_of(values, width, share, multiplicities)
     axes = axes.repeat_interleave(2, dim=1) + cells.hop
     return Scaffold(
-        axes, cells.hop, cells.width, cells.reach, cells.share, cells.counts, coordinates
+        axes, cells.hop, cells.width, cells.reach, cells.share, cells.multiplicities, coordinates
     )
 
 
 def _subjets(
     coordinates: Tensor, layout: Layout, slots: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Axes [B, K, 2], widths, shares and counts [B, K] of the subjets."""
+    """Axes [B, K, 2], widths, shares and multiplicities [B, K] of the subjets."""
     values = {name: coordinates[:, column] for name, column in columns(layout).items()}
     subjets = layout.subjets
-    counts = _counts(values, subjets, slots)
+    multiplicities = _counts(values, subjets, slots)
     parents = _parents(values, subjets)
-    share = _shares(values, counts, parents)
-    wide = counts > 1
+    share = _shares(values, multiplicities, parents)
+    wide = multiplicities > 1
     f = torch.stack([torch.zeros_like(values["theta"]), *_each(values, "ln_f", subjets)], dim=1)
     f = f.masked_fill(~wide, -torch.inf).softmax(dim=1).nan_to_num()
-    share, distance = _reconciled(values, counts, parents, share, f)
+    share, distance = _reconciled(values, multiplicities, parents, share, f)
     width = f / share.clamp_min(_SMALLEST)
     axes = _axes(values, parents, distance)
     centroid = torch.einsum("bk,bki->bi", share, axes)
     spread = _SECOND_MOMENT * width.square() + (axes - centroid.unsqueeze(1)).square().sum(-1)
     extent = (share * spread).sum(1).sqrt() * values["ln_sum_ptrel"].exp()
     unit = values["ln_mass"].exp() / extent.clamp_min(_SMALLEST)
-    return axes * unit[:, None, None], width * unit[:, None], share, counts
+    return axes * unit[:, None, None], width * unit[:, None], share, multiplicities
 
 
 def _each(values: dict[str, Tensor], name: str, subjets: int, first: int = 1) -> list[Tensor]:
@@ -146,12 +148,12 @@ def _counts(values: dict[str, Tensor], subjets: int, slots: int) -> Tensor:
     """[B, K] at least one particle each where there are as many."""
     total = values["multiplicity"].round().clamp(1, slots)
     spare = (total - subjets).clamp_min(0.0)
-    counts = []
+    multiplicities = []
     for node, wanted in enumerate(_each(values, "count", subjets), start=1):
         extra = torch.minimum((wanted.round() - 1).clamp_min(0.0), spare)
         spare = spare - extra
-        counts.append((total > node) * (1 + extra))
-    return torch.stack([total - sum(counts), *counts], dim=1).long()
+        multiplicities.append((total > node) * (1 + extra))
+    return torch.stack([total - sum(multiplicities), *multiplicities], dim=1).long()
 
 
 def _parents(values: dict[str, Tensor], subjets: int) -> Tensor:
@@ -164,11 +166,11 @@ def _parents(values: dict[str, Tensor], subjets: int) -> Tensor:
     return torch.stack([nothing, nothing, *found], dim=1)[:, :subjets].long()
 
 
-def _shares(values: dict[str, Tensor], counts: Tensor, parents: Tensor) -> Tensor:
-    logs = torch.zeros_like(counts, dtype=values["theta"].dtype)
-    for node, over_parent in enumerate(_each(values, "ln_z", counts.shape[1]), start=1):
+def _shares(values: dict[str, Tensor], multiplicities: Tensor, parents: Tensor) -> Tensor:
+    logs = torch.zeros_like(multiplicities, dtype=values["theta"].dtype)
+    for node, over_parent in enumerate(_each(values, "ln_z", multiplicities.shape[1]), start=1):
         logs[:, node] = over_parent + logs.gather(1, parents[:, node : node + 1])[:, 0]
-    return logs.masked_fill(counts == 0, -torch.inf).softmax(dim=1)
+    return logs.masked_fill(multiplicities == 0, -torch.inf).softmax(dim=1)
 
 
 def groups(parents: Tensor, share: Tensor, node: int) -> list[Tensor]:
@@ -211,15 +213,15 @@ def reference(axes: Tensor, parents: Tensor, node: int) -> Tensor:
 
 
 def _reconciled(
-    values: dict[str, Tensor], counts: Tensor, parents: Tensor, share: Tensor, f: Tensor
+    values: dict[str, Tensor], multiplicities: Tensor, parents: Tensor, share: Tensor, f: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Shares [B, K], and distances [B, K] of the nodes to their parents.
 
     Distances are in units of tau_K, or of the last tau that is not 0 in jets of few particles.
     """
-    subjets = counts.shape[1]
-    added = _added(values, counts, parents, f)
-    there = counts > 0
+    subjets = multiplicities.shape[1]
+    added = _added(values, multiplicities, parents, f)
+    there = multiplicities > 0
     stretch = torch.ones_like(share)
     off = torch.zeros_like(share)
     hanging = torch.zeros_like(share)
@@ -243,16 +245,16 @@ def _reconciled(
     return share, distance * there
 
 
-def _added(values: dict[str, Tensor], counts: Tensor, parents: Tensor, f: Tensor) -> Tensor:
+def _added(values: dict[str, Tensor], multiplicities: Tensor, parents: Tensor, f: Tensor) -> Tensor:
     """[B, K] what is nearest to each node adds to tau of the nodes before it."""
-    subjets, particles = counts.shape[1], counts.sum(1)
+    subjets, particles = multiplicities.shape[1], multiplicities.sum(1)
     tau, added = torch.ones_like(f[:, 0]), torch.ones_like(f)
     for node in range(subjets - 1, 0, -1):
-        step = values[f"ln_tau{node + 1}{node}"].clamp(-20.0, 0.0)
-        tau = torch.where(node >= particles - 1, 1.0, tau * (-step).exp())
+        ln_ratio = values[f"ln_tau{node + 1}{node}"].clamp(-20.0, 0.0)
+        tau = torch.where(node >= particles - 1, 1.0, tau * (-ln_ratio).exp())
         rest = tau - f[:, :node].sum(1)
         for later in range(node + 1, subjets):
-            apart = (parents[:, later] < node) & (counts[:, later] > 0)
+            apart = (parents[:, later] < node) & (multiplicities[:, later] > 0)
             rest = rest - apart * added[:, later]
         added[:, node] = torch.maximum(rest, NEAREST * tau)
     return added
@@ -293,12 +295,12 @@ class Slots(TensorRecord):
     mask: Tensor
 
 
-def slots_of(counts: Tensor, slots: int) -> Slots:
+def slots_of(multiplicities: Tensor, slots: int) -> Slots:
     """Slots of jets whose cells have [B, C] particles."""
-    place = torch.arange(slots, device=counts.device)
-    ends = counts.cumsum(1)
+    place = torch.arange(slots, device=multiplicities.device)
+    ends = multiplicities.cumsum(1)
     cell = (place >= ends.unsqueeze(-1)).sum(1)
-    mask = cell < counts.shape[1]
+    mask = cell < multiplicities.shape[1]
     cell = torch.where(mask, cell, 0)
-    rank = torch.where(mask, place - (ends - counts).gather(1, cell), 0)
+    rank = torch.where(mask, place - (ends - multiplicities).gather(1, cell), 0)
     return Slots(cell, rank, mask)

@@ -14,7 +14,7 @@ from hypervae.scaffold.coordinates import Layout, coordinates
 
 # Scores at which the tables hold a value: 4.5 is one jet in 300,000.
 _FURTHEST = 4.5
-_STEPS = 720
+_INTERVALS = 720
 # Whole numbers are spread evenly over their unit; other numbers by this part of their width, so
 # that jets that share a value (a distance of exactly that of the axis) do not share a score.
 _SPREAD = 1e-3
@@ -42,7 +42,7 @@ class NormalScores(nn.Module):
         super().__init__()
         known = coordinates(layout)
         self._whole = [coordinate.integer for coordinate in known]
-        start = torch.linspace(-_FURTHEST, _FURTHEST, _STEPS + 1)
+        start = torch.linspace(-_FURTHEST, _FURTHEST, _INTERVALS + 1)
         self.register_buffer("quantiles", start.repeat(types, len(known), 1))
         self.register_buffer("spread", torch.zeros(types, len(known)))
 
@@ -59,7 +59,7 @@ class NormalScores(nn.Module):
             Of what spreads equal values.
         """
         generator = np.random.default_rng(seed)
-        probability = ndtr(np.linspace(-_FURTHEST, _FURTHEST, _STEPS + 1))
+        probability = ndtr(np.linspace(-_FURTHEST, _FURTHEST, _INTERVALS + 1))
         for place, whole in enumerate(self._whole):
             column = values[:, place]
             column = column[np.isfinite(column)]
@@ -101,18 +101,18 @@ class NormalScores(nn.Module):
 
     def inverse(self, scores: Tensor, jet_type: Tensor) -> Tensor:
         """Coordinates [B, D] of scores [B, D]; beyond the training jets' range its ends."""
-        place = (scores.clamp(-_FURTHEST, _FURTHEST) + _FURTHEST) * (_STEPS / (2 * _FURTHEST))
-        below = place.floor().clamp(max=_STEPS - 1)
+        place = (scores.clamp(-_FURTHEST, _FURTHEST) + _FURTHEST) * (_INTERVALS / (2 * _FURTHEST))
+        below = place.floor().clamp(max=_INTERVALS - 1)
         size = self.quantiles.shape[1]
         row = jet_type.unsqueeze(1) * size + torch.arange(size, device=scores.device)
-        flat = row * (_STEPS + 1) + below.long()
+        flat = row * (_INTERVALS + 1) + below.long()
         tables = self.quantiles.reshape(-1).to(scores.dtype)
         return torch.lerp(tables[flat], tables[flat + 1], place - below)
 
     @staticmethod
     def _score(values: Tensor, table: Tensor) -> Tensor:
-        """Scores [n, D] of values [n, D] by one type's quantiles [D, steps + 1]."""
-        upper = torch.searchsorted(table.contiguous(), values.T.contiguous()).clamp(1, _STEPS)
+        """Scores [n, D] of values [n, D] by one type's quantiles [D, intervals + 1]."""
+        upper = torch.searchsorted(table.contiguous(), values.T.contiguous()).clamp(1, _INTERVALS)
         low, high = table.gather(1, upper - 1), table.gather(1, upper)
         part = ((values.T - low) / (high - low).clamp_min(1e-12)).clamp(0.0, 1.0)
-        return ((upper - 1 + part) * (2 * _FURTHEST / _STEPS) - _FURTHEST).T
+        return ((upper - 1 + part) * (2 * _FURTHEST / _INTERVALS) - _FURTHEST).T

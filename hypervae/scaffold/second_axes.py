@@ -71,16 +71,16 @@ def _split_subjet(
 def _split(
     places: NDArray[np.float64],
     share: NDArray[np.float64],
-    counts: NDArray[np.int64],
+    multiplicities: NDArray[np.int64],
     second: NDArray[np.bool_],
     axes: NDArray[np.int64],
     values: NDArray[np.float64],
 ) -> None:
-    for jet in range(len(counts)):
+    for jet in range(len(multiplicities)):
         first = 0
-        for subjet in range(counts.shape[1]):
-            stop = first + counts[jet, subjet]
-            if counts[jet, subjet] >= FEWEST:
+        for subjet in range(multiplicities.shape[1]):
+            stop = first + multiplicities[jet, subjet]
+            if multiplicities[jet, subjet] >= FEWEST:
                 axes[jet, subjet] = first + _split_subjet(
                     places[jet, first:stop],
                     share[jet, first:stop],
@@ -110,7 +110,7 @@ class SecondAxes:
 
 
 def find_second_axes(
-    places: NDArray[np.floating], share: NDArray[np.floating], counts: NDArray[np.int64]
+    places: NDArray[np.floating], share: NDArray[np.floating], multiplicities: NDArray[np.int64]
 ) -> SecondAxes:
     """Find the second axes of subjets.
 
@@ -120,16 +120,16 @@ def find_second_axes(
         In units of the widths of the subjets, about their axes; by subjet, its axis first.
     share : [n, P]
         Of the subjet's pT.
-    counts : [n, K] int64
+    multiplicities : [n, K] int64
         Particles of each subjet.
     """
-    jets, subjets = counts.shape
+    jets, subjets = multiplicities.shape
     values = np.full((jets, subjets, 6), np.nan)
     second = np.zeros(share.shape, dtype=np.bool_)
     axes = np.full((jets, subjets), -1, dtype=np.int64)
     # one layout of the arrays is one compilation
     columns = (np.ascontiguousarray(given, dtype=np.float64) for given in (places, share))
-    _split(*columns, np.ascontiguousarray(counts), second, axes, values)
+    _split(*columns, np.ascontiguousarray(multiplicities), second, axes, values)
     return SecondAxes(values, second, axes)
 
 
@@ -145,17 +145,17 @@ class Cells:
         Mean distances of the cell's particles, to its axis and to the subjet's.
     share : [B, 2 K]
         Of the jet's pT.
-    counts : [B, 2 K] int64
+    multiplicities : [B, 2 K] int64
     """
 
     hop: Tensor
     width: Tensor
     reach: Tensor
     share: Tensor
-    counts: Tensor
+    multiplicities: Tensor
 
 
-def cells_of(values: Tensor, width: Tensor, share: Tensor, counts: Tensor) -> Cells:
+def cells_of(values: Tensor, width: Tensor, share: Tensor, multiplicities: Tensor) -> Cells:
     """The cells of subjets whose second axes have any coordinates.
 
     What the subjet says holds: the two cells share its pT, its particles and its tau. Where the
@@ -168,19 +168,19 @@ def cells_of(values: Tensor, width: Tensor, share: Tensor, counts: Tensor) -> Ce
         Finite; not read of subjets with fewer than three particles.
     width, share : [B, K]
         Of the subjets.
-    counts : [B, K] int64
+    multiplicities : [B, K] int64
     """
-    split = counts >= FEWEST
+    split = multiplicities >= FEWEST
     moment, reach, narrowing, over_hop, angle, wanted = values.unbind(-1)
-    most = (counts - 1).clamp_min(1).to(values.dtype)
+    most = (multiplicities - 1).clamp_min(1).to(values.dtype)
     second = torch.minimum(wanted.round().clamp_min(1.0), most).long() * split
-    part = torch.where(counts - second > 1, moment.sigmoid(), 1.0) * split
+    part = torch.where(multiplicities - second > 1, moment.sigmoid(), 1.0) * split
     reach = torch.minimum(reach.clamp(-5.0, 5.0).exp(), _FARTHEST / width.clamp_min(_SMALLEST))
     zeta = (part / reach).clamp(_SMALLEST, _MOST_SHARE) * split
     reach = torch.where(split, part / zeta.clamp_min(_SMALLEST), 0.0)
     several = second > 1
     hop = reach * torch.where(several, (-over_hop.clamp(-5.0, 5.0)).exp(), 1.0)
-    own = torch.where(split, (1 - part) / (1 - zeta), 1.0) * width * (counts - second > 1)
+    own = torch.where(split, (1 - part) / (1 - zeta), 1.0) * width * (multiplicities - second > 1)
     across = torch.where(several, narrowing.clamp(-8.0, 2.0).exp(), 0.0) * reach * width
     place = (hop * width).unsqueeze(-1) * torch.stack([angle.cos(), angle.sin()], dim=-1)
 
@@ -192,5 +192,5 @@ def cells_of(values: Tensor, width: Tensor, share: Tensor, counts: Tensor) -> Ce
         width=both(own, across),
         reach=both(own, reach * width),
         share=both(share * (1 - zeta), share * zeta),
-        counts=both(counts - second, second),
+        multiplicities=both(multiplicities - second, second),
     )

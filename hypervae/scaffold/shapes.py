@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hypervae.scaffold.geometry import Slots
 
-_STEPS = 64
+_INTERVALS = 64
 # Largest radius in standard deviations of each component, and largest score of a share.
 _FURTHEST = 4.5
 _SHARE_FURTHEST = 4.0
@@ -42,8 +42,8 @@ class SlotTables(nn.Module):
         super().__init__()
         self.cells, self.slots = cells, slots
         number = cells * slots
-        radii = torch.linspace(0, _FURTHEST, _STEPS + 1)
-        scores = torch.linspace(-_SHARE_FURTHEST, _SHARE_FURTHEST, _STEPS + 1)
+        radii = torch.linspace(0, _FURTHEST, _INTERVALS + 1)
+        scores = torch.linspace(-_SHARE_FURTHEST, _SHARE_FURTHEST, _INTERVALS + 1)
         self.register_buffer("radius", radii.repeat(types, number, 1))
         self.register_buffer("residual", scores.repeat(types, number, 1))
         self.register_buffer("parabola", torch.zeros(types, number, 3))
@@ -53,7 +53,7 @@ class SlotTables(nn.Module):
         self,
         offsets: NDArray[np.float32],
         ln_share: NDArray[np.float32],
-        counts: NDArray[np.int64],
+        multiplicities: NDArray[np.int64],
         type_index: int,
     ) -> None:
         """Take the quantiles of jets of one type; arrays as `ScaffoldedJets` has them."""
@@ -61,10 +61,10 @@ class SlotTables(nn.Module):
             values[type_index].double().cpu().numpy().copy()
             for values in (self.radius, self.residual, self.parabola)
         )
-        grid = np.linspace(0, _FURTHEST, _STEPS + 1)
-        scores = np.linspace(-_SHARE_FURTHEST, _SHARE_FURTHEST, _STEPS + 1)
+        grid = np.linspace(0, _FURTHEST, _INTERVALS + 1)
+        scores = np.linspace(-_SHARE_FURTHEST, _SHARE_FURTHEST, _INTERVALS + 1)
         lengths = np.linalg.norm(offsets, axis=-1)
-        for slot, rows, columns, logs in self._by_slot(counts):
+        for slot, rows, columns, logs in self._by_slot(multiplicities):
             rank = slot % self.slots
             if len(rows) < _FEWEST:
                 if rank:
@@ -89,19 +89,24 @@ class SlotTables(nn.Module):
             buffer[type_index] = torch.from_numpy(values)
 
     def _by_slot(
-        self, counts: NDArray[np.int64]
+        self, multiplicities: NDArray[np.int64]
     ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
         """Slot by slot: its particles (jet and place), and (1, ln n, ln^2 n) of their cells."""
-        starts = np.cumsum(counts, axis=1) - counts
+        starts = np.cumsum(multiplicities, axis=1) - multiplicities
         for slot in range(self.cells * self.slots):
             cell, rank = divmod(slot, self.slots)
-            here = counts[:, cell]
+            here = multiplicities[:, cell]
             rows = np.flatnonzero((here > rank) & (here > 1))
             logs = np.log(here[rows].astype(np.float64))
             yield slot, rows, starts[rows, cell] + rank, np.stack([logs**0, logs, logs**2], 1)
 
     def scores(
-        self, offsets: Tensor, ln_share: Tensor, slots: Slots, counts: Tensor, jet_type: Tensor
+        self,
+        offsets: Tensor,
+        ln_share: Tensor,
+        slots: Slots,
+        multiplicities: Tensor,
+        jet_type: Tensor,
     ) -> Tensor:
         """[B, P, 3] standard normal numbers of shapes; 0 where there is nothing to choose.
 
@@ -110,7 +115,7 @@ class SlotTables(nn.Module):
         offsets : [B, P, 2]
         ln_share : [B, P]
         slots : Slots
-        counts : [B, C] int64
+        multiplicities : [B, C] int64
         jet_type : [B] int64
         """
         index = self._index(slots, jet_type)
@@ -119,12 +124,14 @@ class SlotTables(nn.Module):
         radius = _turned_round(table, length, 0.0, _FURTHEST)
         plane = offsets * (radius / length.clamp_min(1e-9)).unsqueeze(-1)
         table = self.residual.flatten(0, 1)[index].to(offsets.dtype)
-        rest = ln_share - self._expected(index, slots, counts, offsets.dtype)
+        rest = ln_share - self._expected(index, slots, multiplicities, offsets.dtype)
         share = _turned_round(table, rest, -_SHARE_FURTHEST, _SHARE_FURTHEST)
-        return torch.cat([plane, share.unsqueeze(-1)], dim=-1) * free_directions(slots, counts)
+        return torch.cat([plane, share.unsqueeze(-1)], dim=-1) * free_directions(
+            slots, multiplicities
+        )
 
     def shapes(
-        self, scores: Tensor, slots: Slots, counts: Tensor, jet_type: Tensor
+        self, scores: Tensor, slots: Slots, multiplicities: Tensor, jet_type: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Offsets [B, P, 2] and ln shares [B, P] of numbers [B, P, 3]; see `scores`."""
         index = self._index(slots, jet_type)
@@ -134,8 +141,8 @@ class SlotTables(nn.Module):
         share = _looked_up(
             self.residual.flatten(0, 1), index, scores[..., 2], -_SHARE_FURTHEST, _SHARE_FURTHEST
         )
-        share = share + self._expected(index, slots, counts, scores.dtype)
-        wide = counts.gather(1, slots.cell) > 1
+        share = share + self._expected(index, slots, multiplicities, scores.dtype)
+        wide = multiplicities.gather(1, slots.cell) > 1
         share = torch.where(wide & slots.mask, share, 0.0)
         moves = (slots.mask & (slots.rank > 0)).unsqueeze(-1)
         return plane * (radius / length).unsqueeze(-1) * moves, share
@@ -145,40 +152,42 @@ class SlotTables(nn.Module):
         number = self.cells * self.slots
         return jet_type.unsqueeze(1) * number + slots.cell * self.slots + slots.rank
 
-    def _expected(self, index: Tensor, slots: Slots, counts: Tensor, real: torch.dtype) -> Tensor:
-        logs = counts.gather(1, slots.cell).to(real).clamp_min(1.0).log()
+    def _expected(
+        self, index: Tensor, slots: Slots, multiplicities: Tensor, real: torch.dtype
+    ) -> Tensor:
+        logs = multiplicities.gather(1, slots.cell).to(real).clamp_min(1.0).log()
         a, b, c = self.parabola.flatten(0, 1)[index].to(real).unbind(-1)
         return a + b * logs + c * logs.square()
 
 
-def free_directions(slots: Slots, counts: Tensor) -> Tensor:
+def free_directions(slots: Slots, multiplicities: Tensor) -> Tensor:
     """[B, P, 3] 1 where a number of a shape is free: no offset of an axis, no share of a lone one.
 
     Parameters
     ----------
     slots : Slots
-    counts : [B, C] int64
+    multiplicities : [B, C] int64
     """
-    wide = slots.mask & (counts.gather(1, slots.cell) > 1)
+    wide = slots.mask & (multiplicities.gather(1, slots.cell) > 1)
     moves = wide & (slots.rank > 0)
     return torch.stack([moves, moves, wide], dim=-1).float()
 
 
 def _looked_up(tables: Tensor, index: Tensor, scores: Tensor, low: float, high: float) -> Tensor:
-    """Values of tables [rows, steps + 1] at scores within [low, high], linear beyond by one."""
-    step = (high - low) / _STEPS
-    place = (scores.clamp(low - 1 if low else low, high + 1) - low) / step
-    below = place.detach().floor().clamp(0, _STEPS - 1)
-    flat = index * (_STEPS + 1) + below.long()
+    """Values of tables [rows, intervals + 1] at scores within [low, high], linear beyond by one."""
+    width = (high - low) / _INTERVALS
+    place = (scores.clamp(low - 1 if low else low, high + 1) - low) / width
+    below = place.detach().floor().clamp(0, _INTERVALS - 1)
+    flat = index * (_INTERVALS + 1) + below.long()
     values = tables.reshape(-1).to(scores.dtype)
     first, second = values[flat], values[flat + 1]
     return first + (place - below) * (second - first)
 
 
 def _turned_round(tables: Tensor, values: Tensor, low: float, high: float) -> Tensor:
-    """Scores within [low, high] at which tables [.., steps + 1] have the values [..]."""
+    """Scores within [low, high] at which tables [.., intervals + 1] have the values [..]."""
     wanted = values.unsqueeze(-1).contiguous()
-    upper = torch.searchsorted(tables.contiguous(), wanted).clamp(1, _STEPS)
+    upper = torch.searchsorted(tables.contiguous(), wanted).clamp(1, _INTERVALS)
     below, above = tables.gather(-1, upper - 1), tables.gather(-1, upper)
     part = ((wanted - below) / (above - below).clamp_min(1e-12)).clamp(0.0, 1.0)
-    return ((upper - 1 + part) * ((high - low) / _STEPS) + low).squeeze(-1)
+    return ((upper - 1 + part) * ((high - low) / _INTERVALS) + low).squeeze(-1)

@@ -108,7 +108,7 @@ class JetBatches(Dataset[JetBatch]):
     normalization : Normalization
     model : ModelConfig
         Gives the modes of the hyperedges, without ``auto``.
-    topology : bool
+    hypergraph : bool
         Whether batches have edges and hyperedges.
     """
 
@@ -117,10 +117,10 @@ class JetBatches(Dataset[JetBatch]):
         stream: JetStream,
         normalization: Normalization,
         model: ModelConfig,
-        topology: bool = True,
+        hypergraph: bool = True,
     ):
         self.stream, self.normalization, self.model = stream, normalization, model
-        self.topology = topology
+        self.hypergraph = hypergraph
         self._order: EpochOrder | None = None
 
     def __getitem__(self, index: BatchIndex) -> JetBatch:
@@ -133,9 +133,9 @@ class JetBatches(Dataset[JetBatch]):
             pair_bins=block.pair_bins,
             encoder=self.model.hyperedge_encoder,
             decoder=self.model.hyperedge_decoder,
-            samples=self.model.hyperedge_samples,
+            hyperedge_samples=self.model.hyperedge_samples,
             keys=block.numbers ^ drawn,
-            topology=self.topology,
+            hypergraph=self.hypergraph,
         )
         batch.jet_type.copy_(torch.from_numpy(block.type_index))
         return with_particle_targets(batch, block.jets, self.model)

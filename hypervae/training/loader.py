@@ -55,7 +55,7 @@ class JetLoader:
     normalization : Normalization
     model : ModelConfig
         Gives the modes of the hyperedges, without ``auto``.
-    topology : bool
+    hypergraph : bool
         Whether batches have edges and hyperedges: most of the work, of no use without an encoder
         and without loss terms of them.
     workers : int
@@ -76,14 +76,14 @@ class JetLoader:
         normalization: Normalization,
         model: ModelConfig,
         workers: int = 0,
-        topology: bool = True,
+        hypergraph: bool = True,
     ):
-        self.split, self.n_jets, self.topology = stream.split, stream.n_jets, topology
+        self.split, self.n_jets, self.hypergraph = stream.split, stream.n_jets, hypergraph
         self._stream, self._normalization, self._model = stream, normalization, model
         self._workers = Workers(self._dataset(), workers) if workers else None
 
     def _dataset(self) -> JetBatches:
-        return JetBatches(self._stream, self._normalization, self._model, self.topology)
+        return JetBatches(self._stream, self._normalization, self._model, self.hypergraph)
 
     def __enter__(self) -> JetLoader:
         return self
@@ -166,9 +166,9 @@ class JetLoader:
         Parameters
         ----------
         batch_size : int
-            Most jets of a batch that has a topology; those without are larger, which is faster.
+            Most jets of a batch that has a hypergraph; those without are larger, which is faster.
         """
-        size = batch_size if self.topology else max(batch_size, _JETS_AT_ONCE)
+        size = batch_size if self.hypergraph else max(batch_size, _JETS_AT_ONCE)
         return self.batches(0, batch_size=size)
 
     def jets(self, limit: int) -> dict[str, Jets]:

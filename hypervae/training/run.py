@@ -23,7 +23,7 @@ from hypervae.io.lock import RunLock
 from hypervae.logs import kept_in
 from hypervae.model import HyperVAE
 from hypervae.model.hyperedges.rules import resolved_modes
-from hypervae.model.losses.terms import asks_for_topology
+from hypervae.model.losses.terms import asks_for_hypergraph
 from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source, find_sources
 from hypervae.seeds import derive_seed
@@ -262,14 +262,14 @@ def _read(files: TrainingFiles, config: TrainStageConfig, jet_types: Sequence[st
 
 def _loaders(data: _Data, config: TrainStageConfig, model: ModelConfig) -> Loaders:
     """Loaders of the training and the validation split; the short one has no workers."""
-    topology = bool(model.latent_dim) or asks_for_topology(config)
+    hypergraph = bool(model.latent_dim) or asks_for_hypergraph(config)
     training, validation = (
         JetLoader(
             JetStream(data.sources, data.types, split, config.split, config.seed),
             data.merged,
             model,
             workers,
-            topology,
+            hypergraph,
         )
         for split, workers in (("train", config.execution.workers), ("validation", 0))
     )

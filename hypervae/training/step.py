@@ -196,7 +196,7 @@ class Optimization:
         torch.manual_seed(derive_seed(self.config.seed, "noise", epoch))
         noise = JetNoise(batch.key)
         reconstructed, mean, log_variance = self.wrapped(
-            batch, noise, gumbel_temperature, self.loss_terms.topology
+            batch, noise, gumbel_temperature, self.loss_terms.hypergraph
         )
         terms = self.loss_terms(reconstructed, batch, mean, log_variance, noise)
         loss = total_loss(terms, self.loss_terms.weights, kl)

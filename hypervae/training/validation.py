@@ -78,7 +78,9 @@ def validate(
             batch = batch.to(fabric.device)
             torch.manual_seed(derive_seed(config.seed, "validation"))
             noise = JetNoise(batch.key)
-            reconstructed, mean, log_variance = model(batch, noise, topology=loss_terms.topology)
+            reconstructed, mean, log_variance = model(
+                batch, noise, hypergraph=loss_terms.hypergraph
+            )
             terms = loss_terms(reconstructed, batch, mean, log_variance, noise)
             total = total_loss(terms, loss_terms.weights, 1.0)
             sums += weight * torch.stack([*terms.values(), total, torch.ones_like(total)]).double()

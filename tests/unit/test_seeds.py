@@ -1,6 +1,6 @@
 import numpy as np
 
-from hypervae.seeds import SPLITMIX_STEP, derive_seed, rng, splitmix64
+from hypervae.seeds import SPLITMIX_INCREMENT, derive_seed, rng, splitmix64
 
 
 def test_seeds_never_change():
@@ -30,6 +30,6 @@ DRAWN = [379, 659, 676]
 
 def test_splitmix_gives_the_published_numbers():
     """The first outputs of the generator of seed 0, as of its reference implementation in C."""
-    states = np.arange(1, 4, dtype=np.uint64) * np.uint64(SPLITMIX_STEP)
+    states = np.arange(1, 4, dtype=np.uint64) * np.uint64(SPLITMIX_INCREMENT)
     expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
     assert splitmix64(states).tolist() == expected

@@ -109,7 +109,7 @@ rule import_shard:
 
 
 rule list_shards:
-    """List the shards of a jet type, for steps that read them all."""
+    """List the shards of a jet type, for rules that read them all."""
     output:
         "results/lists/shards/{jet_type}.txt",
     log:

@@ -54,13 +54,13 @@ def command(
     if suffix == ".pt":
         from hypervae.export.graphs import export_graphs
 
-        topology = None
+        hypergraph = None
         if model is not None:
             from hypervae.device import choose_device
-            from hypervae.export.decoded import DecodedTopology
+            from hypervae.export.decoded import DecodedHypergraphs
 
-            topology = DecodedTopology(model, choose_device(device))
-        count = export_graphs(shard, output, jet_type, topology)
+            hypergraph = DecodedHypergraphs(model, choose_device(device))
+        count = export_graphs(shard, output, jet_type, hypergraph)
     else:
         from hypervae.export import tables
 

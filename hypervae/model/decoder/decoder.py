@@ -36,7 +36,7 @@ class Decoder(nn.Module):
     """Everything that a latent vector is decoded to.
 
     The latent vector and the one-hot jet type become the state of a jet; from it come the
-    multiplicity (topology) first, then side by side the particles, edges, hyperedges and the jet.
+    multiplicity first, then side by side the particles, edges, hyperedges and the jet.
 
     Parameters
     ----------
@@ -83,10 +83,10 @@ class Decoder(nn.Module):
         """Start near the multiplicities of the training jets."""
         if self.multiplicity is None:
             return
-        counts = normalization.multiplicity[1 : self.slots + 1].astype(np.float64)
+        jets = normalization.multiplicity[1 : self.slots + 1].astype(np.float64)
         # A hundredth for each number: jets that (nearly) all fill their slots would otherwise start
         # with a cross-entropy that is nothing beside the other terms.
-        share = counts / max(counts.sum(), 1.0) + _EACH_MULTIPLICITY
+        share = jets / max(jets.sum(), 1.0) + _EACH_MULTIPLICITY
         with torch.no_grad():
             self.multiplicity.weight.mul_(0.1)
             self.multiplicity.bias.copy_(torch.from_numpy(np.log(share / share.sum())))
@@ -147,7 +147,7 @@ class Decoder(nn.Module):
             presence = self._presence(logits, noise["multiplicity"])
         jets = self._jets(state, latent, jet_type, references, presence)
         made = self.particles.decode(jets, noise, sampling)
-        return self._decoded(jets, logits, made, topology=sampling.topology)
+        return self._decoded(jets, logits, made, hypergraph=sampling.hypergraph)
 
     def reconstruct(
         self,
@@ -157,7 +157,7 @@ class Decoder(nn.Module):
         *,
         gumbel_temperature: float | None = None,
         references: Tensor | None = None,
-        topology: bool = True,
+        hypergraph: bool = True,
     ) -> Reconstructed:
         """Decode latent vectors in training, where the jets to be made are known.
 
@@ -171,7 +171,7 @@ class Decoder(nn.Module):
             (arXiv:1611.01144); without one there is none.
         references : [4, 4], optional
             As for `decode`.
-        topology : bool
+        hypergraph : bool
             Whether to decode edges and hyperedges too.
         """
         given = {
@@ -185,7 +185,9 @@ class Decoder(nn.Module):
             presence = self._presence(logits, given["multiplicity"], gumbel_temperature)
         jets = self._jets(state, latent, target.jet_type, references, presence)
         made = self.particles.reconstruct(jets, target, given, noise)
-        decoded = self._decoded(jets, logits, made, topology=topology, target=target, noise=noise)
+        decoded = self._decoded(
+            jets, logits, made, hypergraph=hypergraph, target=target, noise=noise
+        )
         trust = state.new_ones(len(state)) if made.trust is None else made.trust
         return Reconstructed(decoded, made.losses, trust, made.estimated)
 
@@ -214,13 +216,13 @@ class Decoder(nn.Module):
         logits: Tensor | None,
         made: Particles,
         *,
-        topology: bool,
+        hypergraph: bool,
         target: JetBatch | None = None,
         noise: JetNoise | None = None,
     ) -> Decoded:
         """The particles, with what is decoded beside them."""
         edges = hyperedges = None
-        if topology:
+        if hypergraph:
             scalars = self.particles.scalars_of(made, jets, noise)
             targets = None if target is None else target.hyperedge_targets
             edges = self.edges(scalars)

@@ -38,7 +38,7 @@ from hypervae.scaffold.coordinates import Layout, coordinates
 from hypervae.scaffold.geometry import scaffold_of
 from hypervae.scaffold.scores import NormalScores
 from hypervae.scaffold.shapes import SlotTables
-from hypervae.seeds import SPLITMIX_STEP, splitmix64
+from hypervae.seeds import SPLITMIX_INCREMENT, splitmix64
 
 # The solver's steps grow shorter towards the jet.
 _TIME_POWER = 1.25
@@ -57,7 +57,7 @@ class ScaffoldTargets(TensorRecord):
         NaN where a jet has no such number.
     offsets : [B, P, 2]
     ln_share : [B, P]
-    counts : [B, C] int64
+    multiplicities : [B, C] int64
     spread : [B, D]
         Uniform numbers that belong to the jet: they tell equal coordinates apart.
     """
@@ -65,7 +65,7 @@ class ScaffoldTargets(TensorRecord):
     coordinates: Tensor
     offsets: Tensor
     ln_share: Tensor
-    counts: Tensor
+    multiplicities: Tensor
     spread: Tensor
 
 
@@ -145,14 +145,14 @@ class HierarchicalParticles(ParticleDecoder):
         """Scaffolds of jets; see `ParticleDecoder.targets`."""
         found = analyse(jets.particle_features, jets.jet_features, layout_of(config))
         column = np.arange(1, found.coordinates.shape[1] + 1, dtype=np.uint64)
-        places = keys[:, None] + column * np.uint64(SPLITMIX_STEP)
+        places = keys[:, None] + column * np.uint64(SPLITMIX_INCREMENT)
         words = splitmix64(places.astype(np.uint64))
         spread = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
         return ScaffoldTargets(
             coordinates=torch.from_numpy(found.coordinates).to(dtype),
             offsets=torch.from_numpy(found.offsets).to(dtype),
             ln_share=torch.from_numpy(found.ln_share).to(dtype),
-            counts=torch.from_numpy(found.counts),
+            multiplicities=torch.from_numpy(found.multiplicities),
             spread=torch.from_numpy(spread).to(dtype),
         )
 
@@ -170,9 +170,11 @@ class HierarchicalParticles(ParticleDecoder):
                 parts.setdefault(index, []).append(known[batch.jet_type.cpu() == index])
         for index, some in parts.items():
             columns = zip(*(part.tensors() for part in some), strict=True)
-            values, offsets, ln_share, counts, _ = (torch.cat(part).numpy() for part in columns)
+            values, offsets, ln_share, multiplicities, _ = (
+                torch.cat(part).numpy() for part in columns
+            )
             self.scores.fit(values.astype(np.float64), index, seed=index)
-            self.tables.fit(offsets, ln_share, counts, index)
+            self.tables.fit(offsets, ln_share, multiplicities, index)
 
     def decode(
         self, jets: LatentJets, noise: Mapping[str, Tensor], sampling: SamplingConfig
@@ -189,7 +191,7 @@ class HierarchicalParticles(ParticleDecoder):
             evaluations=sampling.evaluations,
             power=_TIME_POWER,
         )
-        shapes = self.tables.shapes(points, context.slots, scaffold.counts, jets.jet_type)
+        shapes = self.tables.shapes(points, context.slots, scaffold.multiplicities, jets.jet_type)
         made, mask = assemble(scaffold, *shapes)
         angles = squash_far_angles(made[..., :2], _FARTHEST * self.radius)
         ln_ptrel = made[..., 2:].clamp(*LN_PTREL_RANGE)
@@ -222,7 +224,7 @@ class HierarchicalParticles(ParticleDecoder):
                 scaffold, target.jet_type, self.slots, known.coordinates.dtype
             )
             goal = self.tables.scores(
-                known.offsets, known.ln_share, context.slots, known.counts, target.jet_type
+                known.offsets, known.ln_share, context.slots, known.multiplicities, target.jet_type
             )
             batch, draws = len(goal), self.draws
             shift = noise.uniform(draws * batch, like=goal).view(draws, batch)

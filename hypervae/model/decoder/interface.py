@@ -58,7 +58,7 @@ class Decoded(TensorRecord):
     multiplicity_logits : [B, P], optional
         Of 1 to P particles; None if the particle decoder decides the multiplicity by itself.
     edges : [B, E, 5], optional
-        Scaled features of the pairs of slots; None where no topology was asked for.
+        Scaled features of the pairs of slots; None where no hypergraph was asked for.
     hyperedges : BinnedSets or ListedSets, optional
         As edges.
     """
@@ -70,10 +70,10 @@ class Decoded(TensorRecord):
     edges: Tensor | None = None
     hyperedges: DecodedHyperedges | None = None
 
-    def topology(self) -> tuple[Tensor, DecodedHyperedges]:
+    def hypergraph(self) -> tuple[Tensor, DecodedHyperedges]:
         """Edges and hyperedges, where they were asked for."""
         if self.edges is None or self.hyperedges is None:
-            raise ValueError("topology: found none, expected that it was asked for")
+            raise ValueError("hypergraph: found none, expected that it was asked for")
         return self.edges, self.hyperedges
 
 
@@ -244,7 +244,7 @@ class ParticleDecoder(nn.Module, ABC):
         """
 
     def scalars_of(self, made: Particles, jets: LatentJets, noise: JetNoise | None) -> Tensor:
-        """[B, P, scalars] features of the particles by falling pT: what topology is decoded from.
+        """[B, P, scalars] features of the particles by falling pT: what edges are decoded from.
 
         Asked for only where edges and hyperedges are. By default those that were made along with
         the particles.

@@ -34,7 +34,7 @@ def plain_histograms(
     """Sets of each order and R_L bin, and the sum of their ln w, [n, orders, bins + 2] each."""
     if source.has(full_histograms):
         return source.once(full_histograms)[:2]
-    arrays = (source.log_weight, source.counts, source.pair_bins)
+    arrays = (source.log_weight, source.multiplicity, source.pair_bins)
     size = source.normalization.binning.size
     return set_histograms(*arrays, source.orders, size, source.array_type)
 
@@ -43,7 +43,7 @@ def full_histograms(
     source: HyperedgeSource,
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.float64]]:
     """`plain_histograms`, and the sum of w."""
-    arrays = (source.log_weight, source.counts, source.pair_bins)
+    arrays = (source.log_weight, source.multiplicity, source.pair_bins)
     size = source.normalization.binning.size
     return weighted_histograms(*arrays, source.orders, size, source.array_type)
 

@@ -65,7 +65,13 @@ def clustered_features(
     count : [n, K]
         Sets of each cluster; 0 for one that a jet does not have.
     """
-    arrays = (source.pair_bins, source.counts, source.log_weight, source.orders, source.ratios)
+    arrays = (
+        source.pair_bins,
+        source.multiplicity,
+        source.log_weight,
+        source.orders,
+        source.ratios,
+    )
     means, count, total = cluster_features(*arrays)
     values = np.zeros((*count.shape, source.ratios.shape[1] + 2), dtype=source.array_type)
     present = count > 0

@@ -107,7 +107,7 @@ def complete_features(
     scaler = source.normalization.hyperedge
     scale, shift = scaler.scale[-1], -scaler.offset[-1] / scaler.scale[-1]
     logs = (source.log_weight / scale).astype(source.array_type)
-    arrays = (source.pair_bins, source.counts, logs, source.orders, source.ratios)
+    arrays = (source.pair_bins, source.multiplicity, logs, source.orders, source.ratios)
     values, sizes = set_features(*arrays, shift, times=2)
     mask = np.zeros(values.shape[:2], dtype=bool)
     start = 0

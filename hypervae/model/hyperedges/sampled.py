@@ -37,10 +37,10 @@ def sampled_features(
     """
     sample = sample_sets(
         source.pair_bins,
-        source.counts,
+        source.multiplicity,
         source.log_weight,
         source.orders,
-        source.samples,
+        source.hyperedge_samples,
         source.keys,
     )
     mask = np.arange(sample.rl_bin.shape[1]) < sample.size[:, None]

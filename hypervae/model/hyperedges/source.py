@@ -46,10 +46,10 @@ class HyperedgeSource:
         R_L bins of the pairs, in the order of `geometry.pair_indices`.
     log_weight : [n, P] float64
         Logarithms of the weights of the particles, which are sorted by falling pT.
-    counts : [n] int64
+    multiplicity : [n] int64
         Sets are formed of the first so many.
     normalization : Normalization
-    samples : int
+    hyperedge_samples : int
         Sets per jet of modes that take a random sample of them.
     keys : [n] uint64
         Seed of each jet's sample.
@@ -59,9 +59,9 @@ class HyperedgeSource:
 
     pair_bins: NDArray[np.unsignedinteger]
     log_weight: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    multiplicity: NDArray[np.int64]
     normalization: Normalization
-    samples: int
+    hyperedge_samples: int
     keys: NDArray[np.uint64]
     dtype: torch.dtype
     _made: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
@@ -77,7 +77,7 @@ class HyperedgeSource:
         return make in self._made
 
     def __len__(self) -> int:
-        return len(self.counts)
+        return len(self.multiplicity)
 
     @property
     def array_type(self) -> type[np.floating]:
@@ -92,7 +92,7 @@ class HyperedgeSource:
     @property
     def most(self) -> int:
         """Particles that form sets in the fullest jet."""
-        return int(self.counts.max(initial=0))
+        return int(self.multiplicity.max(initial=0))
 
     @functools.cached_property
     def ratios(self) -> NDArray[np.float64]:

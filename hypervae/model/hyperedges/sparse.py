@@ -50,7 +50,7 @@ def _near_each_other(
     """[n, T] the order of tokens by order, R_L bin and ln w, padding last."""
     size = source.normalization.binning.size
     bins = np.arange(size, dtype=np.float64)[:, None]
-    arrays = (source.pair_bins, source.counts, source.log_weight, source.orders, bins)
+    arrays = (source.pair_bins, source.multiplicity, source.log_weight, source.orders, bins)
     values, _ = set_features(*arrays)
     bin_number, log_weight = values[..., 0], values[..., 1]
     # one number to sort by: order and bin, then ln w as a fraction

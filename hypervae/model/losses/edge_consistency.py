@@ -79,4 +79,4 @@ class EdgeConsistency(nn.Module):
         used = decoded.presence > 0.5
         pairs = (used[:, self.first] & used[:, self.second]).to(real)
         weights = pairs / pairs.sum(1, keepdim=True).clamp_min(1)
-        return feature_distance(decoded.topology()[0], recomputed, weights, self.bins)
+        return feature_distance(decoded.hypergraph()[0], recomputed, weights, self.bins)

@@ -23,7 +23,7 @@ from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
 _HALF = (torch.float16, torch.bfloat16)
-_OF_TOPOLOGY = ("edge", "hyperedge", "edge_consistency", "hyperedge_consistency")
+_OF_HYPERGRAPH = ("edge", "hyperedge", "edge_consistency", "hyperedge_consistency")
 
 #: The terms that every model has, after those of its particle decoder.
 COMMON_TERMS = (
@@ -38,10 +38,10 @@ COMMON_TERMS = (
 )
 
 
-def asks_for_topology(config: TrainConfig) -> bool:
+def asks_for_hypergraph(config: TrainConfig) -> bool:
     """Whether any term that has a weight reads edges or hyperedges."""
     weights = config.loss_weights.to_dict()
-    return any(weights[name] for name in _OF_TOPOLOGY)
+    return any(weights[name] for name in _OF_HYPERGRAPH)
 
 
 class LossTerms(nn.Module):
@@ -87,7 +87,7 @@ class LossTerms(nn.Module):
             raise ConfigError("train.loss_weights: all weights are 0, so nothing would be trained")
         self.free_bits = config.free_bits
         #: Whether any term of edges or hyperedges has a weight.
-        self.topology = asks_for_topology(config)
+        self.hypergraph = asks_for_hypergraph(config)
         self.anchored = decoder.anchored_dims(model)
         self.edge_consistency = EdgeConsistency(normalization)
         self.hyperedge_mode = HYPEREDGE_MODES[model.hyperedge_decoder]
@@ -122,7 +122,7 @@ class LossTerms(nn.Module):
             mean, log_variance = _at_least_single(mean), _at_least_single(log_variance)
             per_jet = {
                 **reconstructed.losses,
-                **self._of_topology(decoded, batch),
+                **self._of_hypergraph(decoded, batch),
                 "jet_features": (decoded.jet - batch.jet).square().mean(-1),
                 "multiplicity": self._multiplicity(decoded, batch),
                 **self._of_particles(replace(reconstructed, decoded=decoded), batch, noise),
@@ -139,7 +139,7 @@ class LossTerms(nn.Module):
         count = batch.mask.sum(1) - 1
         return functional.cross_entropy(decoded.multiplicity_logits, count, reduction="none")
 
-    def _of_topology(self, decoded: Decoded, batch: JetBatch) -> dict[str, Tensor]:
+    def _of_hypergraph(self, decoded: Decoded, batch: JetBatch) -> dict[str, Tensor]:
         """Terms of edges and hyperedges; 0 where they were not decoded."""
         nothing = decoded.jet.new_zeros(len(decoded))
         edge, hyperedge = nothing, nothing

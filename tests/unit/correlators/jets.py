@@ -39,5 +39,5 @@ def correlators(
 ) -> np.ndarray:
     """[orders, bins + 2] sums over the jets."""
     weight = geometry.weights(jets, kind, exponent)
-    codes = geometry.pair_bins(jets, binning)
-    return kernel.correlate(weight, jets.multiplicity, codes, orders, binning.size)[0][0]
+    pair_bins = geometry.pair_bins(jets, binning)
+    return kernel.correlate(weight, jets.multiplicity, pair_bins, orders, binning.size)[0][0]

@@ -13,7 +13,7 @@ from hypervae.correlators.geometry import pair_count
 
 
 def correlate_one(
-    weight: NDArray[np.float64], codes: NDArray[np.integer], order: int, size: int
+    weight: NDArray[np.float64], pair_bins: NDArray[np.integer], order: int, size: int
 ) -> NDArray[np.float64]:
     """ENC of one jet: the sum over all ordered `order`-tuples, repeated indices included.
 
@@ -21,7 +21,7 @@ def correlate_one(
     ----------
     weight : [n] float64
         Weights of the particles.
-    codes : [n (n - 1) / 2] int
+    pair_bins : [n (n - 1) / 2] int
         R_L bin of each pair, in the order of `geometry.pair_indices`.
     order : int
         N.
@@ -38,7 +38,8 @@ def correlate_one(
         product = math.prod(weight[t] for t in members)
         distinct = sorted(set(members))
         farthest = max(
-            (codes[pair_count(j) + i] for i, j in itertools.combinations(distinct, 2)), default=0
+            (pair_bins[pair_count(j) + i] for i, j in itertools.combinations(distinct, 2)),
+            default=0,
         )
         histogram[farthest] += math.factorial(order) / repeats * product
     return histogram
@@ -47,7 +48,7 @@ def correlate_one(
 def correlate_numpy(
     weight: NDArray[np.float64],
     counts: NDArray[np.int64],
-    codes: NDArray[np.integer],
+    pair_bins: NDArray[np.integer],
     order: int,
     size: int,
 ) -> NDArray[np.float64]:
@@ -57,7 +58,7 @@ def correlate_numpy(
     ----------
     weight : [n, P] float64
     counts : [n] int64
-    codes : [n, P (P - 1) / 2] int
+    pair_bins : [n, P (P - 1) / 2] int
     order : int
         N.
     size : int
@@ -82,7 +83,7 @@ def correlate_numpy(
         for jet in np.flatnonzero(counts == particles):
             table = np.zeros((particles, particles), dtype=np.int64)
             j, i = np.tril_indices(particles, -1)
-            table[i, j] = table[j, i] = codes[jet, : pair_count(particles)]
+            table[i, j] = table[j, i] = pair_bins[jet, : pair_count(particles)]
             farthest = np.zeros(len(members), dtype=np.int64)
             for one, other in pairs:
                 np.maximum(farthest, table[one, other], out=farthest)

@@ -44,9 +44,9 @@ def test_all_stages_take_150_particles(tmp_path):
         total = reader.sums("all")
         assert reader.pair_bins(0, 1).shape == (1, 150 * 149 // 2)
     binning = Binning(60, 1e-4, 2.0)
-    codes, weight = geometry.pair_bins(jets, binning), geometry.weights(jets)
+    pair_bins, weight = geometry.pair_bins(jets, binning), geometry.weights(jets)
     for row, order in enumerate((2, 3)):
-        wanted = correlate_numpy(weight, jets.multiplicity, codes, order, binning.size)
+        wanted = correlate_numpy(weight, jets.multiplicity, pair_bins, order, binning.size)
         np.testing.assert_allclose(total.enc[row], wanted, atol=1e-11 * 40)
     # hyperedges: the hardest 30 only, so their number is bounded
     assert total.sets.sum() == 40 * (30 * 29 * 28 // 6)

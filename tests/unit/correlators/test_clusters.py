@@ -19,14 +19,14 @@ def arrays(jets):
     return geometry.pair_bins(jets, BINNING), jets.multiplicity, log_weight
 
 
-def check(codes, counts, log_weight, orders):
-    values, count, weight_sum = cluster_features(codes, counts, log_weight, orders, TABLES)
+def check(pair_bins, counts, log_weight, orders):
+    values, count, weight_sum = cluster_features(pair_bins, counts, log_weight, orders, TABLES)
     lengths = cluster_counts(int(counts.max()), orders)
     assert values.shape == (len(counts), sum(lengths), TABLES.shape[1] + 1)
     for jet, n in enumerate(counts):
         start = 0
         for order, length in zip(orders, lengths, strict=True):
-            bins, members = sets.set_bins(codes[jet], n, order), sets.set_members(n, order)
+            bins, members = sets.set_bins(pair_bins[jet], n, order), sets.set_members(n, order)
             pairs = zip(*geometry.pair_indices(n), strict=True)
             for place, (i, j) in enumerate(itertools.islice(pairs, length)):
                 chosen = (members[:, 0] == i) & (members[:, 1] == j)
@@ -57,7 +57,7 @@ def test_clusters_of_jets_of_different_size():
 
 
 def test_every_set_is_in_one_cluster():
-    codes, counts, log_weight = arrays(toy_jets(5))
-    _, count, _ = cluster_features(codes, counts, log_weight, [3, 4], TABLES)
+    pair_bins, counts, log_weight = arrays(toy_jets(5))
+    _, count, _ = cluster_features(pair_bins, counts, log_weight, [3, 4], TABLES)
     wanted = [math.comb(n, 3) + math.comb(n, 4) for n in counts]
     assert count.sum(axis=1).tolist() == wanted

@@ -45,24 +45,24 @@ def computed(tmp_path):
 
 def test_the_file_gives_back_what_was_computed(computed):
     jets, path = computed
-    codes = geometry.pair_bins(jets, Binning.of(CONFIG))
+    pair_bins = geometry.pair_bins(jets, Binning.of(CONFIG))
     with CorrelatorReader(path) as reader:
         assert (reader.n_jets, reader.max_particles, reader.jet_type) == (80, 30, "g")
         assert reader.settings == CONFIG
         np.testing.assert_array_equal(reader.edges, Binning.of(CONFIG).edges)
-        np.testing.assert_array_equal(reader.pair_bins(), codes)
-        np.testing.assert_array_equal(reader.pair_bins(7, 9), codes[7:9])
+        np.testing.assert_array_equal(reader.pair_bins(), pair_bins)
+        np.testing.assert_array_equal(reader.pair_bins(7, 9), pair_bins[7:9])
         assert reader.pair_bins().dtype == np.uint8
-        assert_same(reader.sums("all"), compute.jet_sums(jets, codes, CONFIG))
+        assert_same(reader.sums("all"), compute.jet_sums(jets, pair_bins, CONFIG))
 
 
 def test_training_sums_hold_each_training_jet_once(computed):
     jets, path = computed
     train = split_of(jets, CONFIG.split) == 0
     assert 0 < train.sum() < len(jets)
-    codes = geometry.pair_bins(jets, Binning.of(CONFIG))
+    pair_bins = geometry.pair_bins(jets, Binning.of(CONFIG))
     with CorrelatorReader(path) as reader:
-        assert_same(reader.sums("train"), compute.jet_sums(jets[train], codes[train], CONFIG))
+        assert_same(reader.sums("train"), compute.jet_sums(jets[train], pair_bins[train], CONFIG))
         assert reader.sums("train").n_jets == train.sum()
         assert reader.sums("all").n_jets == len(jets)
 

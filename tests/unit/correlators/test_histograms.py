@@ -18,23 +18,25 @@ def arrays(jets):
     return log_weight, jets.multiplicity, geometry.pair_bins(jets, BINNING)
 
 
-def brute_force(codes, log_weight, count, order):
+def brute_force(pair_bins, log_weight, count, order):
     """Number of sets, sum of ln w and sum of w in each bin."""
-    bins = sets.set_bins(codes, count, order)
+    bins = sets.set_bins(pair_bins, count, order)
     ln_w = log_weight[sets.set_members(count, order)].sum(axis=1)
     weights = (None, ln_w, np.exp(ln_w))
     return [np.bincount(bins, weight, BINNING.size) for weight in weights]
 
 
 def check(jets, counts, orders):
-    log_weight, _, codes = arrays(jets)
-    counted, logs, weights = weighted_histograms(log_weight, counts, codes, orders, BINNING.size)
-    without = set_histograms(log_weight, counts, codes, orders, BINNING.size)
+    log_weight, _, pair_bins = arrays(jets)
+    counted, logs, weights = weighted_histograms(
+        log_weight, counts, pair_bins, orders, BINNING.size
+    )
+    without = set_histograms(log_weight, counts, pair_bins, orders, BINNING.size)
     np.testing.assert_array_equal(counted, without[0])
     np.testing.assert_array_equal(logs, without[1])
     for jet, count in enumerate(counts):
         for row, order in enumerate(orders):
-            wanted = brute_force(codes[jet], log_weight[jet], count, order)
+            wanted = brute_force(pair_bins[jet], log_weight[jet], count, order)
             np.testing.assert_array_equal(counted[jet, row], wanted[0])
             np.testing.assert_allclose(logs[jet, row], wanted[1], rtol=1e-6, atol=1e-5)
             np.testing.assert_allclose(weights[jet, row], wanted[2], rtol=1e-11)
@@ -72,8 +74,8 @@ def test_the_weights_of_all_bins_are_the_elementary_symmetric_sum():
 
 def test_weights_below_the_range_of_float32_are_kept():
     rows = np.array([[0.0, 0.0, 1.0], [0.1, 0.0, 1e-9], [0.0, 0.1, 1e-9], [0.1, 0.1, 1e-9]])
-    log_weight, counts, codes = arrays(jet_of(rows))
-    *_, weights = weighted_histograms(2 * log_weight, counts, codes, [4], BINNING.size)
+    log_weight, counts, pair_bins = arrays(jet_of(rows))
+    *_, weights = weighted_histograms(2 * log_weight, counts, pair_bins, [4], BINNING.size)
     assert weights.sum() == pytest.approx(1e-54, rel=1e-6)
 
 
@@ -90,11 +92,13 @@ def test_without_orders_there_are_no_histograms():
 def test_sets_are_counted_among_64_particles_and_no_more():
     generator = np.random.default_rng(0)
     jets = jet_of(np.column_stack([generator.normal(0, 0.1, (65, 2)), np.ones(65)]))
-    codes = geometry.pair_bins(jets, BINNING)
+    pair_bins = geometry.pair_bins(jets, BINNING)
     log_weight = np.log(generator.uniform(0.1, 1.0, (1, 65)))
-    counts, _, weights = weighted_histograms(log_weight, np.array([64]), codes, [3], BINNING.size)
-    wanted = brute_force(codes[0], log_weight[0], 64, 3)
+    counts, _, weights = weighted_histograms(
+        log_weight, np.array([64]), pair_bins, [3], BINNING.size
+    )
+    wanted = brute_force(pair_bins[0], log_weight[0], 64, 3)
     np.testing.assert_array_equal(counts[0, 0], wanted[0])
     np.testing.assert_allclose(weights[0, 0], wanted[2], rtol=1e-11)
     with pytest.raises(ValueError, match="64 particles at most, not 65"):
-        set_histograms(log_weight, np.array([65]), codes, [3], BINNING.size)
+        set_histograms(log_weight, np.array([65]), pair_bins, [3], BINNING.size)

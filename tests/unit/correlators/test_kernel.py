@@ -47,8 +47,8 @@ def test_every_bin_agrees_with_an_independent_implementation(reference, order):
 def test_the_definition_summed_tuple_by_tuple(rows, order, exponent, kind):
     jets = jet_of(rows, slots=len(rows) + 2)
     weight = geometry.weights(jets, kind, exponent)[0, : len(rows)]
-    codes = geometry.pair_bins(jets, BINNING)[0]
-    wanted = correlate_one(weight, codes, order, BINNING.size)
+    pair_bins = geometry.pair_bins(jets, BINNING)[0]
+    wanted = correlate_one(weight, pair_bins, order, BINNING.size)
     found = correlators(jets, [order], BINNING, kind, exponent)[0]
     np.testing.assert_allclose(found, wanted, atol=1e-13 * wanted.sum(), rtol=0)
 
@@ -198,8 +198,8 @@ def test_orders_above_the_number_of_particles(count):
 
 def test_errors_are_sums_of_the_squares_of_each_jet():
     jets = toy_jets(20)
-    weight, codes = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
-    arguments = (weight, jets.multiplicity, codes)
+    weight, pair_bins = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
+    arguments = (weight, jets.multiplicity, pair_bins)
     total, squares, cross = kernel.correlate(*arguments, [2, 4], BINNING.size)
     single = np.array(
         [kernel.correlate(*(a[k : k + 1] for a in arguments), [2, 4], BINNING.size)[0][0]
@@ -228,9 +228,9 @@ def test_threads_change_nothing_but_rounding(threads):
 
 def test_groups_are_summed_apart_and_jets_do_not_touch_each_other():
     jets = toy_jets(24, max_particles=20)
-    weight, codes = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
+    weight, pair_bins = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
     group = np.arange(24) % 3
-    arguments = (jets.multiplicity, codes, [2, 3, 4], BINNING.size)
+    arguments = (jets.multiplicity, pair_bins, [2, 3, 4], BINNING.size)
     total, squares, _ = kernel.correlate(weight, *arguments, kernel.Groups(group, 3))
     for index in range(3):
         alone = jets[group == index]

@@ -15,20 +15,20 @@ BINNING = Binning(30, 1e-3, 1.0)
 def test_vectorized_numpy_is_the_definition(order):
     jets = toy_jets(5, max_particles=7)
     jets.particle_features[0, 3:] = 0
-    weight, codes = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
+    weight, pair_bins = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
     counts = jets.multiplicity
     wanted = sum(
-        correlate_one(weight[jet, :n], codes[jet], order, BINNING.size)
+        correlate_one(weight[jet, :n], pair_bins[jet], order, BINNING.size)
         for jet, n in enumerate(counts)
     )
-    found = correlate_numpy(weight, counts, codes, order, BINNING.size)
+    found = correlate_numpy(weight, counts, pair_bins, order, BINNING.size)
     np.testing.assert_allclose(found, wanted, atol=1e-14)
 
 
 @pytest.mark.parametrize("order", [2, 3, 4])
 def test_the_kernel_is_vectorized_numpy_on_full_jets(order):
     jets = toy_jets(3, max_particles=30)
-    weight, codes = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
-    wanted = correlate_numpy(weight, jets.multiplicity, codes, order, BINNING.size)
-    total, _, _ = kernel.correlate(weight, jets.multiplicity, codes, [order], BINNING.size)
+    weight, pair_bins = geometry.weights(jets), geometry.pair_bins(jets, BINNING)
+    wanted = correlate_numpy(weight, jets.multiplicity, pair_bins, order, BINNING.size)
+    total, _, _ = kernel.correlate(weight, jets.multiplicity, pair_bins, [order], BINNING.size)
     np.testing.assert_allclose(total[0, 0], wanted, atol=3e-14)

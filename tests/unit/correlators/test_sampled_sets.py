@@ -25,9 +25,9 @@ def few_and_many():
 @pytest.mark.parametrize("orders", [[3], [3, 4], [4, 6], [3, 4, 5, 6]])
 @pytest.mark.parametrize("samples", [1, 40, 10_000])
 def test_samples_are_sets_of_their_jet_each_at_most_once(orders, samples):
-    codes, counts, log_weight = arrays(few_and_many())
+    pair_bins, counts, log_weight = arrays(few_and_many())
     keys = np.arange(len(counts), dtype=np.uint64)
-    drawn = sample_sets(codes, counts, log_weight, orders, samples, keys)
+    drawn = sample_sets(pair_bins, counts, log_weight, orders, samples, keys)
     for jet, n in enumerate(counts):
         total = sum(math.comb(n, order) for order in orders)
         assert drawn.total[jet] == total
@@ -37,7 +37,7 @@ def test_samples_are_sets_of_their_jet_each_at_most_once(orders, samples):
         assert len(set(zip(order.tolist(), number.tolist(), strict=True))) == drawn.size[jet]
         for row, size in enumerate(orders):
             chosen = order == row
-            bins = sets.set_bins(codes[jet], n, size)[number[chosen]]
+            bins = sets.set_bins(pair_bins[jet], n, size)[number[chosen]]
             np.testing.assert_array_equal(drawn.rl_bin[jet, here][chosen], bins)
             ln_w = log_weight[jet][sets.set_members(n, size)].sum(axis=1)[number[chosen]]
             np.testing.assert_allclose(drawn.log_weight[jet, here][chosen], ln_w, rtol=1e-12)
@@ -47,9 +47,9 @@ def test_every_set_and_every_pair_of_sets_is_equally_likely():
     jets = toy_jets(1, seed=2, max_particles=5)
     assert jets.multiplicity[0] == 5
     repeats, samples, total = 20_000, 4, 15  # 10 sets of 3 and 5 sets of 4
-    codes, counts, log_weight = (np.repeat(array, repeats, axis=0) for array in arrays(jets))
+    pair_bins, counts, log_weight = (np.repeat(array, repeats, axis=0) for array in arrays(jets))
     keys = np.arange(repeats, dtype=np.uint64)
-    drawn = sample_sets(codes, counts, log_weight, [3, 4], samples, keys)
+    drawn = sample_sets(pair_bins, counts, log_weight, [3, 4], samples, keys)
     chosen = np.zeros((repeats, total))
     np.put_along_axis(chosen, 10 * drawn.order + drawn.number, 1.0, axis=1)
     both = chosen.T @ chosen / repeats
@@ -63,16 +63,16 @@ def test_every_set_and_every_pair_of_sets_is_equally_likely():
 
 def test_a_draw_depends_on_the_key_alone():
     jets = toy_jets(6, seed=3, max_particles=12)
-    codes, counts, log_weight = arrays(jets)
+    pair_bins, counts, log_weight = arrays(jets)
     keys = np.array([5, 5, 7, 8, 9, 10], dtype=np.uint64)
-    together = sample_sets(codes, counts, log_weight, [3, 4], 30, keys)
+    together = sample_sets(pair_bins, counts, log_weight, [3, 4], 30, keys)
     for jet in range(6):
         row = slice(jet, jet + 1)
-        alone = sample_sets(codes[row], counts[row], log_weight[row], [3, 4], 30, keys[row])
+        alone = sample_sets(pair_bins[row], counts[row], log_weight[row], [3, 4], 30, keys[row])
         for one, other in zip(alone, together, strict=True):
             np.testing.assert_array_equal(one[0], other[jet])
     counts = np.full(6, counts.min())
-    drawn = sample_sets(codes, counts, log_weight, [3, 4], 30, keys)
+    drawn = sample_sets(pair_bins, counts, log_weight, [3, 4], 30, keys)
     np.testing.assert_array_equal(drawn.number[0], drawn.number[1])
     assert (drawn.number[0] != drawn.number[2]).any()
 

@@ -35,18 +35,20 @@ def test_the_numbers_of_the_design():
 @settings(max_examples=60)
 def test_the_bin_of_a_set_is_the_largest_of_its_pairs(rows, hardest):
     jets = jet_of(rows, slots=len(rows) + 1)
-    codes = geometry.pair_bins(jets, BINNING)
+    pair_bins = geometry.pair_bins(jets, BINNING)
     i, j = geometry.pair_indices(jets.particle_features.shape[1])
-    code_of = dict(zip(zip(i.tolist(), j.tolist(), strict=True), codes[0].tolist(), strict=True))
+    code_of = dict(
+        zip(zip(i.tolist(), j.tolist(), strict=True), pair_bins[0].tolist(), strict=True)
+    )
     count = min(hardest, len(rows))
     for order in ORDERS:
         farthest = [
             max(code_of[pair] for pair in itertools.combinations(one, 2))
             for one in sets.set_members(count, order).tolist()
         ]
-        bins = sets.set_bins(codes[0], count, order)
+        bins = sets.set_bins(pair_bins[0], count, order)
         assert bins.tolist() == farthest
-        assert bins.dtype == codes.dtype
+        assert bins.dtype == pair_bins.dtype
 
 
 @given(

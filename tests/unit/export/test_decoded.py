@@ -13,7 +13,7 @@ from hypervae.config import resolve_section
 from hypervae.correlators.geometry import pair_indices
 from hypervae.data.importing import import_shard
 from hypervae.errors import InputError
-from hypervae.export.decoded import DecodedTopology
+from hypervae.export.decoded import DecodedHypergraphs
 from hypervae.export.graphs import export_graphs
 from hypervae.formats.shard import ShardReader
 from hypervae.generation.generate import generate_jets
@@ -38,10 +38,12 @@ def exported(normalization, chain, tmp_path):
         settings = {"jets": JETS, "batch_size": 17, "device": "cpu", "seed": 3, "mix": mix}
         config = resolve_section("generate", settings)
         generate_jets(tmp_path / "model", tmp_path / "g.h5", config)
-        topology = DecodedTopology(tmp_path / "model")
-        assert export_graphs(tmp_path / "g.h5", tmp_path / "g.pt", None, topology) == JETS
+        hypergraph = DecodedHypergraphs(tmp_path / "model")
+        assert export_graphs(tmp_path / "g.h5", tmp_path / "g.pt", None, hypergraph) == JETS
         content = torch.load(tmp_path / "g.pt", weights_only=False)
-        sample = Sampler(model, seed=3, mix=mix, sampling=SamplingConfig(topology=True)).draw(JETS)
+        sample = Sampler(model, seed=3, mix=mix, sampling=SamplingConfig(hypergraph=True)).draw(
+            JETS
+        )
         return content, sample, normalization
 
     return run
@@ -142,7 +144,7 @@ def test_jets_that_the_model_did_not_make_are_refused(exported, tmp_path, edit, 
     change(tmp_path / "g.h5", edit)
     with pytest.raises(InputError, match=message):
         export_graphs(
-            tmp_path / "g.h5", tmp_path / "g.pt", None, DecodedTopology(tmp_path / "model")
+            tmp_path / "g.h5", tmp_path / "g.pt", None, DecodedHypergraphs(tmp_path / "model")
         )
     assert not (tmp_path / "g.pt").exists()
 
@@ -152,7 +154,7 @@ def test_another_model_is_refused(exported, normalization, chain, tmp_path):
     HyperVAE(normalization, ["g", "q"], MODEL).save(tmp_path / "other", chain.normalization)
     with pytest.raises(InputError, match=r"weights: found \w+, expected \w+, those of .*other"):
         export_graphs(
-            tmp_path / "g.h5", tmp_path / "o.pt", None, DecodedTopology(tmp_path / "other")
+            tmp_path / "g.h5", tmp_path / "o.pt", None, DecodedHypergraphs(tmp_path / "other")
         )
 
 

@@ -128,7 +128,9 @@ def test_temperature_scales_every_kind_of_noise(make):
 
 
 def test_jets_are_the_decoded_slots_sorted(make):
-    sample = Sampler(make(), seed=1, mix={"g": 1}, sampling=SamplingConfig(topology=True)).draw(30)
+    sample = Sampler(make(), seed=1, mix={"g": 1}, sampling=SamplingConfig(hypergraph=True)).draw(
+        30
+    )
     check_jets(sample.jets, "sample")
     coordinates, count = sample.decoded.log_coordinates.double().numpy(), sample.jets.multiplicity
     for row in range(30):
@@ -172,7 +174,7 @@ def _arrays(sample):
 def test_all_that_was_decoded_is_that_of_the_new_draw(make):
     model = make()
     faulty(model, lambda latent: latent[:, 0] > 0.5)
-    sample = Sampler(model, seed=2, mix={"g": 1}, sampling=SamplingConfig(topology=True)).draw(40)
+    sample = Sampler(model, seed=2, mix={"g": 1}, sampling=SamplingConfig(hypergraph=True)).draw(40)
     assert sample.redrawn > 3
     assert torch.isfinite(sample.decoded.log_coordinates).all()
     jet = model.normalization.jet.inverse(sample.decoded.jet.double().numpy())

@@ -19,7 +19,7 @@ from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.data.jets import Jets
 from hypervae.evaluation.evaluate import evaluate
-from hypervae.export.decoded import DecodedTopology
+from hypervae.export.decoded import DecodedHypergraphs
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.normalization import read_normalization
 from hypervae.formats.shard import write_shard
@@ -220,7 +220,7 @@ def decoded_hyperedges(mode: str) -> dict[str, np.ndarray]:
         generate_jets(folder / "model", folder / "jets.h5", config, jet_type="t")
         found = {}
         with TypedReader(folder / "jets.h5") as reader:
-            for _, extras in DecodedTopology(folder / "model").batches(reader):
+            for _, extras in DecodedHypergraphs(folder / "model").batches(reader):
                 for row, extra in enumerate(extras):
                     found |= {f"{row}/{name}": value.numpy() for name, value in extra.items()}
     return found

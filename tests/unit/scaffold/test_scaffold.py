@@ -61,7 +61,7 @@ def test_jets_come_back_from_their_scaffolds(subjets, second_axes):
     layout = Layout(subjets, second_axes)
     found = analyse(particles, jets, layout)
     scaffold, places, mask = back(found, layout)
-    np.testing.assert_array_equal(scaffold.counts.numpy(), found.counts)
+    np.testing.assert_array_equal(scaffold.multiplicities.numpy(), found.multiplicities)
     ptrel = np.where(mask, places[..., 2].exp(), 0.0)
     order = np.argsort(-ptrel, axis=1, kind="stable")
     places = np.take_along_axis(places[..., :2].numpy(), order[..., None], axis=1)
@@ -126,12 +126,12 @@ def test_any_numbers_are_a_scaffold_of_physical_jets(second_axes):
     layout = Layout(4, second_axes)
     wild = 3 * torch.randn(500, len(coordinates(layout)), generator=generator, dtype=torch.float64)
     scaffold = scaffold_of(wild, layout, SLOTS)
-    assert (scaffold.counts.sum(1) >= 1).all()
-    assert (scaffold.counts.sum(1) <= SLOTS).all()
+    assert (scaffold.multiplicities.sum(1) >= 1).all()
+    assert (scaffold.multiplicities.sum(1) <= SLOTS).all()
     shapes = torch.randn(500, SLOTS, 3, generator=generator, dtype=torch.float64)
     places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2])
     assert torch.isfinite(places).all()
-    assert torch.equal(mask.sum(1), scaffold.counts.sum(1))
+    assert torch.equal(mask.sum(1), scaffold.multiplicities.sum(1))
 
 
 def test_mirrored_jets_differ_in_the_mirrors_only():
@@ -177,13 +177,13 @@ def test_shapes_are_standard_normal_in_their_slots_and_come_back(layout):
     particles, jets = made_jets(4000)
     found = analyse(particles, jets, layout)
     scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), layout, SLOTS)
-    slots = slots_of(scaffold.counts, SLOTS)
+    slots = slots_of(scaffold.multiplicities, SLOTS)
     tables = SlotTables(layout.cells, SLOTS, 1).double()
-    tables.fit(found.offsets, found.ln_share, found.counts, 0)
+    tables.fit(found.offsets, found.ln_share, found.multiplicities, 0)
     kind = torch.zeros(len(jets), dtype=torch.int64)
-    arguments = slots, scaffold.counts, kind
+    arguments = slots, scaffold.multiplicities, kind
     scores = tables.scores(as_tensor(found.offsets), as_tensor(found.ln_share), *arguments)
-    free = free_directions(slots, scaffold.counts) > 0
+    free = free_directions(slots, scaffold.multiplicities) > 0
     for direction in range(3):
         values = scores[..., direction][free[..., direction]]
         assert abs(float(values.mean())) < 0.05
@@ -237,13 +237,15 @@ def test_the_second_axis_lowers_the_tau_of_its_subjet_most():
     particles, jets = made_jets(80)
     plain, fine = analyse(particles, jets, PLAIN), analyse(particles, jets, FINE)
     names = [coordinate.name for coordinate in coordinates(FINE)]
-    np.testing.assert_array_equal(fine.counts.reshape(80, 3, 2).sum(2), plain.counts)
+    np.testing.assert_array_equal(
+        fine.multiplicities.reshape(80, 3, 2).sum(2), plain.multiplicities
+    )
     same = len(coordinates(PLAIN))
     np.testing.assert_array_equal(fine.coordinates[:, :same], plain.coordinates)
     checked = 0
     for jet in range(80):
-        stops = np.cumsum(plain.counts[jet])
-        for subjet, (count, stop) in enumerate(zip(plain.counts[jet], stops, strict=True)):
+        stops = np.cumsum(plain.multiplicities[jet])
+        for subjet, (count, stop) in enumerate(zip(plain.multiplicities[jet], stops, strict=True)):
             values = {
                 name[:-1]: fine.coordinates[jet, place]
                 for place, name in enumerate(names)
@@ -283,12 +285,12 @@ def test_made_subjets_have_their_width_whatever_the_second_axes():
     shapes = torch.randn(len(values), SLOTS, 3, generator=generator).double()
     places, mask = assemble(scaffold, shapes[..., :2], 0.3 * shapes[..., 2] - 2)
     share = torch.where(mask, places[..., 2].exp(), 0.0)
-    subjet = slots_of(scaffold.counts, SLOTS).cell // 2
+    subjet = slots_of(scaffold.multiplicities, SLOTS).cell // 2
     ratios = []
     for one in range(3):
         weight = share * (subjet == one) * mask
-        count = scaffold.counts.unflatten(1, (3, 2)).sum(2)[:, one]
-        start = scaffold.counts[:, : 2 * one].sum(1).clamp(max=SLOTS - 1)
+        count = scaffold.multiplicities.unflatten(1, (3, 2)).sum(2)[:, one]
+        start = scaffold.multiplicities[:, : 2 * one].sum(1).clamp(max=SLOTS - 1)
         axis = places[..., :2].gather(1, start[:, None, None].expand(-1, 1, 2))
         width = (weight * (places[..., :2] - axis).norm(dim=-1)).sum(1) / weight.sum(1)
         plain = scaffold_of(values[:, :first], PLAIN, SLOTS)

@@ -9,7 +9,7 @@ from hypervae.model.sampling_config import SamplingConfig
 from tests.unit.chain import MODEL, small_jets
 from tests.unit.model.lorentz import GENERAL, boost, rotation
 
-WHOLE = SamplingConfig(topology=True)
+WHOLE = SamplingConfig(hypergraph=True)
 
 
 def decode(model, n=40, spread=1.0, **options):

@@ -102,10 +102,12 @@ def test_the_same_latent_vector_has_the_same_subjets_and_other_ones_have_others(
     moved = (one.log_coordinates - other.log_coordinates).abs().amax(-1)
     # the axes are particles, and they stand where the scaffold says, up to the unit of lengths
     scaffold = scaffold_in(model, latent)
-    assert (moved > 1e-3).any(dim=1)[scaffold.counts.amax(1) > 2].all()  # lone ones are not free
-    several = scaffold.counts[:, 4] > 0
+    assert (
+        (moved > 1e-3).any(dim=1)[scaffold.multiplicities.amax(1) > 2].all()
+    )  # lone ones are not free
+    several = scaffold.multiplicities[:, 4] > 0
     for decoded in (one, other):
-        axes = axes_of(decoded, scaffold.counts)[:, ::2]
+        axes = axes_of(decoded, scaffold.multiplicities)[:, ::2]
         found, wanted = distances(axes)[several], distances(scaffold.axes[:, ::2])[several]
         torch.testing.assert_close(found[:, 1] / found[:, 0], wanted[:, 1] / wanted[:, 0])
         torch.testing.assert_close(found[:, 2] / found[:, 0], wanted[:, 2] / wanted[:, 0])
@@ -138,7 +140,7 @@ def distances(axes):
 @pytest.mark.parametrize("spread", [1.0, 4.0])
 def test_jets_are_physical_whatever_the_prior_draws(normalization, prior, spread):
     model = make(normalization, prior=prior)
-    sampling = SamplingConfig(topology=True, temperature=spread, evaluations=3)
+    sampling = SamplingConfig(hypergraph=True, temperature=spread, evaluations=3)
     sample = Sampler(model, seed=1, mix={"g": 1, "q": 1}, sampling=sampling).draw(200)
     check_jets(sample.jets, "sample")
     assert sample.redrawn == 0
@@ -195,7 +197,7 @@ def test_a_turned_jet_has_the_same_shapes_and_another_angle(model, angle):
     one, other = (
         analyse(some.particle_features, some.jet_features, LAYOUT) for some in (jets, turned)
     )
-    np.testing.assert_array_equal(one.counts, other.counts)
+    np.testing.assert_array_equal(one.multiplicities, other.multiplicities)
     np.testing.assert_allclose(one.offsets, other.offsets, atol=1e-6)
     names = [coordinate.name for coordinate in coordinates(LAYOUT)]
     # where the jet points, and its mass, which rotations in (eta, phi) leave only nearly
@@ -244,7 +246,7 @@ def test_training_lowers_the_error_where_particles_prefer_a_side(normalization):
     for step in range(40):
         torch.manual_seed(step)
         part = batch[torch.randperm(600)[:100]]
-        made, _, _ = model(part, JetNoise(part.key), topology=False)
+        made, _, _ = model(part, JetNoise(part.key), hypergraph=False)
         loss = made.losses["shapes"].mean()
         optimizer.zero_grad()
         loss.backward()

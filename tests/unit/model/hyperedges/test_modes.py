@@ -27,7 +27,7 @@ def jets():
 
 
 def batch_of(jets, normalization, mode, decoder="binned", **options):
-    options = {"samples": SAMPLES, "dtype": torch.float64, **options}
+    options = {"hyperedge_samples": SAMPLES, "dtype": torch.float64, **options}
     return make_batch(jets, normalization, encoder=mode, decoder=decoder, **options)
 
 
