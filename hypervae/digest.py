@@ -32,7 +32,7 @@ DECLARATION = "DECIDES_RESULTS_OF"
 DECIDES_RESULTS_OF = ()
 
 
-class Source(NamedTuple):
+class ModuleSource(NamedTuple):
     """What counts of a module.
 
     Attributes
@@ -113,14 +113,14 @@ def _file_of(module: str, package: Path) -> Path:
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
-def _source(module: str, package: Path) -> Source:
+def _source(module: str, package: Path) -> ModuleSource:
     file = _file_of(module, package)
     status = file.stat()
     return _parsed(file, package, status.st_mtime_ns, status.st_size)
 
 
 @functools.cache
-def _parsed(file: Path, package: Path, mtime: int, size: int) -> Source:
+def _parsed(file: Path, package: Path, mtime: int, size: int) -> ModuleSource:
     tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
     imports = tuple(
         name
@@ -132,7 +132,7 @@ def _parsed(file: Path, package: Path, mtime: int, size: int) -> Source:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
             body[:1] = [] if len(body) > 1 else [ast.Pass()]
-    return Source(ast.dump(tree), imports, decides)
+    return ModuleSource(ast.dump(tree), imports, decides)
 
 
 def _declared(tree: ast.Module) -> tuple[str, ...] | None:

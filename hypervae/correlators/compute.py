@@ -16,7 +16,7 @@ from hypervae.correlators import features, geometry, kernel, sets
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.histograms import set_histograms
 from hypervae.correlators.moments import Moments
-from hypervae.correlators.sums import Sums
+from hypervae.correlators.sums import JetSums
 from hypervae.data.jets import Jets
 from hypervae.data.split import TRAIN, split_of
 from hypervae.formats.correlators import CorrelatorWriter
@@ -49,7 +49,7 @@ def jet_sums(
     *,
     threads: int = 1,
     device: str = "cpu",
-) -> Sums:
+) -> JetSums:
     """Sums over a batch of jets.
 
     Parameters
@@ -103,7 +103,7 @@ def jet_sums(
         ("pt", pt),
     ):
         moments[name] = Moments.of(values, _SHIFTS[name])
-    return Sums(
+    return JetSums(
         len(jets),
         enc[0],
         squares[0],
@@ -141,7 +141,7 @@ def compute_correlators(
         As `ShardReader`; nothing is written then.
     """
     binning = Binning.of(config)
-    parts: dict[str, list[Sums]] = {"train": [], "rest": []}
+    parts: dict[str, list[JetSums]] = {"train": [], "rest": []}
     # one digest a dataset, so that the size of the batches does not matter
     particle_digest, jet_digest = hashlib.sha256(), hashlib.sha256()
     with (
@@ -173,7 +173,7 @@ def compute_correlators(
             row += len(jets)
             progress.update(len(jets))
         if parts["train"]:
-            writer.write_sums("train", Sums.merge(parts["train"]))
-        writer.write_sums("all", Sums.merge(parts["train"] + parts["rest"]))
+            writer.write_sums("train", JetSums.merge(parts["train"]))
+        writer.write_sums("all", JetSums.merge(parts["train"] + parts["rest"]))
         content = hashlib.sha256(particle_digest.digest() + jet_digest.digest())
         writer.content = content.hexdigest()

@@ -186,11 +186,11 @@ def pair_bins(jets: Jets, binning: Binning, threads: int = 1) -> NDArray[np.unsi
         table = (edges_squared, cells, shift)
         _bin_pairs(eta[part], phi[part], multiplicity[part], *table, squared, bits, out[part])
 
-    share(run, len(jets), threads)
+    in_parallel(run, len(jets), threads)
     return out
 
 
-def share(run: Callable[[slice], T], items: int, threads: int) -> list[T]:
+def in_parallel(run: Callable[[slice], T], items: int, threads: int) -> list[T]:
     """Call `run` on equal parts of the items, in threads if there are several."""
     cuts = np.linspace(0, items, threads + 1).astype(int)
     parts = [slice(a, b) for a, b in pairwise(cuts)]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.bits import trailing_zeros
-from hypervae.correlators.geometry import share
+from hypervae.correlators.geometry import in_parallel
 
 # Reassociation lets the compiler vectorize the sums; NaN and infinity stay what they are.
 _FAST = {"reassoc", "contract", "nsz"}
@@ -350,6 +350,6 @@ def correlate(
         walk(weight[part], multiplicity[part], pair_bins[part], rows, group[part], *sums)
         return sums
 
-    results = share(run, len(weight), threads)
+    results = in_parallel(run, len(weight), threads)
     total, squares, cross = np.moveaxis(np.sum(results, axis=0), 3, 2)
     return total, squares, cross

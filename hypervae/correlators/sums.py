@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from hypervae.correlators.moments import Moments
 
-#: The fields of `Sums` that are arrays.
+#: The fields of `JetSums` that are arrays.
 SUMMED_ARRAYS = ("enc", "enc_squares", "enc_cross", "pairs", "sets", "multiplicity")
 
 
 @dataclass
-class Sums:
+class JetSums:
     """Sums over jets of one split of one shard (or of many, merged).
 
     ``enc``, ``enc_squares`` and ``enc_cross`` (ENC E2C) are [orders, size], ``pairs`` [size],
@@ -32,7 +32,7 @@ class Sums:
     moments: dict[str, Moments] = field(default_factory=dict)
 
     @classmethod
-    def merge(cls, parts: Iterable[Sums]) -> Sums:
+    def merge(cls, parts: Iterable[JetSums]) -> JetSums:
         """The sums over the union of jets."""
         parts = list(parts)
         first, rest = parts[0], parts[1:]

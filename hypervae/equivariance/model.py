@@ -23,8 +23,8 @@ from hypervae.model.hypervae import HyperVAE
 from hypervae.model.noise import gumbel
 from hypervae.model.references import (
     BEAM_ROTATIONS,
-    NOTHING,
-    WHOLE_GROUP,
+    LORENTZ_GROUP,
+    TRIVIAL_GROUP,
     encoder_references,
     jet_tetrad,
     momenta_of,
@@ -50,9 +50,9 @@ def residual_group(config: ModelConfig, weight: str = "pt") -> str:
         Of the correlators.
     """
     left = symmetry_left(config.references)
-    if left == NOTHING:
-        return NOTHING
-    if left == WHOLE_GROUP and "jet_features" not in config.condition and weight == "pt":
+    if left == TRIVIAL_GROUP:
+        return TRIVIAL_GROUP
+    if left == LORENTZ_GROUP and "jet_features" not in config.condition and weight == "pt":
         return BEAM_ROTATIONS_AND_BOOSTS
     return BEAM_ROTATIONS
 
@@ -136,7 +136,7 @@ class ModelEquivariance:
         return encoder
 
     def particles(
-        self, dtype: torch.dtype, group: str = WHOLE_GROUP, *, transform_references: bool = True
+        self, dtype: torch.dtype, group: str = LORENTZ_GROUP, *, transform_references: bool = True
     ) -> Equivariance:
         """The particle branch, slot by slot; by default its references transform along."""
         branch = self._encoder(dtype).particles
@@ -209,7 +209,7 @@ class ModelEquivariance:
         return measure(
             decode,
             [jet_tetrad(latent).double().numpy()],
-            self._drawn(WHOLE_GROUP),
+            self._drawn(LORENTZ_GROUP),
             what="decoded momenta",
             dtype=dtype,
             covariant=True,
@@ -252,7 +252,7 @@ def measure_model(
     general = None
     if model.encoder is not None:
         bounded |= {"particle_fp32": of.particles(single), "particle_fp64": of.particles(double)}
-        if of.residual_group != NOTHING:
+        if of.residual_group != TRIVIAL_GROUP:
             bounded["encoder_residual_fp32"] = of.encoder(single)
             bounded["encoder_residual_fp64"] = of.encoder(double)
         general = of.general_boosts()

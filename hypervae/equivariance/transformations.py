@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from hypervae.model.references import (
     BEAM_GROUP,
     BEAM_ROTATIONS,
+    LORENTZ_GROUP,
     ROTATIONS,
-    WHOLE_GROUP,
 )
 from hypervae.seeds import rng
 
@@ -77,7 +77,7 @@ def random_transformations(group: str, n: int, seed: int) -> NDArray[np.float64]
         return boost(along, generator.uniform(*GAMMA))
 
     draw = {
-        WHOLE_GROUP: lambda: push(direction()) @ turn(direction()),
+        LORENTZ_GROUP: lambda: push(direction()) @ turn(direction()),
         BOOSTS: lambda: push(direction()),
         ROTATIONS: lambda: turn(direction()),
         BEAM_GROUP: lambda: push(direction_across()) @ turn(_BEAM),

@@ -15,7 +15,7 @@ from hypervae.evaluation import correlators, distance, fpnd, frechet
 from hypervae.evaluation.comparison import ComparedSample, Comparison
 from hypervae.evaluation.distance import MetricValue, bin_edges, counts
 from hypervae.evaluation.inputs import (
-    Generated,
+    GeneratedJets,
     check_particles,
     read_generated,
     read_real,
@@ -258,7 +258,7 @@ def _protocol(
     config: EvaluateStageConfig,
     groups: Sequence[str],
     compared: int,
-    made: Generated,
+    made: GeneratedJets,
     computed: Set[str],
 ) -> dict[str, Any]:
     """What was asked for and what was done, the latter of the groups that were computed."""

@@ -44,10 +44,10 @@ def fpnd(jets: Jets, jet_type: str, *, seed: int) -> MetricValue:
     seed : int
         Of the bootstrap.
     """
-    from hypervae.evaluation.particlenet import real_statistics, trained
+    from hypervae.evaluation.particlenet import real_statistics, trained_particlenet
 
     real = real_statistics(jet_type)
-    found = activations(jets[:JETS], trained())
+    found = activations(jets[:JETS], trained_particlenet())
 
     def distance(rows: NDArray[Any]) -> float:
         mean, covariance = rows.mean(axis=0), np.cov(rows, rowvar=False)

@@ -29,7 +29,7 @@ HIGHEST = 100.0
 
 
 @dataclass
-class Generated:
+class GeneratedJets:
     """Generated jets that are jets, and the count of those that are not.
 
     Parameters
@@ -54,7 +54,7 @@ class Generated:
 
 
 @dataclass
-class Real:
+class RealJets:
     """Real jets.
 
     Parameters
@@ -100,7 +100,9 @@ def broken_jets(jets: Jets) -> dict[str, NDArray[np.bool_]]:
     return {"non_finite": non_finite, "unphysical": ~good & ~non_finite}
 
 
-def read_generated(path: str | os.PathLike[str], jet_type: str | None, max_jets: int) -> Generated:
+def read_generated(
+    path: str | os.PathLike[str], jet_type: str | None, max_jets: int
+) -> GeneratedJets:
     """Read generated jets; broken ones are counted and left out.
 
     Real jets with a NaN are an error in the user's data and stop the evaluation. Generated ones are
@@ -137,7 +139,9 @@ def read_generated(path: str | os.PathLike[str], jet_type: str | None, max_jets:
     counted = ", ".join(f"{count} {reason}" for reason, count in broken.items())
     _require(jets, path, f"generated jets ({len(particles)} read, {counted})")
     check_jets(jets, path)
-    return Generated(sort_particles(jets), len(particles), stored, broken, _model_name(attributes))
+    return GeneratedJets(
+        sort_particles(jets), len(particles), stored, broken, _model_name(attributes)
+    )
 
 
 def read_real(
@@ -145,7 +149,7 @@ def read_real(
     jet_type: str,
     split: SplitConfig,
     max_jets: int,
-) -> Real:
+) -> RealJets:
     """Read the held-out and the training jets of real shards.
 
     Parameters
@@ -188,10 +192,10 @@ def read_real(
     for name, read in batches.items():
         samples[name] = concatenate(same_slots(read))
         _require(samples[name], place, f"{name} jets")
-    return Real(samples["test"], samples["train"], min(slots))
+    return RealJets(samples["test"], samples["train"], min(slots))
 
 
-def check_particles(generated: Jets, real: Real) -> None:
+def check_particles(generated: Jets, real: RealJets) -> None:
     """Check that neither side was cut at fewer particles than the other one holds.
 
     Slots that no jet fills do not matter: padding is masked. But jets of 30 kept particles and of

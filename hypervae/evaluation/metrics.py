@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hypervae.evaluation.distance import MetricValue
 
 #: Pairs of the floor of what takes long.
-DEAR = 2
+EXPENSIVE = 2
 #: Orders of the energy correlators that are compared.
 ORDERS = (2, 3, 4)
 
@@ -253,13 +253,13 @@ GROUPS: Mapping[str, Group] = {
         {"fpd": Metric("Fréchet physics distance: 36 EFPs (d <= 4), to infinite samples")},
         _fpd,
         _frechet_jets,
-        floor_pairs=DEAR,
+        floor_pairs=EXPENSIVE,
     ),
     "kpd": Group(
         {"kpd": Metric("kernel physics distance: 36 EFPs (d <= 4)")},
         _kpd,
         _frechet_jets,
-        floor_pairs=DEAR,
+        floor_pairs=EXPENSIVE,
     ),
     "fpnd": Group(
         {"fpnd": Metric("Fréchet ParticleNet distance to real JetNet (floor: training jets')")},
@@ -275,7 +275,7 @@ GROUPS: Mapping[str, Group] = {
         },
         _coverage,
         _coverage_jets,
-        floor_pairs=DEAR,
+        floor_pairs=EXPENSIVE,
         needs=("ot",),
     ),
     "observables": _observables("observables"),
@@ -315,7 +315,7 @@ GROUPS: Mapping[str, Group] = {
             ),
         },
         _memorization,
-        floor_pairs=DEAR,
+        floor_pairs=EXPENSIVE,
     ),
 }
 

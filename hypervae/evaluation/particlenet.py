@@ -86,7 +86,7 @@ def neighbours(points: Tensor, k: int) -> Tensor:
     return distances.topk(k, dim=2, largest=False).indices
 
 
-def trained() -> ParticleNet:
+def trained_particlenet() -> ParticleNet:
     """The network with jetnet's weights, for evaluation.
 
     Raises

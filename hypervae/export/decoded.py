@@ -23,7 +23,7 @@ from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import make_sampler, weights_digest
 from hypervae.model import HyperVAE
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
-from hypervae.model.sampling import Sample
+from hypervae.model.sampling import DrawnJets
 
 #: Largest difference of coordinates, and of jet features relative to their size.
 TOLERANCE = 1e-5
@@ -124,7 +124,7 @@ class DecodedHypergraphs:
             )
         return config
 
-    def _extras(self, jets: Jets, sample: Sample) -> list[dict[str, Any]]:
+    def _extras(self, jets: Jets, sample: DrawnJets) -> list[dict[str, Any]]:
         decoded, merged = sample.decoded, self.normalization
         pairs, sets = decoded.hypergraph()
         edges = merged.edge.inverse(pairs.double().cpu().numpy()).astype(np.float32)

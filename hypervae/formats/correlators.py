@@ -28,7 +28,7 @@ from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.means import CorrelatorMeans
 from hypervae.correlators.moments import Moments
-from hypervae.correlators.sums import SUMMED_ARRAYS, Sums
+from hypervae.correlators.sums import SUMMED_ARRAYS, JetSums
 from hypervae.errors import ConfigError, InputError
 from hypervae.io import atomic_h5, software_versions
 from hypervae.io.hdf5 import H5Reader, naming_damage
@@ -107,7 +107,7 @@ class CorrelatorWriter:
         self._pair_bins[self._row : last] = pair_bins
         self._row = last
 
-    def write_sums(self, split: str, sums: Sums) -> None:
+    def write_sums(self, split: str, sums: JetSums) -> None:
         """Write the sums over the jets of a split, ``train`` or ``all``."""
         write_sums(self._file.create_group(split), sums)
 
@@ -173,7 +173,7 @@ class CorrelatorReader(H5Reader):
         with naming_damage(self.path, "edges"):
             return self._file["edges"][()]
 
-    def sums(self, split: str = "train") -> Sums | None:
+    def sums(self, split: str = "train") -> JetSums | None:
         """Sums over the jets of a split, ``train`` or ``all``; None without jets."""
         if split not in self._file:
             return None
@@ -220,7 +220,7 @@ def read_settings(path: str | os.PathLike[str], text: str) -> CorrelatorsStageCo
     return settings
 
 
-def write_sums(group: h5py.Group, sums: Sums) -> None:
+def write_sums(group: h5py.Group, sums: JetSums) -> None:
     """Store sums in a group; the inverse of `read_sums`."""
     group.attrs["n_jets"] = sums.n_jets
     for name in SUMMED_ARRAYS:
@@ -230,12 +230,12 @@ def write_sums(group: h5py.Group, sums: Sums) -> None:
     group["moments"].attrs["names"] = json.dumps(list(sums.moments))
 
 
-def read_sums(group: h5py.Group) -> Sums:
+def read_sums(group: h5py.Group) -> JetSums:
     """Read sums from a group."""
     names = json.loads(group["moments"].attrs["names"])
     moments = dict(zip(names, map(Moments.from_array, group["moments"][()]), strict=True))
     arrays = {name: group[name][()] for name in SUMMED_ARRAYS}
-    return Sums(int(group.attrs["n_jets"]), **arrays, moments=moments)
+    return JetSums(int(group.attrs["n_jets"]), **arrays, moments=moments)
 
 
 def summed_correlators(

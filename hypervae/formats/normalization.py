@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators.means import CorrelatorMeans
-from hypervae.correlators.sums import Sums
+from hypervae.correlators.sums import JetSums
 from hypervae.errors import InputError
 from hypervae.formats.correlators import means_of, read_settings
 from hypervae.io import atomic_h5
@@ -48,7 +48,7 @@ class MergedShards:
 
     Parameters
     ----------
-    sums : Sums
+    sums : JetSums
         Over the training jets of all shards.
     edges : [bins + 1]
         Of R_L.
@@ -64,7 +64,7 @@ class MergedShards:
         The config of the correlator files.
     """
 
-    sums: Sums
+    sums: JetSums
     edges: NDArray[np.float64]
     ln_e2c: NDArray[np.float64]
     ln_ratio: NDArray[np.float64]

@@ -40,17 +40,17 @@ METRIC = (1.0, -1.0, -1.0, -1.0)
 #: The references by name, in the order in which they are handed over, as rows of `jet_tetrad`.
 REFERENCES = {"time": 0, "beam": 3, "axis": 1}
 
-WHOLE_GROUP = "the whole group"
+LORENTZ_GROUP = "the whole group"
 ROTATIONS = "rotations"
 BEAM_GROUP = "SO(1,2), rotations about the beam and boosts across it"
 BEAM_ROTATIONS = "rotations about the beam"
-NOTHING = "nothing"
+TRIVIAL_GROUP = "nothing"
 _LEFT = {
-    (): WHOLE_GROUP,
+    (): LORENTZ_GROUP,
     ("time",): ROTATIONS,
     ("beam",): BEAM_GROUP,
     ("time", "beam"): BEAM_ROTATIONS,
-    ("time", "beam", "axis"): NOTHING,
+    ("time", "beam", "axis"): TRIVIAL_GROUP,
 }
 _SCALARS = {
     (): ("ln p.P", "ln p.P/P.P"),

@@ -55,7 +55,7 @@ class GenerativeModel(Protocol):
 
 
 @dataclass
-class Sample:
+class DrawnJets:
     """Generated jets with what the model decoded beside them.
 
     Attributes
@@ -88,7 +88,7 @@ class Sampler:
     do not depend, beyond rounding, on how they are cut into batches, and the k-th quark of a mix is
     the k-th quark of a sample of quarks alone.
 
-    A jet that is not physical (see `physical`) is drawn again from a stream of its own, at most
+    A jet that is not physical (see `is_physical`) is drawn again from a stream of its own, at most
     `MAX_REDRAWS` times, so that no value is ever bent to fit.
 
     Parameters
@@ -116,7 +116,7 @@ class Sampler:
         sampling: SamplingConfig = SamplingConfig(),
     ):
         self.model, self.seed, self.sampling = model, seed, sampling
-        shares = shares_of(mix)
+        shares = normalized_shares(mix)
         self.jet_types = sorted(shares, key=model.type_index)
         self._bounds = np.cumsum([shares[jet_type] for jet_type in self.jet_types])[:-1]
         self._which = rng(seed, "mix")
@@ -133,7 +133,7 @@ class Sampler:
         return self.jet_types[0] if len(self.jet_types) == 1 else None
 
     @torch.no_grad()
-    def draw(self, size: int, latents: Tensor | None = None) -> Sample:
+    def draw(self, size: int, latents: Tensor | None = None) -> DrawnJets:
         """Generate the next jets.
 
         Parameters
@@ -156,7 +156,7 @@ class Sampler:
             if was_training:
                 self.model.train()
 
-    def _draw(self, size: int, latents: Tensor | None) -> Sample:
+    def _draw(self, size: int, latents: Tensor | None) -> DrawnJets:
         which = np.zeros(size, dtype=np.int64)
         if self.jet_type is None:
             which = np.searchsorted(self._bounds, self._which.random(size), side="right")
@@ -215,7 +215,7 @@ class Sampler:
 
     def _decode(
         self, noise: _Noise, which: NDArray[np.int64], latents: Tensor | None
-    ) -> tuple[Sample, NDArray[np.bool_]]:
+    ) -> tuple[DrawnJets, NDArray[np.bool_]]:
         """Decode a batch; and which of its jets are physical."""
         model, like = self.model, next(self.model.parameters())
         temperature = self.sampling.temperature
@@ -236,17 +236,17 @@ class Sampler:
                 values = gumbel(values)
             given[name] = values if spec.distribution == "uniform" else values * temperature
         decoded = model.decoder.decode(latent, types, given, sampling=self.sampling)
-        with np.errstate(over="ignore", invalid="ignore"):  # found out by `physical`
+        with np.errstate(over="ignore", invalid="ignore"):  # found out by `is_physical`
             jets = _jets_of(decoded, model)
-        good = physical(jets)
+        good = is_physical(jets)
         if decoded.multiplicity_logits is not None:
             good &= torch.isfinite(decoded.multiplicity_logits).all(1).cpu().numpy()
         jets.jet_type = self.jet_type
         numbers = np.array([JET_TYPES[jet_type] for jet_type in self.jet_types], dtype=np.uint8)
-        return Sample(jets, numbers[which], decoded, 0), good
+        return DrawnJets(jets, numbers[which], decoded, 0), good
 
 
-def shares_of(mix: Mapping[str, float]) -> dict[str, float]:
+def normalized_shares(mix: Mapping[str, float]) -> dict[str, float]:
     """The shares of a mix in units of their sum; types without a share are left out.
 
     Raises
@@ -263,7 +263,7 @@ def shares_of(mix: Mapping[str, float]) -> dict[str, float]:
     return {jet_type: share / total for jet_type, share in mix.items() if share > 0}
 
 
-def physical(jets: Jets) -> NDArray[np.bool_]:
+def is_physical(jets: Jets) -> NDArray[np.bool_]:
     """Which jets are physical.
 
     Those whose values and four-momenta are all finite in float32, with pT > 0 (and no less than
@@ -303,7 +303,7 @@ def _jets_of(decoded: Decoded, model: GenerativeModel) -> Jets:
     return sort_particles(Jets(particles, features.astype(np.float32)))
 
 
-def _replace(sample: Sample, rows: NDArray[np.int64], other: Sample) -> None:
+def _replace(sample: DrawnJets, rows: NDArray[np.int64], other: DrawnJets) -> None:
     """Put other jets in some rows."""
     sample.jets.particle_features[rows] = other.jets.particle_features
     sample.jets.jet_features[rows] = other.jets.jet_features

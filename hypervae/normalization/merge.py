@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hypervae.config import NormalizationConfig
 from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS, hyperedge_features
-from hypervae.correlators.sums import Sums
+from hypervae.correlators.sums import JetSums
 from hypervae.errors import InputError
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.normalization import MergedShards, write_normalization
@@ -65,7 +65,7 @@ def merge_normalization(
         If a file is unreadable, was computed with other settings or another number of particles
         than the first, holds the same jets as another, or if no jet is in the training split.
     """
-    found: dict[str, tuple[str, str, Path, Sums | None]] = {}
+    found: dict[str, tuple[str, str, Path, JetSums | None]] = {}
     reference: CorrelatorReader | None = None
     for path in map(Path, inputs):
         with CorrelatorReader(path) as reader:
@@ -93,7 +93,7 @@ def merge_normalization(
         raise InputError(
             reference.path, "split", found="no training jet in any shard", expected="some"
         )
-    _write(output, config, reference, edges, sources, Sums.merge(sums))
+    _write(output, config, reference, edges, sources, JetSums.merge(sums))
 
 
 def _write(
@@ -102,7 +102,7 @@ def _write(
     reference: CorrelatorReader,
     edges: NDArray[np.float64],
     sources: list[Any],
-    total: Sums,
+    total: JetSums,
 ) -> None:
     settings = reference.settings
     enc = dict(zip(settings.orders, total.enc, strict=True))

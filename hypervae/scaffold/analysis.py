@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hypervae.scaffold.clustering import winner_takes_all_axes
 from hypervae.scaffold.coordinates import Layout, columns
-from hypervae.scaffold.geometry import NEAREST, groups, mass_over_pt, reference
+from hypervae.scaffold.geometry import NEAREST, mass_over_pt, nearest_nodes, reference_direction
 from hypervae.scaffold.second_axes import find_second_axes
 
 # Lengths below this (in radians) are no longer told apart, nor masses below this part of the pT.
@@ -291,7 +291,7 @@ def _of_nodes(
     found: dict[str, NDArray[np.float64]] = {}
     for node in range(subjets - 1, 0, -1):
         there = particles > node
-        hanging = groups(parent, part, node)[node].numpy()
+        hanging = nearest_nodes(parent, part, node)[node].numpy()
         apart = (parents[:, node + 1 :] < node) & (multiplicities[:, node + 1 :] > 0)
         rest = tau[node] - f[:, :node].sum(1) - (apart * added[:, node + 1 :]).sum(1)
         added[:, node] = np.maximum(rest, NEAREST * tau[node])
@@ -310,7 +310,7 @@ def _of_nodes(
                 f"count{node}": (multiplicities[:, node], particles > subjets),
             }
             if node > 1:
-                along = reference(axes, parent, node).numpy()
+                along = reference_direction(axes, parent, node).numpy()
                 sine = along[:, 0] * edge[:, node, 1] - along[:, 1] * edge[:, node, 0]
                 angle = np.arctan2(sine, (along * edge[:, node]).sum(1))
                 values[f"phi{node}"] = (np.abs(angle) if node == 2 else angle, there)

@@ -173,7 +173,7 @@ def _shares(values: dict[str, Tensor], multiplicities: Tensor, parents: Tensor) 
     return logs.masked_fill(multiplicities == 0, -torch.inf).softmax(dim=1)
 
 
-def groups(parents: Tensor, share: Tensor, node: int) -> list[Tensor]:
+def nearest_nodes(parents: Tensor, share: Tensor, node: int) -> list[Tensor]:
     """What is nearest to each node when only the first nodes are left.
 
     Parameters
@@ -197,7 +197,7 @@ def groups(parents: Tensor, share: Tensor, node: int) -> list[Tensor]:
     return hanging
 
 
-def reference(axes: Tensor, parents: Tensor, node: int) -> Tensor:
+def reference_direction(axes: Tensor, parents: Tensor, node: int) -> Tensor:
     """[B, 2] unit vector against which the direction of a node from its parent is measured.
 
     It points from the parent to the parent's own parent, from node 0 to node 1.
@@ -227,7 +227,7 @@ def _reconciled(
     hanging = torch.zeros_like(share)
     for node in range(1, subjets):
         stretch[:, node] = values[f"ln_reach{node}"].clamp(-10.0, 10.0).exp()
-        hanging[:, node] = groups(parents, share, node)[node]
+        hanging[:, node] = nearest_nodes(parents, share, node)[node]
         wanted = hanging[:, node].clamp_min(_SMALLEST) * stretch[:, node]
         off[:, node] = (wanted / added[:, node]).log() + values[f"ln_distance{node}"]
     off[:, 1:] = off[:, 1:].masked_fill(~there[:, 1:], 0.0)
@@ -240,7 +240,7 @@ def _reconciled(
     share = share / share.sum(1, keepdim=True)
     distance = torch.zeros_like(share)
     for node in range(1, subjets):
-        mass = groups(parents, share, node)[node].clamp_min(_SMALLEST)
+        mass = nearest_nodes(parents, share, node)[node].clamp_min(_SMALLEST)
         distance[:, node] = added[:, node] / (mass * stretch[:, node])
     return share, distance * there
 
@@ -266,7 +266,7 @@ def _axes(values: dict[str, Tensor], parents: Tensor, distance: Tensor) -> Tenso
     axes = torch.zeros(*distance.shape, 2, dtype=distance.dtype, device=distance.device)
     axes[:, 1, 0] = distance[:, 1]
     for node in range(2, subjets):
-        along = reference(axes, parents, node)
+        along = reference_direction(axes, parents, node)
         cosine, sine = values[f"phi{node}"].cos(), values[f"phi{node}"].sin()
         x, y = along.unbind(-1)
         turned = torch.stack([cosine * x - sine * y, sine * x + cosine * y], dim=-1)

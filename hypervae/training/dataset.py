@@ -27,7 +27,7 @@ class BatchIndex(NamedTuple):
     stop: int
 
 
-class Share(NamedTuple):
+class StepShare(NamedTuple):
     """A process's part of an optimizer step.
 
     Attributes
@@ -75,7 +75,7 @@ class StepSampler(Sampler[BatchIndex]):
     epoch: int
     shuffle: bool
 
-    def shares(self) -> Iterator[Share]:
+    def shares(self) -> Iterator[StepShare]:
         """A share for each step, from the first on."""
         for first in range(self.first_step * self.jets_per_step, self.n_jets, self.jets_per_step):
             jets = min(self.jets_per_step, self.n_jets - first)
@@ -87,9 +87,9 @@ class StepSampler(Sampler[BatchIndex]):
                 for place in range(start, stop, self.batch_size)
             ]
             if batches:
-                yield Share(jets, batches, [batch.stop - batch.start for batch in batches])
+                yield StepShare(jets, batches, [batch.stop - batch.start for batch in batches])
             else:  # a stand-in, so that the process joins in whatever all do together
-                yield Share(jets, [self._batch(first, first + 1)], [0])
+                yield StepShare(jets, [self._batch(first, first + 1)], [0])
 
     def __iter__(self) -> Iterator[BatchIndex]:
         for share in self.shares():

@@ -82,7 +82,7 @@ class Floors:
             In floors, by the names of `METRICS`, and their ``mean``; all infinite if a generated
             jet has a number that is not finite, or no particles.
         """
-        if not usable(generated):
+        if not is_usable(generated):
             return dict.fromkeys([*METRICS, "mean"], float("inf"))
         values = _values(generated)
         in_floors = {}
@@ -103,7 +103,7 @@ class Floors:
         return {**found, "mean": float(np.mean(list(found.values())))}
 
 
-def usable(jets: Jets) -> bool:
+def is_usable(jets: Jets) -> bool:
     """Whether each jet has a particle, and all numbers are finite."""
     arrays = (jets.particle_features, jets.jet_features)
     return all(np.isfinite(values).all() for values in arrays) and bool(jets.multiplicity.all())

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from hypervae.training.step import Outcome
+from hypervae.training.step import StepOutcome
 
 
 class MeanOfTerms:
@@ -35,7 +35,7 @@ class MeanOfTerms:
 
 
 @dataclass
-class Best:
+class BestEpoch:
     """The best epoch so far.
 
     Attributes
@@ -74,7 +74,7 @@ class RunState:
         Of the steps of this epoch.
     history : list of dict
         A row for each epoch.
-    best : Best
+    best : BestEpoch
     resumed_from : str, optional
         The checkpoint that was resumed by hand.
     """
@@ -86,10 +86,10 @@ class RunState:
     seconds: float = 0.0
     running: MeanOfTerms = field(default_factory=MeanOfTerms)
     history: list[dict[str, Any]] = field(default_factory=list)
-    best: Best = field(default_factory=Best)
+    best: BestEpoch = field(default_factory=BestEpoch)
     resumed_from: str | None = None
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, outcome: StepOutcome) -> None:
         """Count an optimizer step; those that were skipped do not enter the means."""
         self.step_in_epoch += 1
         if outcome.skipped:
@@ -121,5 +121,5 @@ class RunState:
         values = {name: content[name] for name in cls.__dataclass_fields__}
         values["running"] = MeanOfTerms(content["running"])
         values["history"] = list(content["history"])
-        values["best"] = Best(**content["best"])
+        values["best"] = BestEpoch(**content["best"])
         return cls(**values)

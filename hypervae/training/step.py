@@ -25,7 +25,7 @@ from hypervae.training.schedules import kl_factor, learning_rate_factor, tempera
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepOutcome:
     """What one optimizer step did; the same in every process.
 
     Attributes
@@ -102,7 +102,7 @@ class Optimization:
         self.optimizer.load_state_dict(state["optimizer"])
         self.fabric.strategy.precision.load_state_dict(state["precision"])
 
-    def step(self, step: Step, *, epoch: int, progress: float, stop: bool = False) -> Outcome:
+    def step(self, step: Step, *, epoch: int, progress: float, stop: bool = False) -> StepOutcome:
         """Take one optimizer step.
 
         Parameters
@@ -144,7 +144,7 @@ class Optimization:
             name: value / step.jets
             for name, value in zip((*self.loss_terms.names, "total"), sums, strict=True)
         }
-        return Outcome(terms, step.jets, norm, not finite, asked > 0)
+        return StepOutcome(terms, step.jets, norm, not finite, asked > 0)
 
     def _gradient(self, step: Step, epoch: int, progress: float) -> Tensor:
         """Sum up gradients; returns this process's sums of the terms over jets, the total last."""

@@ -23,8 +23,8 @@ from hypervae.training.memory import OutOfMemory, advice, is_out_of_memory
 from hypervae.training.monitors import MONITORS
 from hypervae.training.observers.interface import EpochReport, Observers, Position, StepReport
 from hypervae.training.processes import peak_memory_mb, sum_over_processes
-from hypervae.training.state import Best, RunState
-from hypervae.training.step import Optimization, Outcome
+from hypervae.training.state import BestEpoch, RunState
+from hypervae.training.step import Optimization, StepOutcome
 from hypervae.training.validation import ValidationResult, validate
 from hypervae.training.workers import WorkerLost
 
@@ -193,7 +193,7 @@ class Trainer:
                 raise
             self._stop(together=False)
 
-    def _report(self, outcome: Outcome) -> None:
+    def _report(self, outcome: StepOutcome) -> None:
         """Tell the observers of a step."""
         report = StepReport(
             step=self.step,
@@ -284,7 +284,7 @@ class Trainer:
             name: tensor.detach().cpu().clone()
             for name, tensor in self.optimization.ema.module.state_dict().items()
         }
-        self.state.best = Best(value, row["val_total"], self.state.epoch, weights)
+        self.state.best = BestEpoch(value, row["val_total"], self.state.epoch, weights)
         return True
 
     def _take_best(self) -> None:

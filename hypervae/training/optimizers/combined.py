@@ -9,7 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 
-class Combined(Optimizer):
+class CombinedOptimizer(Optimizer):
     """Several optimizers, each with parameters of its own, behind the interface of one.
 
     They share the groups of parameters and the state with it. So schedules, clipping, the scaler of

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class OptimizerKind:
+class OptimizerChoice:
     """One choice of ``train.optimizer``.
 
     Attributes
@@ -51,7 +51,7 @@ def _adam(name: str, model: Module, config: TrainConfig, scales_loss: bool) -> O
 
     fused = {"fused": not scales_loss} if name in ("AdamW", "Adam") else {}
     return getattr(torch.optim, name)(
-        trained(model),
+        trained_parameters(model),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
         betas=config.betas,
@@ -63,7 +63,7 @@ def _sgd(model: Module, config: TrainConfig, scales_loss: bool) -> Optimizer:
     import torch
 
     return torch.optim.SGD(
-        trained(model),
+        trained_parameters(model),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
         momentum=config.betas[0],
@@ -75,12 +75,12 @@ def _muon(model: Module, config: TrainConfig, scales_loss: bool) -> Optimizer:
     """Muon for the matrices within the network, AdamW for all else."""
     import torch
 
-    from hypervae.training.optimizers.combined import Combined
+    from hypervae.training.optimizers.combined import CombinedOptimizer
     from hypervae.training.optimizers.muon import Muon, hidden_matrices
 
     matrices = hidden_matrices(model)
     chosen = set(map(id, matrices))
-    others = [parameter for parameter in trained(model) if id(parameter) not in chosen]
+    others = [parameter for parameter in trained_parameters(model) if id(parameter) not in chosen]
     rate, decay = config.learning_rate, config.weight_decay
     parts: list[Optimizer] = []
     if matrices:
@@ -94,20 +94,22 @@ def _muon(model: Module, config: TrainConfig, scales_loss: bool) -> Optimizer:
             fused=not scales_loss,
         )
         parts.append(adamw)
-    return Combined(parts)
+    return CombinedOptimizer(parts)
 
 
-def trained(model: Module) -> list[Parameter]:
+def trained_parameters(model: Module) -> list[Parameter]:
     """The parameters that have a gradient."""
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 #: Choices of ``train.optimizer``.
 OPTIMIZERS = {
-    "adamw": OptimizerKind("Adam with decoupled weight decay", partial(_adam, "AdamW")),
-    "adam": OptimizerKind("Adam", partial(_adam, "Adam")),
-    "nadam": OptimizerKind("Adam with Nesterov's momentum", partial(_adam, "NAdam")),
-    "radam": OptimizerKind("rectified Adam", partial(_adam, "RAdam")),
-    "sgd": OptimizerKind("gradient descent with momentum", _sgd),
-    "muon": OptimizerKind("orthogonalized momentum (Muon) for matrices, AdamW for the rest", _muon),
+    "adamw": OptimizerChoice("Adam with decoupled weight decay", partial(_adam, "AdamW")),
+    "adam": OptimizerChoice("Adam", partial(_adam, "Adam")),
+    "nadam": OptimizerChoice("Adam with Nesterov's momentum", partial(_adam, "NAdam")),
+    "radam": OptimizerChoice("rectified Adam", partial(_adam, "RAdam")),
+    "sgd": OptimizerChoice("gradient descent with momentum", _sgd),
+    "muon": OptimizerChoice(
+        "orthogonalized momentum (Muon) for matrices, AdamW for the rest", _muon
+    ),
 }

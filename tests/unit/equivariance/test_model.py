@@ -27,8 +27,8 @@ from hypervae.formats.shard import ShardReader
 from hypervae.kinematics import four_momenta
 from hypervae.model import HyperVAE, ModelConfig
 from hypervae.model.references import (
-    NOTHING,
-    WHOLE_GROUP,
+    LORENTZ_GROUP,
+    TRIVIAL_GROUP,
     minkowski,
     product_with_sum,
     symmetry_left,
@@ -38,7 +38,7 @@ from tests.unit.chain import MODEL, SPLIT, small_jets
 CHOICES = [[], ["time"], ["beam"], ["time", "beam"], ["time", "beam", "axis"]]
 ids = [" ".join(names) or "none" for names in CHOICES]
 GROUPS = [
-    WHOLE_GROUP, BOOSTS, BEAM_ROTATIONS_AND_BOOSTS, *(symmetry_left(c) for c in CHOICES[1:4])
+    LORENTZ_GROUP, BOOSTS, BEAM_ROTATIONS_AND_BOOSTS, *(symmetry_left(c) for c in CHOICES[1:4])
 ]  # fmt: skip
 METRIC = np.diag([1.0, -1.0, -1.0, -1.0])
 
@@ -72,7 +72,7 @@ def test_transformations_are_proper_and_never_the_identity(group):
     assert np.abs(matrices - np.eye(4)).max(axis=(1, 2)).min() > 0.05
     time, beam = np.array([1.0, 0, 0, 0]), np.array([0.0, 0, 0, 1])
     kept = {"time": np.allclose(matrices @ time, time), "beam": np.allclose(matrices @ beam, beam)}
-    if "boosts" in group or group == WHOLE_GROUP:
+    if "boosts" in group or group == LORENTZ_GROUP:
         assert gamma.max() > 4.5
         assert not kept["time"]
     for names in CHOICES[1:4]:
@@ -84,12 +84,12 @@ def test_transformations_are_proper_and_never_the_identity(group):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_an_invariant_function_does_not_move(momenta, dtype):
-    found = measure(equivariant, [momenta], Transformations(WHOLE_GROUP), dtype=dtype)
+    found = measure(equivariant, [momenta], Transformations(LORENTZ_GROUP), dtype=dtype)
     assert found.deviation < BOUNDS[dtype]
     assert found.broken_bounds() == []
-    assert found == measure(equivariant, [momenta], Transformations(WHOLE_GROUP), dtype=dtype)
+    assert found == measure(equivariant, [momenta], Transformations(LORENTZ_GROUP), dtype=dtype)
     assert found != measure(
-        equivariant, [momenta], Transformations(WHOLE_GROUP, seed=2), dtype=dtype
+        equivariant, [momenta], Transformations(LORENTZ_GROUP, seed=2), dtype=dtype
     )
 
 
@@ -112,7 +112,7 @@ def test_a_z_score_of_each_component_is_caught(momenta):
     def scored(values):
         return equivariant((values - torch.from_numpy(mean)) / torch.from_numpy(width))
 
-    found = measure(scored, [momenta], Transformations(WHOLE_GROUP))
+    found = measure(scored, [momenta], Transformations(LORENTZ_GROUP))
     assert found.deviation > 0.1
     assert found.broken_bounds()
 
@@ -122,12 +122,12 @@ def test_a_network_that_ignores_its_input_is_caught(momenta):
         found = measure(
             lambda values, c=constant: (1e-4 * equivariant(values)[0] + c, None),
             [momenta],
-            Transformations(WHOLE_GROUP),
+            Transformations(LORENTZ_GROUP),
         )
         assert found.deviation < 1e-6
         assert bool(found.broken_bounds()) == (constant == 3.0)
     found = measure(
-        lambda values: (torch.ones(len(values), 2), None), [momenta], Transformations(WHOLE_GROUP)
+        lambda values: (torch.ones(len(values), 2), None), [momenta], Transformations(LORENTZ_GROUP)
     )
     assert found.deviation == found.spread == 0
     assert "the network ignores its input" in found.broken_bounds()[0]
@@ -137,7 +137,7 @@ def test_vectors_transform_along(momenta):
     def shifted(values):
         return values + 0.1 * torch.tensor([1.0, 0, 0, 0], dtype=values.dtype), None
 
-    ten = Transformations(WHOLE_GROUP, 10)
+    ten = Transformations(LORENTZ_GROUP, 10)
     assert measure(lambda v: (2 * v, None), [momenta], ten, covariant=True).deviation < 1e-12
     assert measure(shifted, [momenta], ten, covariant=True).deviation > 1e-3
 
@@ -150,12 +150,12 @@ def test_absent_outputs_do_not_count(momenta, jets):
         return torch.where(mask.unsqueeze(-1), products, filling), mask.unsqueeze(-1)
 
     one, other = (
-        measure(lambda v, f=filling: function(v, f), [momenta], Transformations(WHOLE_GROUP, 5))
+        measure(lambda v, f=filling: function(v, f), [momenta], Transformations(LORENTZ_GROUP, 5))
         for filling in (0.0, torch.nan)
     )
     assert one == other
     with pytest.raises(HyperVAEError, match="not finite"):
-        measure(lambda v: (v[:, 0] * torch.nan, None), [momenta], Transformations(WHOLE_GROUP))
+        measure(lambda v: (v[:, 0] * torch.nan, None), [momenta], Transformations(LORENTZ_GROUP))
 
 
 def test_jets_survive_momenta(jets):
@@ -184,7 +184,7 @@ def test_the_residual_group_is_what_references_and_features_leave():
         assert group(references, untold) == about
     assert group([], untold) == "rotations about the beam and boosts along it"
     assert group([], untold, "energy") == about
-    assert group(CHOICES[4], untold) == NOTHING
+    assert group(CHOICES[4], untold) == TRIVIAL_GROUP
     assert residual_group(ModelConfig.of({})) == about  # the default
 
 
@@ -208,14 +208,14 @@ def test_each_choice_of_references(measured, kind, names, dtype):
     of = measured(lgatr=kind, references=names)
     left = symmetry_left(names)
     checked = [of.particles(dtype)]
-    if left != NOTHING:
+    if left != TRIVIAL_GROUP:
         checked += [of.particles(dtype, left, transform_references=False), of.encoder(dtype)]
     if dtype == torch.float64:
         checked.append(of.decoder(dtype))
     for found in checked:
         assert found.broken_bounds() == []
     if names:
-        assert of.particles(dtype, WHOLE_GROUP, transform_references=False).deviation > 0.05
+        assert of.particles(dtype, LORENTZ_GROUP, transform_references=False).deviation > 0.05
     assert of.general_boosts(dtype).deviation > 0.05
 
 

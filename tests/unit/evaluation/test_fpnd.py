@@ -11,7 +11,7 @@ import torch
 from hypervae.data.jets import Jets
 from hypervae.evaluation import fpnd as module
 from hypervae.evaluation.fpnd import fpnd
-from hypervae.evaluation.particlenet import neighbours, real_statistics, trained
+from hypervae.evaluation.particlenet import neighbours, real_statistics, trained_particlenet
 from tests.unit.evaluation.jets import changed, top_jets
 from tests.unit.evaluation.reference import coordinates, particlenet, seeded_jetnet
 
@@ -42,7 +42,7 @@ def test_the_value_is_jetnets(monkeypatch):
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr("hypervae.evaluation.particlenet.find_spec", lambda name: None)
-    for needs_it in (trained, lambda: real_statistics("t")):
+    for needs_it in (trained_particlenet, lambda: real_statistics("t")):
         with pytest.raises(ModuleNotFoundError, match="jetnet") as error:
             needs_it()
         assert error.value.name == "jetnet"
@@ -52,7 +52,7 @@ def test_the_package_is_read_and_not_imported():
     # Its chain of imports fails wherever Wasserstein was not built for the NumPy at hand.
     script = (
         "import sys; sys.modules.update(dict.fromkeys(('energyflow', 'wasserstein', 'coffea')));"
-        "from hypervae.evaluation.particlenet import trained; trained();"
+        "from hypervae.evaluation.particlenet import trained_particlenet; trained_particlenet();"
         "sys.exit('jetnet' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[3], check=True)

@@ -7,7 +7,7 @@ import torch
 from hypervae.data.jets import JET_TYPES, check_jets
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.model import HyperVAE
-from hypervae.model.sampling import MAX_REDRAWS, Sampler, physical, shares_of
+from hypervae.model.sampling import MAX_REDRAWS, Sampler, is_physical, normalized_shares
 from hypervae.model.sampling_config import SamplingConfig
 from tests.unit.chain import MODEL, small_jets
 
@@ -98,7 +98,7 @@ def test_a_type_without_a_share_is_no_mix(make):
 )
 def test_a_mix_without_sense_is_refused(mix):
     with pytest.raises(ConfigError, match=r"mix: found .*expected shares of jet types"):
-        shares_of(mix)
+        normalized_shares(mix)
 
 
 def test_a_mix_with_an_unknown_type_is_refused(make):
@@ -153,8 +153,8 @@ def test_what_is_not_physical_is_drawn_again_and_counted(make, decoder):
     sampler = Sampler(model, seed=2, mix=MIX)
     first, rest = sampler.draw(40), sampler.draw(60)
     assert 15 < first.redrawn + rest.redrawn < 50
-    assert physical(first.jets).all()
-    assert physical(rest.jets).all()
+    assert is_physical(first.jets).all()
+    assert is_physical(rest.jets).all()
     # the others are those that they were, and the batches still do not matter
     found = [
         np.concatenate(pair) for pair in zip(*(_arrays(s) for s in (first, rest)), strict=True)
@@ -215,7 +215,7 @@ def test_no_value_may_be_infinite(place, value):
     for column in range(3):
         jets = small_jets(6)
         getattr(jets, place)[4, ..., column] = value
-        assert physical(jets).tolist() == [True] * 4 + [False, True]
+        assert is_physical(jets).tolist() == [True] * 4 + [False, True]
 
 
 @pytest.mark.parametrize(
@@ -234,11 +234,11 @@ def test_momenta_are_finite_and_have_a_pt(place, column, value):
     jets = small_jets(6)
     rows = (4, 0) if place == "particle_features" else (4,)
     getattr(jets, place)[(*rows, column)] = value
-    assert physical(jets).tolist() == [True] * 4 + [False, True]
+    assert is_physical(jets).tolist() == [True] * 4 + [False, True]
 
 
 def test_real_jets_are_physical():
-    assert physical(small_jets(500)).all()
+    assert is_physical(small_jets(500)).all()
 
 
 @pytest.mark.parametrize("training", [True, False])

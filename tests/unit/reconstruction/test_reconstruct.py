@@ -7,7 +7,7 @@ from scipy.stats import wasserstein_distance
 
 from hypervae.data.jets import concatenate
 from hypervae.model import HyperVAE
-from hypervae.model.sampling import physical
+from hypervae.model.sampling import is_physical
 from hypervae.reconstruction.reconstruct import (
     Latent,
     Reconstruction,
@@ -58,7 +58,7 @@ def test_each_jet_is_decoded_from_the_mean_of_its_posterior(kind, jets, request)
             some.particle_features, expected.particle_features, rtol=1e-4, atol=1e-6
         )
         np.testing.assert_allclose(some.jet_features, expected.jet_features, rtol=1e-5)
-    assert physical(found.reconstructed).all()
+    assert is_physical(found.reconstructed).all()
 
 
 @pytest.mark.parametrize("kind", ["model", "flow_model"])

@@ -11,9 +11,9 @@ from torch import nn
 from hypervae.model import HyperVAE
 from hypervae.model.layers import ReadOut
 from hypervae.training.interrupt import Interrupted
-from hypervae.training.optimizers.combined import Combined
+from hypervae.training.optimizers.combined import CombinedOptimizer
 from hypervae.training.optimizers.muon import Muon, hidden_matrices, orthogonalized
-from hypervae.training.optimizers.registry import OPTIMIZERS, make_optimizer, trained
+from hypervae.training.optimizers.registry import OPTIMIZERS, make_optimizer, trained_parameters
 from tests.unit.chain import MODEL
 
 
@@ -66,7 +66,7 @@ def test_each_optimizer_goes_downhill(net, train_config, name):
     assert net(torch.arange(12)).item() < before
     assert torch.equal(net.frozen.weight, frozen)
     taken = [id(p) for group in optimizer.param_groups for p in group["params"]]
-    assert sorted(taken) == sorted(map(id, trained(net)))
+    assert sorted(taken) == sorted(map(id, trained_parameters(net)))
 
 
 def test_muon_takes_the_matrices_within(net):
@@ -147,7 +147,7 @@ def test_a_restored_optimizer_goes_on_to_the_bit(net, train_config, name):
 def test_the_parts_of_a_combined_optimizer_share_groups_and_state(net, train_config):
     config = train_config(optimizer="muon", learning_rate=0.01, adamw_ratio=0.1)
     optimizer = make_optimizer(net, config, scales_loss=False)
-    assert isinstance(optimizer, Combined)
+    assert isinstance(optimizer, CombinedOptimizer)
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.01, 0.001])
     take_steps(net, optimizer, 1)
     optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
