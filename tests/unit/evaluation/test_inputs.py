@@ -6,7 +6,7 @@ from hypervae.config import SplitConfig
 from hypervae.data.jets import Jets, check_jets
 from hypervae.errors import InputError
 from hypervae.evaluation.inputs import (
-    Real,
+    RealJets,
     broken_jets,
     check_particles,
     read_generated,
@@ -165,7 +165,7 @@ def test_real_jets_with_nan_or_without_held_out_ones_are_refused(shard):
 
 def test_slots_matter_only_where_particles_fill_them():
     def real(jets):
-        return Real(jets, jets, jets.particle_features.shape[1])
+        return RealJets(jets, jets, jets.particle_features.shape[1])
 
     full = toy_jets(20, max_particles=40, jet_type="t")
     padded = Jets(
