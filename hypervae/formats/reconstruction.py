@@ -122,5 +122,5 @@ def rows_by_type(jet_type: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
     -------
     dict of str to [rows] int64
     """
-    rows = {jet_type: np.flatnonzero(jet_type == number) for jet_type, number in JET_TYPES.items()}
-    return {jet_type: found for jet_type, found in rows.items() if len(found)}
+    rows = {name: np.flatnonzero(jet_type == number) for name, number in JET_TYPES.items()}
+    return {name: found for name, found in rows.items() if len(found)}

@@ -29,7 +29,7 @@ def generate_jets(
 
     The file's attribute ``settings`` holds the config, the mix of jet types, the model's name and
     a digest of its weights; ``redrawn`` is the number of jets that were not physical at first and
-    were drawn again (see `hypervae.model.sampling.physical`).
+    were drawn again (see `hypervae.model.sampling.is_physical`).
 
     Parameters
     ----------

@@ -70,8 +70,8 @@ def test_the_core_is_what_generation_and_correlators_import():
         "import sys\n"
         "sys.modules.update(dict.fromkeys(sys.argv[1].split()))\n"
         "import hypervae.correlators.compute, hypervae.generation.generate, hypervae.equivariance\n"
-        "import hypervae.reconstruction.stage, hypervae.normalization.merge\n"
-        "import hypervae.validation.validate, hypervae.doctor, hypervae.workflow\n"
+        "import hypervae.reconstruction.from_files, hypervae.normalization.merge\n"
+        "import hypervae.checks.files, hypervae.doctor, hypervae.workflow\n"
         "from hypervae import HyperVAE; HyperVAE.load\n"
     )
     optional = " ".join({m for extra in EXTRAS.values() for m in extra} | set(ALONE))

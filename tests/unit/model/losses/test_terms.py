@@ -106,7 +106,7 @@ def test_particles_are_compared_in_units_of_their_widths(model, batch, make_term
         options = {}
         if settings:
             options = {
-                "kind": "hyperbolic",
+                "distance": "hyperbolic",
                 "alpha": 0.3,
                 "weights": (made.decoded.log_coordinates[..., 2].exp(), ptrel),
             }
