@@ -21,8 +21,8 @@ _COMPONENTS = 8
 _BLOCKS = 2
 # ln of the narrowest and the widest Gaussian: what varies from jet to jet has width one.
 _LN_WIDTHS = (-4.5, 2.0)
-# Halvings of the interval in which a drawn number lies: to 24 / 2^32.
-_HALVINGS = 32
+# Halvings of the interval in which a drawn number lies: to 24 / 2^22, in units of its width.
+_HALVINGS = 22
 _FARTHEST = 12.0
 _LEAST_VARIANCE = 1e-12
 
@@ -98,12 +98,14 @@ class ConditionalMixtures(nn.Module):
         -------
         ln_share, middle, ln_width : [B, dimensions, components]
         """
+        made = self.leave(self._hidden(values, condition))
+        return _mixtures(made.view(-1, self.dimensions, 3, _COMPONENTS))
+
+    def _hidden(self, values: Tensor, condition: Tensor) -> Tensor:
         hidden = self.enter(torch.cat([condition, values], dim=-1))
         for block in self.blocks:
             hidden = hidden + block(hidden)
-        made = self.leave(nn.functional.silu(hidden))
-        shares, middle, ln_width = made.view(-1, self.dimensions, 3, _COMPONENTS).unbind(2)
-        return shares.log_softmax(-1), middle, ln_width.clamp(*_LN_WIDTHS)
+        return nn.functional.silu(hidden)
 
     def ln_density(self, values: Tensor, condition: Tensor) -> Tensor:
         """[B, dimensions] ln of the density of each number."""
@@ -115,10 +117,20 @@ class ConditionalMixtures(nn.Module):
     def sample(self, noise: Tensor, condition: Tensor) -> Tensor:
         """Vectors [B, dimensions] of standard normal numbers: each at the same quantile."""
         values = torch.zeros_like(noise)
-        for place in range(self.dimensions):
-            mixture = (part[:, place] for part in self(values, condition))
+        weight = (self.leave.weight * self.leave.mask).unflatten(0, (self.dimensions, -1))
+        bias = self.leave.bias.unflatten(0, (self.dimensions, -1))
+        for place in range(self.dimensions):  # one number's outputs only: most of the network
+            hidden = self._hidden(values, condition)
+            made = nn.functional.linear(hidden, weight[place], bias[place])
+            mixture = _mixtures(made.view(-1, 3, _COMPONENTS))
             values[:, place] = _quantile(noise[:, place], *mixture)
         return values
+
+
+def _mixtures(made: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Shares (ln), middles and ln of the widths [.., components], of [.., 3, components]."""
+    shares, middle, ln_width = made.unbind(-2)
+    return shares.log_softmax(-1), middle, ln_width.clamp(*_LN_WIDTHS)
 
 
 def _quantile(noise: Tensor, ln_share: Tensor, middle: Tensor, ln_width: Tensor) -> Tensor:

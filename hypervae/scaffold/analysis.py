@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hypervae.scaffold.clustering import winner_takes_all_axes
 from hypervae.scaffold.coordinates import Layout, columns
+from hypervae.scaffold.edge import unfold
 from hypervae.scaffold.geometry import NEAREST, mass_over_pt, nearest_nodes, reference_direction
 from hypervae.scaffold.second_axes import find_second_axes
 
@@ -65,6 +66,9 @@ def analyse(
     mask = np.arange(particles.shape[1]) < multiplicity[:, None]
     positions = np.where(mask[..., None], particles[..., :2], 0.0).astype(np.float64)
     weight = np.where(mask, particles[..., 2], 0.0).astype(np.float64)
+    # of the positions as they are: unfolded, or turned about the axis, jets have other masses
+    mass = mass_over_pt(torch.from_numpy(positions), torch.from_numpy(weight)).numpy()
+    positions = unfold(torch.from_numpy(positions), layout.radius).numpy()
     axes, parents = winner_takes_all_axes(
         positions[..., 0], positions[..., 1], weight, multiplicity, layout.subjets
     )
@@ -76,7 +80,7 @@ def analyse(
     frame = _Frame.of(positions, weight, nodes, parents, features[:, 1], multiplicity)
     shapes = _Shapes.of(frame.positions, frame.nodes, weight, subjet, mask)
     found = {
-        **_of_jet(frame, positions, weight, features),
+        **_of_jet(frame, mass, weight, features),
         **_of_nodes(frame, weight, shapes, parents),
     }
     coordinates = [found[name] for name in columns(layout) if name in found]
@@ -245,14 +249,12 @@ class _Shapes:
 
 def _of_jet(
     frame: _Frame,
-    positions: NDArray[np.float64],
+    mass: NDArray[np.float64],
     weight: NDArray[np.float64],
     jets: NDArray[np.float64],
 ) -> dict[str, NDArray[np.float64]]:
     """The coordinates of the jet as a whole."""
     total = weight.sum(1)
-    # of the positions as they are: a mass is not the same when the jet is turned about its axis
-    mass = mass_over_pt(torch.from_numpy(positions), torch.from_numpy(weight)).numpy()
     kept = np.maximum(mass, _LIGHTEST)
     full = np.maximum(jets[:, 2], _LIGHTEST * jets[:, 0])
     return {

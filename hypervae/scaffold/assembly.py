@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+from hypervae.scaffold.edge import farthest, fold
 from hypervae.scaffold.geometry import Scaffold, mass_over_pt, slots_of
 
 # Shares of a cell's pT are kept within e^-14 and e^0.2 before they are made to sum to 1.
@@ -13,13 +16,13 @@ _SMALLEST = 1e-9
 # Shapes are made wider or narrower by this factor at the most, to have their cell's width: a lone
 # soft particle beside its axis would otherwise be sent out of the jet for it.
 _MOST_STRETCHED = 4.0
-# No particle is farther from the axis of its subjet [rad]: none of a jet is.
-_FARTHEST = 1.6
 # Steps that find the unit of lengths: the mass is then right to rounding.
 _ITERATIONS = 6
 
 
-def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Tensor, Tensor]:
+def assemble(
+    scaffold: Scaffold, offsets: Tensor, ln_share: Tensor, radius: float | None
+) -> tuple[Tensor, Tensor]:
     """Particles of scaffolds whose cells have the given shapes.
 
     What the scaffold says holds to rounding: the shares of a cell sum to 1, their mean distance to
@@ -34,6 +37,8 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
     offsets : [B, P, 2]
         In units of the widths; those of axes (rank 0) are not read.
     ln_share : [B, P]
+    radius : float or None
+        The layout's: of the jets, in whose unfolded plane (`hypervae.scaffold.edge`) it is.
 
     Returns
     -------
@@ -57,16 +62,20 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
     stretch = (scaffold.reach / far.clamp_min(_SMALLEST)).clamp_max(_MOST_STRETCHED)
     stretch = torch.where(far > 0, stretch.clamp_min(1 / _MOST_STRETCHED), 1.0)
     local = local * _of_cell(stretch, slots.cell).unsqueeze(-1)
-    local = local * (_FARTHEST / local.norm(dim=-1, keepdim=True).clamp_min(_FARTHEST))
+    most = farthest(radius)
+    local = local * (most / local.norm(dim=-1, keepdim=True).clamp_min(most))
     own = _at(scaffold.axes - scaffold.hop, slots.cell)
     ptrel = share * _of_cell(scaffold.share, slots.cell) * slots.mask
     ptrel = ptrel * scaffold.of_jet("ln_sum_ptrel").exp().unsqueeze(1)
     positions = _turned(own + local, scaffold.of_jet("theta"))
     centre = [scaffold.of_jet("centroid_x"), scaffold.of_jet("centroid_y")]
     centroid = _turned(torch.stack(centre, dim=-1).unsqueeze(1), scaffold.of_jet("theta"))
-    positions = positions * _unit(positions, ptrel, scaffold.mass)[:, None, None]
-    mean = (ptrel.unsqueeze(-1) * positions).sum(1) / ptrel.sum(1, keepdim=True)
-    positions = positions + (centroid[:, 0] - mean).unsqueeze(1)
+    mean = (ptrel.unsqueeze(-1) * positions).sum(1, keepdim=True) / ptrel.sum(1)[:, None, None]
+
+    def placed(unit: Tensor) -> Tensor:
+        return fold(centroid + (positions - mean) * unit[:, None, None], radius)
+
+    positions = placed(_unit(placed, ptrel, scaffold.mass))
     flipped = [scaffold.of_jet("mirror_eta"), scaffold.of_jet("mirror_phi")]
     mirrors = torch.stack(flipped, dim=-1).round()
     positions = positions * (1 - 2 * mirrors.clamp(0, 1)).unsqueeze(1)
@@ -75,17 +84,17 @@ def assemble(scaffold: Scaffold, offsets: Tensor, ln_share: Tensor) -> tuple[Ten
     return coordinates * slots.mask.unsqueeze(-1), slots.mask
 
 
-def _unit(positions: Tensor, ptrel: Tensor, mass: Tensor) -> Tensor:
+def _unit(placed: Callable[[Tensor], Tensor], ptrel: Tensor, mass: Tensor) -> Tensor:
     """[B] factor of all lengths that gives particles the mass [B]; 1 where they have none at all.
 
-    The mass is proportional to the lengths but for a few per cent in wide jets: secant steps in the
-    logarithms of both.
+    The mass is nearly proportional to the lengths, but in jets that reach their edge: secant steps
+    in the logarithms of both. `placed` makes positions [B, P, 2] of factors [B].
     """
     ln_unit = torch.zeros_like(mass)
     slope = torch.ones_like(mass)
     before: tuple[Tensor, Tensor] | None = None
     for _ in range(_ITERATIONS):
-        found = mass_over_pt(positions * ln_unit.exp()[:, None, None], ptrel)
+        found = mass_over_pt(placed(ln_unit.exp()), ptrel)
         off = torch.where(found > _SMALLEST, (found / mass).log(), 0.0)
         if before is not None:
             moved = ln_unit - before[0]

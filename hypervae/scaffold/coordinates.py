@@ -78,10 +78,14 @@ class Layout:
         At least 2.
     second_axes : bool
         Whether subjets have a second axis.
+    radius : float or None
+        Of the jets: lengths are those of the plane unfolded about it (`hypervae.scaffold.edge`),
+        in which jets have no edge; None: as they are.
     """
 
     subjets: int
     second_axes: bool = True
+    radius: float | None = None
 
     @property
     def cells(self) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hypervae.records import TensorRecord
 from hypervae.scaffold.coordinates import OF_JET, Layout, columns
+from hypervae.scaffold.edge import farthest
 from hypervae.scaffold.second_axes import cells_of
 
 # Mean squared distance within a subjet over the square of its mean distance: makes the mass of the
@@ -111,7 +112,7 @@ def scaffold_of(coordinates: Tensor, layout: Layout, slots: int) -> Scaffold:
         )
     number, size = layout.alike
     values = coordinates[:, -number * size :].unflatten(1, (number, size))
-    cells = cells_of(values, width, share, multiplicities)
+    cells = cells_of(values, width, share, multiplicities, farthest(layout.radius))
     axes = axes.repeat_interleave(2, dim=1) + cells.hop
     return Scaffold(
         axes, cells.hop, cells.width, cells.reach, cells.share, cells.multiplicities, coordinates

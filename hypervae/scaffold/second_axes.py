@@ -23,8 +23,9 @@ FEWEST = 3
 _SMALLEST = 1e-6
 # The subjet's own axis keeps a part of the pT.
 _MOST_SHARE = 0.98
-# Particles of a second cell are on average at most so far from the subjet's axis [rad].
-_FARTHEST = 1.6
+# ln of the longest and the shortest reach of a second cell in widths of the subjet: a lone soft
+# particle far out is thousands of widths away.
+_LN_REACH = (-5.0, 9.0)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -155,7 +156,9 @@ class Cells:
     multiplicities: Tensor
 
 
-def cells_of(values: Tensor, width: Tensor, share: Tensor, multiplicities: Tensor) -> Cells:
+def cells_of(
+    values: Tensor, width: Tensor, share: Tensor, multiplicities: Tensor, farthest: float
+) -> Cells:
     """The cells of subjets whose second axes have any coordinates.
 
     What the subjet says holds: the two cells share its pT, its particles and its tau. Where the
@@ -169,13 +172,15 @@ def cells_of(values: Tensor, width: Tensor, share: Tensor, multiplicities: Tenso
     width, share : [B, K]
         Of the subjets.
     multiplicities : [B, K] int64
+    farthest : float
+        Particles of a second cell are on average at most so far from the subjet's axis.
     """
     split = multiplicities >= FEWEST
     moment, reach, narrowing, over_hop, angle, wanted = values.unbind(-1)
     most = (multiplicities - 1).clamp_min(1).to(values.dtype)
     second = torch.minimum(wanted.round().clamp_min(1.0), most).long() * split
     part = torch.where(multiplicities - second > 1, moment.sigmoid(), 1.0) * split
-    reach = torch.minimum(reach.clamp(-5.0, 5.0).exp(), _FARTHEST / width.clamp_min(_SMALLEST))
+    reach = torch.minimum(reach.clamp(*_LN_REACH).exp(), farthest / width.clamp_min(_SMALLEST))
     zeta = (part / reach).clamp(_SMALLEST, _MOST_SHARE) * split
     reach = torch.where(split, part / zeta.clamp_min(_SMALLEST), 0.0)
     several = second > 1

@@ -71,7 +71,8 @@ class ScaffoldTargets(TensorRecord):
 
 def layout_of(config: ModelConfig) -> Layout:
     """The scaffold that a config asks for."""
-    return Layout(config.hierarchical.subjets, config.hierarchical.second_axes)
+    own = config.hierarchical
+    return Layout(own.subjets, own.second_axes, own.jet_radius or None)
 
 
 class HierarchicalParticles(ParticleDecoder):
@@ -192,7 +193,7 @@ class HierarchicalParticles(ParticleDecoder):
             power=_TIME_POWER,
         )
         shapes = self.tables.shapes(points, context.slots, scaffold.multiplicities, jets.jet_type)
-        made, mask = assemble(scaffold, *shapes)
+        made, mask = assemble(scaffold, *shapes, self.layout.radius)
         angles = squash_far_angles(made[..., :2], _FARTHEST * self.radius)
         ln_ptrel = made[..., 2:].clamp(*LN_PTREL_RANGE)
         return Particles(

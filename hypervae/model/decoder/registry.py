@@ -67,6 +67,12 @@ class HierarchicalConfig(DecoderConfig):
     second_axes: Flag = key(
         True, "a second axis in each subjet of at least three particles, where they gather, too"
     )
+    jet_radius: Number = key(
+        0.0,
+        "radius of the jets' clustering: lengths are unfolded near it, so that generated jets end "
+        "there, too; 0: not",
+        ge=0,
+    )
     anchor_width: Number = key(
         0.03, "posterior width of the latent dimensions that are the scaffold", gt=0, lt=1
     )

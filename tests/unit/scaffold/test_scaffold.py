@@ -51,14 +51,17 @@ def as_tensor(values):
 
 def back(found, layout, slots=SLOTS):
     scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), layout, slots)
-    return scaffold, *assemble(scaffold, as_tensor(found.offsets), as_tensor(found.ln_share))
+    shapes = as_tensor(found.offsets), as_tensor(found.ln_share)
+    return scaffold, *assemble(scaffold, *shapes, layout.radius)
 
 
+@pytest.mark.parametrize("radius", [None, 0.4])
 @pytest.mark.parametrize("second_axes", [False, True])
 @pytest.mark.parametrize("subjets", [2, 3, 4, 5])
-def test_jets_come_back_from_their_scaffolds(subjets, second_axes):
+def test_jets_come_back_from_their_scaffolds(subjets, second_axes, radius):
     particles, jets = made_jets()
-    layout = Layout(subjets, second_axes)
+    assert (np.linalg.norm(particles[..., :2], axis=-1) > 0.4).any(1).sum() > 20
+    layout = Layout(subjets, second_axes, radius)
     found = analyse(particles, jets, layout)
     scaffold, places, mask = back(found, layout)
     np.testing.assert_array_equal(scaffold.multiplicities.numpy(), found.multiplicities)
@@ -71,6 +74,21 @@ def test_jets_come_back_from_their_scaffolds(subjets, second_axes):
     features = jet_features(scaffold).numpy()
     expected = np.stack([np.log(jets[:, 0]), jets[:, 1], np.log(jets[:, 2])], axis=1)
     np.testing.assert_allclose(features, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("radius", [None, 0.4])
+def test_a_lone_soft_particle_far_out_comes_back(radius):
+    particles, jets = made_jets()
+    particles[..., :2] *= 0.03
+    particles[:, -1] = [0.35, 0.3, 4e-4, 1.0]
+    full = particles[..., 3].all(1)
+    layout = Layout(2, True, radius)
+    found = analyse(particles[full], jets[full], layout)
+    reach = [place for place, one in enumerate(coordinates(layout)) if "reach_second" in one.name]
+    assert (np.nanmax(found.coordinates[:, reach], axis=1) > np.log(150)).sum() > 5
+    _, places, _ = back(found, layout)
+    far = places[..., 0].numpy().max(1)
+    np.testing.assert_allclose(far, 0.35, atol=2e-3)
 
 
 def test_axes_are_those_of_n_subjettiness():
@@ -120,16 +138,17 @@ def test_tau_ratios_are_coordinates():
         np.testing.assert_allclose(column[full], expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("radius", [None, 0.4])
 @pytest.mark.parametrize("second_axes", [False, True])
-def test_any_numbers_are_a_scaffold_of_physical_jets(second_axes):
+def test_any_numbers_are_a_scaffold_of_physical_jets(second_axes, radius):
     generator = torch.Generator().manual_seed(0)
-    layout = Layout(4, second_axes)
+    layout = Layout(4, second_axes, radius)
     wild = 3 * torch.randn(500, len(coordinates(layout)), generator=generator, dtype=torch.float64)
     scaffold = scaffold_of(wild, layout, SLOTS)
     assert (scaffold.multiplicities.sum(1) >= 1).all()
     assert (scaffold.multiplicities.sum(1) <= SLOTS).all()
     shapes = torch.randn(500, SLOTS, 3, generator=generator, dtype=torch.float64)
-    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2])
+    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2], radius)
     assert torch.isfinite(places).all()
     assert torch.equal(mask.sum(1), scaffold.multiplicities.sum(1))
 
@@ -221,7 +240,7 @@ def test_made_jets_have_the_mass_of_their_scaffold(layout):
     found = analyse(particles, jets, layout)
     scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), layout, SLOTS)
     shapes = torch.randn(300, SLOTS, 3, generator=torch.manual_seed(1), dtype=torch.float64)
-    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2] - 2)
+    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2] - 2, None)
     ptrel = torch.where(mask, places[..., 2].exp(), 0.0)
     several = torch.from_numpy(jets[:, 3] > 1)
     made = mass_over_pt(places[..., :2], ptrel)
@@ -283,7 +302,7 @@ def test_made_subjets_have_their_width_whatever_the_second_axes():
     values[:, first:] += 0.3 * torch.randn(len(values), size, generator=generator).double()
     scaffold = scaffold_of(values, FINE, SLOTS)
     shapes = torch.randn(len(values), SLOTS, 3, generator=generator).double()
-    places, mask = assemble(scaffold, shapes[..., :2], 0.3 * shapes[..., 2] - 2)
+    places, mask = assemble(scaffold, shapes[..., :2], 0.3 * shapes[..., 2] - 2, None)
     share = torch.where(mask, places[..., 2].exp(), 0.0)
     subjet = slots_of(scaffold.multiplicities, SLOTS).cell // 2
     ratios = []
