@@ -21,12 +21,14 @@ def copy_repository(target: Path) -> Path:
     return target
 
 
-def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run snakemake in a folder with this interpreter's environment."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+def snakemake(
+    folder: Path, *arguments: str, check: bool = True, python: Path = Path(sys.executable)
+) -> subprocess.CompletedProcess:
+    """Run snakemake in a folder with the environment of an interpreter, by default this one's."""
+    environment = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}"}
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
+        [python, "-m", "snakemake", *arguments],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

@@ -1,15 +1,6 @@
 # Config, wildcards and helpers that all rules share. What can be tested without Snakemake lives in
 # hypervae.workflow.
-import sys
-from pathlib import Path
-
 from snakemake.exceptions import WorkflowError
-
-REPOSITORY = Path(workflow.basedir).resolve().parent
-# The library beside this workflow, not another version that may be installed. Jobs in a conda
-# environment get it too: Snakemake drops PYTHONPATH for those.
-sys.path.insert(0, str(REPOSITORY))
-shell.prefix(f"set -euo pipefail; export PYTHONPATH='{REPOSITORY}'; ")
 
 from hypervae.errors import ConfigError
 from hypervae.io import write_list, write_text

@@ -18,8 +18,9 @@ rule compute_correlators:
         mem_mb=growing(1000),
         runtime=60,
     params:
+        hypervae=library_command,
         config=PLAN.section("correlators"),
         code=PLAN.code("correlators"),
     shell:
-        "python -m hypervae correlators --input {input:q} --jet-type {wildcards.jet_type} --threads {threads}"
+        "{params.hypervae} correlators --input {input:q} --jet-type {wildcards.jet_type} --threads {threads}"
         " --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -18,13 +18,14 @@ rule simulate_shard:
         mem_mb=growing(600),
         runtime=120,
     params:
+        hypervae=library_command,
         index=lambda wildcards: PLAN.shard_index(wildcards.shard),
         jets=lambda wildcards: PLAN.source(wildcards.jet_type).jets_per_shard,
         max_particles=PLAN.max_particles,
         config=lambda wildcards: PLAN.simulation(wildcards.jet_type),
         code=PLAN.code("simulate"),
     shell:
-        "python -m hypervae simulate --jet-type {wildcards.jet_type} --shard {params.index}"
+        "{params.hypervae} simulate --jet-type {wildcards.jet_type} --shard {params.index}"
         " --jets {params.jets} --max-particles {params.max_particles}"
         " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
 
@@ -46,10 +47,11 @@ rule download_jetnet:
         mem_mb=growing(600),
         runtime=240,
     params:
+        hypervae=library_command,
         config=PLAN.section("download"),
         code=PLAN.code("download"),
     shell:
-        "python -m hypervae download --jet-type {wildcards.jet_type}"
+        "{params.hypervae} download --jet-type {wildcards.jet_type}"
         " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
 
 
@@ -72,12 +74,13 @@ rule split_shard:
         mem_mb=growing(600),
         runtime=30,
     params:
+        hypervae=library_command,
         index=lambda wildcards: PLAN.shard_index(wildcards.shard),
         shards=lambda wildcards: PLAN.source(wildcards.jet_type).shards,
         max_particles=PLAN.max_particles,
         code=PLAN.code("split"),
     shell:
-        "python -m hypervae split --input {input:q} --jet-type {wildcards.jet_type}"
+        "{params.hypervae} split --input {input:q} --jet-type {wildcards.jet_type}"
         " --shard {params.index} --shards {params.shards}"
         " --max-particles {params.max_particles} --output {output:q} > {log:q} 2>&1"
 
@@ -85,7 +88,8 @@ rule split_shard:
 rule import_shard:
     """Turn one of the user's own files into a shard."""
     input:
-        lambda wildcards: PLAN.user_file(wildcards.jet_type, wildcards.shard),
+        # As the user wrote it, whatever prefix a module puts before the other files.
+        lambda wildcards: local(PLAN.user_file(wildcards.jet_type, wildcards.shard)),
     output:
         "resources/shards/{jet_type}/{shard}.h5",
     log:
@@ -101,10 +105,11 @@ rule import_shard:
         mem_mb=growing(2000),
         runtime=60,
     params:
+        hypervae=library_command,
         max_particles=PLAN.max_particles,
         code=PLAN.code("import"),
     shell:
-        "python -m hypervae import {input:q} --jet-type {wildcards.jet_type}"
+        "{params.hypervae} import {input:q} --jet-type {wildcards.jet_type}"
         " --max-particles {params.max_particles} --output {output:q} > {log:q} 2>&1"
 
 
@@ -116,7 +121,7 @@ rule list_shards:
         "logs/lists/{jet_type}.log",
     localrule: True
     params:
-        files=type_shards,
+        files=lambda wildcards: placed(type_shards(wildcards)),
     run:
         write_list(output[0], params.files)
 
@@ -130,8 +135,8 @@ rule list_model_files:
         "logs/lists/{model}.log",
     localrule: True
     params:
-        shards=model_shards,
-        correlators=model_correlators,
+        shards=lambda wildcards: placed(model_shards(wildcards)),
+        correlators=lambda wildcards: placed(model_correlators(wildcards)),
     run:
         write_list(output.shards, params.shards)
         write_list(output.correlators, params.correlators)

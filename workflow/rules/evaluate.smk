@@ -22,10 +22,11 @@ rule evaluate_jets:
         mem_mb=growing(2500),
         runtime=120,
     params:
+        hypervae=library_command,
         config=PLAN.section("evaluate"),
         code=PLAN.code("evaluate"),
     shell:
-        "python -m hypervae evaluate --generated {input.generated:q} --real {input.list:q}"
+        "{params.hypervae} evaluate --generated {input.generated:q} --real {input.list:q}"
         " --jet-type {wildcards.jet_type} --model {wildcards.model} --config {params.config:q}"
         " --output {output.results:q} --arrays {output.arrays:q} > {log:q} 2>&1"
 
@@ -55,11 +56,12 @@ rule measure_equivariance:
         mem_mb=growing(2000),
         runtime=30,
     params:
+        hypervae=library_command,
         config=PLAN.section("equivariance"),
         code=PLAN.code("equivariance"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
-        "python -m hypervae equivariance --model {params.folder:q} --shards {input.list:q}"
+        "{params.hypervae} equivariance --model {params.folder:q} --shards {input.list:q}"
         " --threads {threads} --config {params.config:q} --output {output.results:q}"
         " --table {output.table:q} > {log:q} 2>&1"
 
@@ -83,9 +85,10 @@ rule reconstruct_jets:
         mem_mb=growing(2000),
         runtime=30,
     params:
+        hypervae=library_command,
         config=PLAN.section("reconstruct"),
         code=PLAN.code("reconstruct"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
-        "python -m hypervae reconstruct --model {params.folder:q} --shards {input.list:q}"
+        "{params.hypervae} reconstruct --model {params.folder:q} --shards {input.list:q}"
         " --threads {threads} --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -18,11 +18,12 @@ rule generate_jets:
         mem_mb=growing(2000),
         runtime=120,
     params:
+        hypervae=library_command,
         config=PLAN.generation(),
         code=PLAN.code("generate"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
-        "python -m hypervae generate --model {params.folder:q} --jet-type {wildcards.jet_type}"
+        "{params.hypervae} generate --model {params.folder:q} --jet-type {wildcards.jet_type}"
         " --threads {threads} --config {params.config:q} --output {output:q} > {log:q} 2>&1"
 
 
@@ -43,9 +44,10 @@ rule generate_mix:
         mem_mb=growing(2000),
         runtime=120,
     params:
+        hypervae=library_command,
         config=PLAN.section("generate"),
         code=PLAN.code("generate"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
-        "python -m hypervae generate --model {params.folder:q} --threads {threads}"
+        "{params.hypervae} generate --model {params.folder:q} --threads {threads}"
         " --config {params.config:q} --output {output:q} > {log:q} 2>&1"

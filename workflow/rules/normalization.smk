@@ -19,8 +19,9 @@ rule merge_normalization:
         mem_mb=growing(1000, per_file=0.2),
         runtime=60,
     params:
+        hypervae=library_command,
         config=PLAN.section("normalize"),
         code=PLAN.code("normalize"),
     shell:
-        "python -m hypervae normalize --inputs {input.list:q}"
+        "{params.hypervae} normalize --inputs {input.list:q}"
         " --config {params.config:q} --output {output:q} > {log:q} 2>&1"

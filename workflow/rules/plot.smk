@@ -64,11 +64,12 @@ rule plot_observables:
         mem_mb=growing(1500),
         runtime=20,
     params:
+        hypervae=library_command,
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
         folder=lambda wildcards, output: str(Path(output.jets).parent),
     shell:
-        "python -m hypervae plot observables --arrays {input:q} --folder {params.folder:q}"
+        "{params.hypervae} plot observables --arrays {input:q} --folder {params.folder:q}"
         " --config {params.config:q} > {log:q} 2>&1"
 
 
@@ -92,11 +93,12 @@ rule plot_history:
         mem_mb=growing(1000),
         runtime=20,
     params:
+        hypervae=library_command,
         figure="history",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
     shell:
-        "python -m hypervae plot {params.figure} --input {input:q}"
+        "{params.hypervae} plot {params.figure} --input {input:q}"
         " --title 'model {wildcards.model}' --output {output.png:q}"
         " --output-pdf {output.pdf:q} --config {params.config:q} > {log:q} 2>&1"
 
@@ -116,6 +118,7 @@ use rule plot_history as plot_correlators with:
     log:
         "logs/plot/correlators/{model}.log",
     params:
+        hypervae=library_command,
         figure="correlators",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
@@ -136,6 +139,7 @@ use rule plot_history as plot_latent with:
     log:
         "logs/plot/latent/{model}.log",
     params:
+        hypervae=library_command,
         figure="latent",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
@@ -156,6 +160,7 @@ use rule plot_history as plot_reconstruction with:
     log:
         "logs/plot/reconstruction/{model}.log",
     params:
+        hypervae=library_command,
         figure="reconstruction",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
@@ -193,10 +198,11 @@ rule plot_summary:
         mem_mb=growing(1000),
         runtime=20,
     params:
+        hypervae=library_command,
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
     shell:
-        "python -m hypervae plot summary {input:q} --table {output.table:q} --html {output.html:q}"
+        "{params.hypervae} plot summary {input:q} --table {output.table:q} --html {output.html:q}"
         " --output {output.png:q} --output-pdf {output.pdf:q}"
         " --config {params.config:q} > {log:q} 2>&1"
 

@@ -26,16 +26,19 @@ rule train_model:
         runtime=1440,
         gpu=PLAN.training_devices,
     params:
+        hypervae=library_command,
         config=PLAN.section("train"),
         code=PLAN.code("train"),
         jet_types=lambda wildcards: ",".join(PLAN.types_of(wildcards.model)),
         # A function of `input` does not count for staleness: how a job runs changes no result.
         execution=lambda wildcards, input: PLAN.execution_options(),
         # Outside the outputs, which Snakemake deletes when a job fails.
-        checkpoints=lambda wildcards, input: f"checkpoints/{wildcards.model}",
+        checkpoints=lambda wildcards, input: placed(
+            [f"checkpoints/{wildcards.model}"]
+        )[0],
         folder=lambda wildcards, output: str(Path(output.weights).parent),
     shell:
-        "python -m hypervae train --shards {input.shard_list:q}"
+        "{params.hypervae} train --shards {input.shard_list:q}"
         " --correlators {input.correlator_list:q} --normalization {input.normalization:q}"
         " --output-dir {params.folder:q} --checkpoint-dir {params.checkpoints:q}"
         " --jet-types {params.jet_types} --threads {threads}"
