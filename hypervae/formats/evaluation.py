@@ -93,13 +93,16 @@ def write_results(path: str | os.PathLike[str], results: Mapping[str, Any]) -> N
 
 
 def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]]:
-    """Read results; what is no JSON file by its name is a list file of them.
+    """Read results, of one run or of several with names.
 
     Metrics that are not finite are moved to ``unavailable``.
 
     Parameters
     ----------
     paths : sequence of path-like
+        JSON files, list files of them (by another suffix), or folders ``results`` of the workflow,
+        for all that it evaluated. ``NAME=PATH`` puts a name before those of the models, so that the
+        models of several runs are told apart.
 
     Returns
     -------
@@ -110,26 +113,52 @@ def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]
     InputError
         If there are none, or one is not what ``hypervae evaluate`` writes.
     """
-    files: list[Path] = []
-    for path in map(Path, paths):
-        files += [path] if path.suffix == ".json" else read_list(path)
-    if not files:
-        raise InputError("--results", "files", found="none", expected="at least one JSON file")
     results = []
-    for file in files:
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            content["jet_type"], content["sizes"]["compared"]
-            _set_aside(content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                file,
-                "results",
-                found=f"{type(error).__name__}: {error}",
-                expected="what hypervae evaluate --output writes",
-            ) from error
-        results.append(content)
+    for path in paths:
+        name, place = _name_and_place(os.fspath(path))
+        for file in _files(place):
+            content = _read_result(file)
+            if name:
+                content["model"] = "/".join(filter(None, (name, content.get("model"))))
+            results.append(content)
+    if not results:
+        raise InputError("--results", "files", found="none", expected="at least one JSON file")
     return results
+
+
+def _name_and_place(path: str) -> tuple[str, Path]:
+    name, equals, place = path.partition("=")
+    if not equals or "/" in name or Path(path).exists():  # a path may have an = in it
+        return "", Path(path)
+    return name, Path(place)
+
+
+def _files(place: Path) -> list[Path]:
+    if place.suffix == ".json":
+        return [place]
+    if not place.is_dir():
+        return read_list(place)
+    files = sorted(place.glob("evaluation/*/*.json"))
+    if not files:
+        raise InputError(
+            place, "results", found="no evaluation/*/*.json", expected="the results of a run"
+        )
+    return files
+
+
+def _read_result(file: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        content["jet_type"], content["sizes"]["compared"]
+        _set_aside(content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            file,
+            "results",
+            found=f"{type(error).__name__}: {error}",
+            expected="what hypervae evaluate --output writes",
+        ) from error
+    return content
 
 
 def _set_aside(content: dict[str, Any]) -> None:

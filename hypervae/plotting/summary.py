@@ -151,7 +151,7 @@ def plot_summary(
     Parameters
     ----------
     results : sequence of path-like
-        JSON files of ``hypervae evaluate``, or list files of them.
+        See `hypervae.formats.evaluation.read_results`.
     table : path-like
         All numbers (CSV).
     html : path-like, optional

@@ -30,3 +30,23 @@ def test_a_dry_run_plans_every_stage(tmp_path, name):
     for rule in ("generate_jets", "evaluate_jets"):
         wanted[rule] = sum(len(model["jet_types"]) for model in models.values())
     assert {rule: planned.get(rule, 0) for rule in wanted} == wanted
+
+
+def test_config_files_are_merged_key_by_key(tmp_path):
+    folder = copy_repository(tmp_path)
+    scenario = {
+        "models": {"again": {"jet_types": ["t"]}},
+        "data": {"split": {"fractions": [0.6, 0.1, 0.3]}},
+        "train": {"epochs": 3},
+    }
+    (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))
+    files = ("--configfile", "tests/data/tiny.yaml", "scenario.yaml")
+    snakemake(folder, "results/config.yaml", "--cores", "1", *files)
+    merged = yaml.safe_load((folder / "results/config.yaml").read_text())
+    # entries come together, keys that the later file does not name stay
+    assert {name: entry["jet_types"] for name, entry in merged["models"].items()} == {
+        "q": ["q"], "t": ["t"], "again": ["t"],
+    }  # fmt: skip
+    assert (merged["train"]["epochs"], merged["train"]["batch_size"]) == (3, 16)
+    # a list is replaced as a whole
+    assert merged["data"]["split"] == {"seed": 1, "fractions": [0.6, 0.1, 0.3]}

@@ -77,11 +77,12 @@ _model_figure(
 @command.command("summary")
 @click.option(
     "--results",
-    type=INPUT_FILE,
     multiple=True,
-    help="Results of hypervae evaluate (JSON), or a list file of them; can be repeated.",
+    metavar="[NAME=]PATH",
+    help="Results of hypervae evaluate (JSON), a list file of them, or the folder results of a "
+    "run; NAME= tells the models of several runs apart; can be repeated.",
 )
-@click.argument("more", nargs=-1, type=INPUT_FILE, metavar="[RESULTS]...")
+@click.argument("more", nargs=-1, metavar="[[NAME=]RESULTS]...")
 @click.option("--table", type=OUTPUT_FILE, required=True, help="All metrics as CSV.")
 @click.option(
     "--html", type=OUTPUT_FILE, help="All metrics as HTML, beside results that others published."
@@ -90,14 +91,17 @@ _model_figure(
 @section_options("plot")
 def summary(
     config: PlotConfig,
-    results: tuple[Path, ...],
-    more: tuple[Path, ...],
+    results: tuple[str, ...],
+    more: tuple[str, ...],
     table: Path,
     html: Path | None,
     output: Path,
     output_pdf: Path | None,
 ) -> None:
-    """Draw the metrics of all models in units of the truth floor, and write them as tables."""
+    """Draw the metrics of all models in units of the truth floor, and write them as tables.
+
+    Two runs side by side: hypervae plot summary A=run1/results B=run2/results ...
+    """
     from hypervae.plotting.summary import plot_summary
 
     plot_summary([*results, *more], table, html, output, output_pdf, config)

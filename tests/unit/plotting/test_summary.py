@@ -188,6 +188,30 @@ def test_results_without_metrics_are_drawn(draw):
     draw([empty]).savefig("/dev/null", format="png")
 
 
+def test_two_runs_are_told_apart_by_their_names(draw, tmp_path):
+    for run in ("first", "second=b"):
+        place = tmp_path / run / "evaluation" / "t"
+        place.mkdir(parents=True)
+        for jet_type in "tg":
+            (place / f"{jet_type}.json").write_text(json.dumps(results(jet_type, "t")))
+    one = tmp_path / "first/evaluation/t/t.json"
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{one}\n")
+    read = read_results([f"A={tmp_path}/first", tmp_path / "second=b", f"C={one}", f"D={listed}"])
+    assert [(result["model"], result["jet_type"]) for result in read] == [
+        ("A/t", "g"), ("A/t", "t"), ("t", "g"), ("t", "t"), ("C/t", "t"), ("D/t", "t"),
+    ]  # fmt: skip
+    (legend,) = draw(read).legends
+    assert legend.get_texts()[1].get_text() == "A/t: top-quark jets"
+    one.write_text(json.dumps(results("t", None)))
+    assert read_results([f"C={one}"])[0]["model"] == "C"
+
+
+def test_a_folder_without_results_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"evaluation/\*/\*\.json, expected the results of a run"):
+        read_results([f"A={tmp_path}"])
+
+
 def test_bad_results_are_named(tmp_path):
     with pytest.raises(InputError, match="found none"):
         read_results([])
