@@ -72,7 +72,17 @@ def code_digest(subcommand: str, package: Path = _ROOT) -> str:
 
 
 def command_module(subcommand: str) -> str:
-    """Name of the module that holds a subcommand (``import`` is a keyword of Python)."""
+    """Name of the module that holds a subcommand (``import`` is a keyword of Python).
+
+    Parameters
+    ----------
+    subcommand : str
+        As on the command line.
+
+    Returns
+    -------
+    str
+    """
     return f"{subcommand}_" if subcommand == "import" else subcommand
 
 

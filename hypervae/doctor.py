@@ -45,7 +45,12 @@ _PACKAGES = (
 
 
 def describe() -> Iterator[str]:
-    """Lines on versions, what is missing, processors, GPUs and the choices of ``auto``."""
+    """Lines on versions, what is missing, processors, GPUs and the choices of ``auto``.
+
+    Yields
+    ------
+    str
+    """
     versions = software_versions(_PACKAGES)
     yield ", ".join(f"{name} {version}" for name, version in versions.items())
     yield from _lacking()
@@ -73,6 +78,10 @@ def _lacking() -> Iterator[str]:
 
 def run_self_test() -> Iterator[str]:
     """Run every stage on a few jets in a temporary folder, and report each with its seconds.
+
+    Yields
+    ------
+    str
 
     Raises
     ------

@@ -70,7 +70,17 @@ def require(*modules: str) -> None:
 
 
 def missing(module: str) -> bool:
-    """Whether a module cannot be found; it is not imported."""
+    """Whether a module cannot be found; it is not imported.
+
+    Parameters
+    ----------
+    module : str
+        Its name.
+
+    Returns
+    -------
+    bool
+    """
     try:
         return find_spec(module) is None
     except ValueError:  # None stands in sys.modules

@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 
 
 def wrap_phi(phi: NDArray) -> NDArray:
-    """Angle differences [rad] brought into [-pi, pi)."""
+    """Angle differences [rad] brought into [-pi, pi).
+
+    Parameters
+    ----------
+    phi : [...]
+        [rad]
+
+    Returns
+    -------
+    [...]
+        [rad]
+    """
     return (np.asarray(phi) + np.pi) % (2 * np.pi) - np.pi
 
 

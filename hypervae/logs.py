@@ -25,7 +25,13 @@ class TerminalHandler(logging.Handler):
     """Writes to standard error: plain text, warnings marked as such, beside progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
+        """Write one record.
+
+        Parameters
+        ----------
+        record : logging.LogRecord
+            What was said.
+        """
         try:
             text = self.format(record)
             if record.levelno >= logging.WARNING:
@@ -57,11 +63,27 @@ class FileHandler(logging.Handler):
         self.path = Path(path)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is kept."""
+        """Whether a record is kept.
+
+        Parameters
+        ----------
+        record : logging.LogRecord
+            What was said.
+
+        Returns
+        -------
+        bool
+        """
         return not getattr(record, "transient", False) and bool(super().filter(record))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Append one record."""
+        """Append one record.
+
+        Parameters
+        ----------
+        record : logging.LogRecord
+            What was said.
+        """
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

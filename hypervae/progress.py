@@ -61,7 +61,13 @@ class Progress:
             self._line()
 
     def update(self, amount: int) -> None:
-        """Count an amount more."""
+        """Count an amount more.
+
+        Parameters
+        ----------
+        amount : int
+            In the unit of the total.
+        """
         self.done += amount
         if self._bar is not None:
             self._bar.update(amount / self.scale)
@@ -69,7 +75,13 @@ class Progress:
             self._line()
 
     def start_at(self, done: int) -> None:
-        """Take `done` as done before (a resumed download); it does not count for the rate."""
+        """Take `done` as done before (a resumed download); it does not count for the rate.
+
+        Parameters
+        ----------
+        done : int
+            In the unit of the total.
+        """
         self.done = self._from = done
         if self._bar is not None:
             self._bar.reset(total=self._bar.total)

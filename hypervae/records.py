@@ -24,6 +24,10 @@ class TensorRecord:
         ----------
         function : callable
             Applied to each tensor, also to those of records within this one.
+
+        Returns
+        -------
+        record
         """
         changed: dict[str, Any] = {}
         for field in fields(self):
@@ -35,7 +39,12 @@ class TensorRecord:
         return replace(self, **changed)
 
     def tensors(self) -> list[Tensor]:
-        """All tensors, those of records within this one included."""
+        """All tensors, those of records within this one included.
+
+        Returns
+        -------
+        list of tensor
+        """
         found: list[Tensor] = []
         for field in fields(self):
             value = getattr(self, field.name)
@@ -53,13 +62,38 @@ class TensorRecord:
         return self.map(lambda tensor: tensor[rows])
 
     def split(self, size: int) -> list[Self]:
-        """Parts of at most `size` jets, in their order; they share the memory."""
+        """Parts of at most `size` jets, in their order; they share the memory.
+
+        Parameters
+        ----------
+        size : int
+            Jets of a part.
+
+        Returns
+        -------
+        list of records
+        """
         return [self[start : start + size] for start in range(0, max(len(self), 1), size)]
 
     def to(self, device: torch.device | str) -> Self:
-        """On a device."""
+        """On a device.
+
+        Parameters
+        ----------
+        device : torch.device | str
+            Where it shall be.
+
+        Returns
+        -------
+        record
+        """
         return self.map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Self:
-        """In page-locked memory, from which copies to a GPU run beside its work."""
+        """In page-locked memory, from which copies to a GPU run beside its work.
+
+        Returns
+        -------
+        record
+        """
         return self.map(lambda tensor: tensor.pin_memory())

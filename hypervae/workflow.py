@@ -63,21 +63,59 @@ class Plan:
         return [model for model in self.models if mix and mix <= set(self.types_of(model))]
 
     def types_of(self, model: str) -> list[str]:
-        """Jet types of a model."""
+        """Jet types of a model.
+
+        Parameters
+        ----------
+        model : str
+            Its name.
+
+        Returns
+        -------
+        list of str
+        """
         return list(self.config.models[model].jet_types)
 
     def source(self, jet_type: str) -> SourceConfig:
-        """Where the jets of a type come from."""
+        """Where the jets of a type come from.
+
+        Parameters
+        ----------
+        jet_type : str
+
+        Returns
+        -------
+        SourceConfig
+        """
         sources: Mapping[Any, SourceConfig] = self.data.jet_types
         return sources[jet_type]
 
     def types_from(self, source: str) -> str:
-        """Regular expression for the jet types that come from a source."""
+        """Regular expression for the jet types that come from a source.
+
+        Parameters
+        ----------
+        source : str
+            Its name.
+
+        Returns
+        -------
+        str
+        """
         names = [name for name in self.jet_types if self.source(name).source == source]
         return "|".join(names) or _NOTHING
 
     def shards(self, jet_type: str) -> list[str]:
-        """Names of the shards of a jet type, sorted."""
+        """Names of the shards of a jet type, sorted.
+
+        Parameters
+        ----------
+        jet_type : str
+
+        Returns
+        -------
+        list of str
+        """
         source = self.source(jet_type)
         try:
             return list(JET_SOURCES[source.source].shard_names(source))
@@ -86,11 +124,32 @@ class Plan:
 
     @staticmethod
     def shard_index(shard: str) -> int:
-        """Index of a simulated or split shard."""
+        """Index of a simulated or split shard.
+
+        Parameters
+        ----------
+        shard : str
+            Its name.
+
+        Returns
+        -------
+        int
+        """
         return int(shard.partition("-of-")[0])
 
     def user_file(self, jet_type: str, shard: str) -> str:
-        """The user's own file behind a shard."""
+        """The user's own file behind a shard.
+
+        Parameters
+        ----------
+        jet_type : str
+        shard : str
+            Its name.
+
+        Returns
+        -------
+        str
+        """
         return shard_files(self.source(jet_type))[shard]
 
     def section(self, subcommand: str) -> str:
@@ -98,6 +157,15 @@ class Plan:
 
         Snakemake compares it as it stands, so that a job is stale if and only if a key changed that
         its stage reads.
+
+        Parameters
+        ----------
+        subcommand : str
+            As on the command line.
+
+        Returns
+        -------
+        str
         """
         stage = STAGES[subcommand]
         section = self._section(stage.section).to_dict()
@@ -107,19 +175,38 @@ class Plan:
         return json.dumps(section, sort_keys=True)
 
     def simulation(self, jet_type: str) -> str:
-        """The section of `simulate` with the settings of one jet type alone, as key-sorted JSON."""
+        """The section of `simulate` with the settings of one jet type alone, as key-sorted JSON.
+
+        Parameters
+        ----------
+        jet_type : str
+
+        Returns
+        -------
+        str
+        """
         section = json.loads(self.section("simulate"))
         section["pt_hat"] = {jet_type: section["pt_hat"][jet_type]}
         return json.dumps(section, sort_keys=True)
 
     def generation(self) -> str:
-        """The section of `generate` as key-sorted JSON, but for the mix: it makes its own file."""
+        """The section of `generate` as key-sorted JSON, but for the mix: it makes its own file.
+
+        Returns
+        -------
+        str
+        """
         section = json.loads(self.section("generate"))
         section["mix"] = {}
         return json.dumps(section, sort_keys=True)
 
     def execution_options(self) -> str:
-        """How training runs, as command-line options; not part of its section."""
+        """How training runs, as command-line options; not part of its section.
+
+        Returns
+        -------
+        str
+        """
         execution = self.config.train.execution.to_dict()
         return " ".join(
             f"--execution.{name.replace('_', '-')} {value}" for name, value in execution.items()
@@ -142,5 +229,15 @@ class Plan:
     @staticmethod
     @functools.cache
     def code(subcommand: str) -> str:
-        """Digest of the code behind a subcommand."""
+        """Digest of the code behind a subcommand.
+
+        Parameters
+        ----------
+        subcommand : str
+            As on the command line.
+
+        Returns
+        -------
+        str
+        """
         return code_digest(subcommand)

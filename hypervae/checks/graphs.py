@@ -11,7 +11,18 @@ from hypervae.errors import InputError
 
 
 def check_graphs(path: Path) -> list[str]:
-    """Describe a list of PyG graphs, or raise `InputError`; see `check_file`."""
+    """Describe a list of PyG graphs, or raise `InputError`; see `check_file`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    list of str
+        Lines to show.
+    """
     graphs, _ = load_graphs(path)
     nodes = edges = 0
     for number, graph in enumerate(graphs):

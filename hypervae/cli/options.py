@@ -27,6 +27,11 @@ def section_options(stage: str) -> Callable[[Callable[..., None]], Callable[...,
     ----------
     stage : str
         The subcommand, as in `hypervae.config.STAGES`.
+
+    Returns
+    -------
+    callable
+        The decorator.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -58,7 +63,18 @@ def section_options(stage: str) -> Callable[[Callable[..., None]], Callable[...,
 
 
 def read_section(config: str | None) -> dict[str, Any]:
-    """Read what was given with ``--config``: a text in JSON or YAML, or the path of such a file."""
+    """Read what was given with ``--config``: a text in JSON or YAML, or the path of such a file.
+
+    Parameters
+    ----------
+    config : str, optional
+        Text or path; None for an empty section.
+
+    Returns
+    -------
+    dict
+        Keys and values, not checked yet.
+    """
     if config is None:
         return {}
     text = config

@@ -69,6 +69,10 @@ class Section(BaseModel):
         values : mapping or section, optional
             As loaded from YAML; a section of this type is handed back as it is.
 
+        Returns
+        -------
+        Self
+
         Raises
         ------
         ConfigError
@@ -84,7 +88,12 @@ class Section(BaseModel):
             raise ConfigError(explain(error, cls)) from None
 
     def to_dict(self) -> dict[str, Any]:
-        """Keys and values, sections within as dicts and sequences as lists: what JSON can hold."""
+        """Keys and values, sections within as dicts and sequences as lists: what JSON can hold.
+
+        Returns
+        -------
+        dict
+        """
         return self.model_dump(mode="json")
 
     def __str__(self) -> str:
@@ -92,11 +101,26 @@ class Section(BaseModel):
         return json.dumps(self.to_dict(), sort_keys=True)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other values of some keys, checked as by `of`."""
+        """A copy with other values of some keys, checked as by `of`.
+
+        Parameters
+        ----------
+        **changes : object
+            New values by key.
+
+        Returns
+        -------
+        Self
+        """
         return self.of({**self.to_dict(), **changes})
 
     def mistakes(self) -> Iterator[Mistake]:
-        """What is wrong between keys that are right each by itself."""
+        """What is wrong between keys that are right each by itself.
+
+        Yields
+        ------
+        Mistake
+        """
         yield from ()
 
     @model_validator(mode="after")
@@ -125,6 +149,10 @@ def key(
         What a change makes stale, where it is not what the section says.
     **bounds
         As of `pydantic.Field`: ``ge``, ``gt``, ``le``, ``lt``, ``min_length``, ``max_length``.
+
+    Returns
+    -------
+    pydantic.fields.FieldInfo
     """
     extra: dict[str, Any] = {"unit": unit} if unit else {}
     if reruns is not None:

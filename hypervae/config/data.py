@@ -36,7 +36,17 @@ class PtHatConfig(Section):
     z: PositiveRange = key((1000.0, 1010.0), "Z bosons, hadronic decays, [low, high]", unit="GeV")
 
     def of_type(self, jet_type: str) -> tuple[float, float]:
-        """The range of one jet type, [low, high] in GeV."""
+        """The range of one jet type, [low, high] in GeV.
+
+        Parameters
+        ----------
+        jet_type : str
+
+        Returns
+        -------
+        low, high : float
+            [GeV]
+        """
         low, high = getattr(self, jet_type)
         return low, high
 

@@ -65,12 +65,33 @@ def keys_of(section: type[Section]) -> Iterator[Key]:
 
     They are read off the fields as they are declared: neither a validator nor a JSON schema is
     built for the options of a command, which often ends with its help.
+
+    Parameters
+    ----------
+    section : type of Section
+        The model of a section.
+
+    Returns
+    -------
+    iterator of Key
     """
     return _walk(section, ())
 
 
 def subsections(section: type[Section]) -> Iterator[tuple[str, type[Section], bool]]:
-    """Sections within a section: name, model, and whether there is one for each of many names."""
+    """Sections within a section: name, model, and whether there is one for each of many names.
+
+    Parameters
+    ----------
+    section : type of Section
+        The model of a section.
+
+    Yields
+    ------
+    name : str
+    section : type of Section
+    many : bool
+    """
     for name, field in section.model_fields.items():
         annotation: Any = field.annotation
         if _is_section(annotation):
@@ -87,6 +108,10 @@ def section_at(section: type[Section], path: tuple[str, ...]) -> type[Section]:
     section : type
     path : tuple of str
         As of a `Key`, without its own name.
+
+    Returns
+    -------
+    type of Section
     """
     for name in path:
         if name != "*":

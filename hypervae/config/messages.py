@@ -41,6 +41,16 @@ _EXPECTED = {
 def text_keys(values: Any) -> Any:
     """Nested mappings with every key as text: YAML reads a model called 1 as a number.
 
+    Parameters
+    ----------
+    values : object
+        As YAML gives them.
+
+    Returns
+    -------
+    object
+        Of the same structure.
+
     Raises
     ------
     ConfigError
@@ -65,6 +75,10 @@ def explain(error: ValidationError, section: type[Section]) -> str:
     error : ValidationError
     section : type
         The section that was checked.
+
+    Returns
+    -------
+    str
     """
     errors = error.errors(include_url=False)
     lines: list[str] = []
@@ -74,7 +88,17 @@ def explain(error: ValidationError, section: type[Section]) -> str:
 
 
 def show(value: Any) -> str:
-    """A value with its type in words."""
+    """A value with its type in words.
+
+    Parameters
+    ----------
+    value : object
+        As YAML gives it.
+
+    Returns
+    -------
+    str
+    """
     types = {bool: "true/false", str: "text", int: "integer", float: "number", list: "list"}
     name = "nothing" if value is None else types.get(type(value), "section")
     endless = isinstance(value, float) and not math.isfinite(value)

@@ -37,7 +37,12 @@ _MOST = 12
 
 
 def json_schema() -> str:
-    """The JSON schema of the workflow's config."""
+    """The JSON schema of the workflow's config.
+
+    Returns
+    -------
+    str
+    """
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": f"written by {_COMMAND} from the models in hypervae/config",
@@ -60,7 +65,12 @@ def _without_titles(schema: Any) -> Any:
 
 
 def reference_page() -> str:
-    """The page of the docs, in Markdown."""
+    """The page of the docs, in Markdown.
+
+    Returns
+    -------
+    str
+    """
     sections: dict[tuple[str, ...], list[Key]] = {}
     for key in keys_of(WorkflowConfig):
         sections.setdefault(key.path[:-1], []).append(key)
@@ -115,6 +125,10 @@ def comment_of(key: Key, section: type[Section]) -> str:
     key : Key
     section : type
         The section that holds the key, whose own comment says what its keys rerun.
+
+    Returns
+    -------
+    str
     """
     named = [re.search(rf"\b{re.escape(name)}\b", key.meaning) for name in key.choices]
     text = key.sentence
@@ -130,6 +144,10 @@ def comment_of_section(section: type[Section]) -> str:
     Parameters
     ----------
     section : type
+
+    Returns
+    -------
+    str
     """
     meaning = (section.__doc__ or "").strip().removesuffix(".")
     if section.reruns in ("", "nothing"):
@@ -145,6 +163,10 @@ def with_comments(text: str) -> str:
     text : str
         In block style, two blanks of indentation a level. Of entries that repeat the same keys, as
         jet types and models do, the first gets the comments.
+
+    Returns
+    -------
+    str
     """
     comments = _comments(WorkflowConfig)
     keys = {key.path: key for key in keys_of(WorkflowConfig)}
@@ -207,6 +229,10 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
     ----------
     root : Path
         The checkout.
+
+    Yields
+    ------
+    tuple of Path and str
     """
     yield root / REFERENCE, reference_page()
     default = root / DEFAULT

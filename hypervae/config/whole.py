@@ -137,6 +137,15 @@ STAGES: Mapping[str, Stage] = {
 def resolve_config(config: Mapping[str, Any] | None) -> WorkflowConfig:
     """Check the workflow's config, as loaded from YAML, and fill in the defaults.
 
+    Parameters
+    ----------
+    config : mapping, optional
+        None for an empty file.
+
+    Returns
+    -------
+    WorkflowConfig
+
     Raises
     ------
     ConfigError
@@ -148,5 +157,18 @@ def resolve_config(config: Mapping[str, Any] | None) -> WorkflowConfig:
 
 
 def resolve_section(stage: str, section: Mapping[str, Any]) -> Any:
-    """Check what a subcommand was given and fill in the defaults; errors as `resolve_config`."""
+    """Check what a subcommand was given and fill in the defaults; errors as `resolve_config`.
+
+    Parameters
+    ----------
+    stage : str
+        A stage of `STAGES`.
+    section : mapping
+        Keys and values, not checked yet.
+
+    Returns
+    -------
+    Section
+        The model of the stage, checked.
+    """
     return STAGES[stage].config.of(section)

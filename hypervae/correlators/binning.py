@@ -31,7 +31,16 @@ class Binning:
 
     @classmethod
     def of(cls, config: CorrelatorsConfig) -> Binning:
-        """The R_L bins of a section ``correlators``."""
+        """The R_L bins of a section ``correlators``.
+
+        Parameters
+        ----------
+        config : CorrelatorsConfig
+
+        Returns
+        -------
+        Binning
+        """
         return cls(config.bins, *config.range)
 
     @property

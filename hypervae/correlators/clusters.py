@@ -12,7 +12,19 @@ from hypervae.correlators.sets import set_counts, walk_bins
 
 
 def cluster_counts(particles: int, orders: list[int]) -> list[int]:
-    """Clusters of each order: pairs that are followed by enough particles for the other members."""
+    """Clusters of each order: pairs that are followed by enough particles for the other members.
+
+    Parameters
+    ----------
+    particles : int
+        Of a jet, at most.
+    orders : list of int
+
+    Returns
+    -------
+    list of int
+        One of each order.
+    """
     return [max(particles - order + 2, 0) * max(particles - order + 1, 0) // 2 for order in orders]
 
 

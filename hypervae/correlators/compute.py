@@ -62,6 +62,10 @@ def jet_sums(
         Threads that share the jets' correlators.
     device : str
         Where correlators are computed: ``cpu`` (compiled) or a torch device.
+
+    Returns
+    -------
+    JetSums
     """
     binning = Binning.of(config)
     multiplicity = jets.multiplicity

@@ -27,7 +27,16 @@ MASS_FLOOR = 1.0  # GeV
 
 
 def hyperedge_features(orders: list[int]) -> tuple[str, ...]:
-    """Names of the features of a hyperedge: ln(ENC/E2C) at its R_L for each order, then ln w."""
+    """Names of the features of a hyperedge: ln(ENC/E2C) at its R_L for each order, then ln w.
+
+    Parameters
+    ----------
+    orders : list of int
+
+    Returns
+    -------
+    tuple of str
+    """
     return (*(f"ln_e{order}c_over_e2c" for order in orders), "ln_w")
 
 
@@ -93,7 +102,16 @@ def pair_features(jets: Jets, dtype: type[np.floating] = np.float64) -> NDArray[
 
 
 def jet_targets(jets: Jets) -> NDArray[np.float64]:
-    """[n, 3] (ln pt, eta, ln mass) of the jets, with the mass floored."""
+    """[n, 3] (ln pt, eta, ln mass) of the jets, with the mass floored.
+
+    Parameters
+    ----------
+    jets : Jets
+
+    Returns
+    -------
+    [n, 3] float64
+    """
     features = jets.jet_features.astype(np.float64)
     log_mass = np.log(np.maximum(features[:, 2], MASS_FLOOR))
     return np.stack([np.log(features[:, 0]), features[:, 1], log_mass], axis=1)

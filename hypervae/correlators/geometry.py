@@ -21,7 +21,16 @@ T = TypeVar("T")
 
 
 def pair_count(particles: int) -> int:
-    """Number of pairs of `particles` particles."""
+    """Number of pairs of `particles` particles.
+
+    Parameters
+    ----------
+    particles : int
+
+    Returns
+    -------
+    int
+    """
     return particles * (particles - 1) // 2
 
 
@@ -89,7 +98,18 @@ def delta_squared(jets: Jets) -> NDArray[np.float64]:
 
 @numba.njit(cache=True, nogil=True)
 def angle_between(one: float, other: float) -> float:  # pragma: no cover - compiled
-    """Distance of two azimuths, in [0, pi]."""
+    """Distance of two azimuths, in [0, pi].
+
+    Parameters
+    ----------
+    one, other : float
+        Azimuths [rad].
+
+    Returns
+    -------
+    float
+        [rad]
+    """
     difference = abs(one - other)
     if difference > math.pi:
         difference = abs(difference - _TWO_PI * round(difference / _TWO_PI))
@@ -191,7 +211,22 @@ def pair_bins(jets: Jets, binning: Binning, threads: int = 1) -> NDArray[np.unsi
 
 
 def in_parallel(run: Callable[[slice], T], items: int, threads: int) -> list[T]:
-    """Call `run` on equal parts of the items, in threads if there are several."""
+    """Call `run` on equal parts of the items, in threads if there are several.
+
+    Parameters
+    ----------
+    run : callable
+        Called with each part, a slice.
+    items : int
+        Their number.
+    threads : int
+        As many parts are made.
+
+    Returns
+    -------
+    list
+        What `run` returned, part by part.
+    """
     cuts = np.linspace(0, items, threads + 1).astype(int)
     parts = [slice(a, b) for a, b in pairwise(cuts)]
     if threads == 1:

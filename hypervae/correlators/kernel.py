@@ -32,7 +32,18 @@ _WORD = 64  # bits of a word of neighbours
 def sorted_pairs(
     pair_bins: NDArray[Any], total: int, starts: NDArray[Any], order: NDArray[Any]
 ) -> None:  # pragma: no cover - compiled
-    """Counting sort: the numbers of a jet's pairs, by rising bin."""
+    """Counting sort: the numbers of a jet's pairs, by rising bin.
+
+    Parameters
+    ----------
+    pair_bins : [pairs] integers
+    total : int
+        Pairs that are there.
+    starts : [bins + 1] integers
+        Scratch: where each bin starts.
+    order : [pairs] integers
+        Gets the numbers of the pairs.
+    """
     starts[:] = 0
     for pair in range(total):
         starts[pair_bins[pair] + 1] += 1
@@ -48,7 +59,15 @@ def sorted_pairs(
 def pair_members(
     slots: int, first: NDArray[Any], second: NDArray[Any]
 ) -> None:  # pragma: no cover - compiled
-    """The members i < j of each pair."""
+    """The members i < j of each pair.
+
+    Parameters
+    ----------
+    slots : int
+        Particles of a jet, at most.
+    first, second : [pairs] integers
+        Get the members.
+    """
     pair = 0
     for j in range(1, slots):
         for i in range(j):

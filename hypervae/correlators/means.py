@@ -93,6 +93,10 @@ class CorrelatorMeans:
 
         The mean of squares is then n times the square of the mean, and the variance of the mean
         its square.
+
+        Returns
+        -------
+        [orders, bins] bool
         """
         if self.n_jets == 1:
             return self.mean > 0

@@ -27,7 +27,19 @@ class Moments:
 
     @classmethod
     def of(cls, values: NDArray[np.floating], shift: float) -> Moments:
-        """Moments of an array."""
+        """Moments of an array.
+
+        Parameters
+        ----------
+        values : [...]
+            All of them count.
+        shift : float
+            Subtracted before squares are summed.
+
+        Returns
+        -------
+        Moments
+        """
         if values.size == 0:
             return cls(shift)
         centred = values.astype(np.float64, copy=False) - shift
@@ -42,7 +54,16 @@ class Moments:
 
     @classmethod
     def merge(cls, parts: Iterable[Moments]) -> Moments:
-        """Moments of the union; all parts must share the shift."""
+        """Moments of the union; all parts must share the shift.
+
+        Parameters
+        ----------
+        parts : iterable of Moments
+
+        Returns
+        -------
+        Moments
+        """
         parts = list(parts)
         shifts = {part.shift for part in parts}
         if len(shifts) != 1:
@@ -70,10 +91,24 @@ class Moments:
         return math.sqrt(max(variance, 0.0))
 
     def to_array(self) -> NDArray[np.float64]:
-        """[6] (shift, count, total, squares, low, high), as stored."""
+        """[6] (shift, count, total, squares, low, high), as stored.
+
+        Returns
+        -------
+        [6] float64
+        """
         return np.array([self.shift, self.count, self.total, self.squares, self.low, self.high])
 
     @classmethod
     def from_array(cls, values: NDArray[np.float64]) -> Moments:
-        """Moments from the numbers that `to_array` gives."""
+        """Moments from the numbers that `to_array` gives.
+
+        Parameters
+        ----------
+        values : [6] float64
+
+        Returns
+        -------
+        Moments
+        """
         return cls(*(float(value) for value in values))

@@ -147,6 +147,10 @@ def sample_sets(
         Sets per jet; all of them where there are fewer.
     keys : [n] uint64
         Seed of each jet.
+
+    Returns
+    -------
+    SampledSets
     """
     numbers = set_counts(max(int(multiplicity.max(initial=0)), 6), max(orders, default=2))
     total = numbers[multiplicity][:, orders].sum(axis=1)

@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 
 
 def set_count(particles: int, order: int) -> int:
-    """Number of sets of `order` particles among `particles`."""
+    """Number of sets of `order` particles among `particles`.
+
+    Parameters
+    ----------
+    particles : int
+    order : int
+
+    Returns
+    -------
+    int
+    """
     return math.comb(particles, order)
 
 
@@ -72,6 +82,20 @@ def walk_bins(
     farthest partner in the set where that is larger: two arrays side by side, no index to look up.
     ``binomials[n, k]`` is the number of k-sets of n particles; ``subsets`` is scratch: in row k,
     the bin of the farthest partner over all k-sets.
+
+    Parameters
+    ----------
+    pair_bins : [pairs] integers
+    particles : int
+        Of the jet.
+    order : int
+        The largest.
+    binomials : [particles + 1, order + 1] integers
+        As `set_counts`.
+    bins : [order + 1, sets] integers
+        Gets the bins.
+    subsets : [order + 1, sets] integers
+        Scratch.
     """
     for t in range(binomials[particles, 2]):
         bins[2, t] = pair_bins[t]
@@ -91,7 +115,17 @@ def walk_bins(
 
 
 def set_counts(particles: int, order: int) -> NDArray[np.int64]:
-    """[particles + 1, order + 1] number of k-sets of n particles."""
+    """[particles + 1, order + 1] number of k-sets of n particles.
+
+    Parameters
+    ----------
+    particles, order : int
+        The largest n and k.
+
+    Returns
+    -------
+    [particles + 1, order + 1] int64
+    """
     return np.array(
         [[math.comb(n, k) for k in range(order + 1)] for n in range(particles + 1)], dtype=np.int64
     )

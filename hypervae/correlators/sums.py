@@ -33,7 +33,17 @@ class JetSums:
 
     @classmethod
     def merge(cls, parts: Iterable[JetSums]) -> JetSums:
-        """The sums over the union of jets."""
+        """The sums over the union of jets.
+
+        Parameters
+        ----------
+        parts : iterable of JetSums
+            With the same orders and bins.
+
+        Returns
+        -------
+        JetSums
+        """
         parts = list(parts)
         first, rest = parts[0], parts[1:]
         merged = cls(

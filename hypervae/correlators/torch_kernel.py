@@ -103,5 +103,15 @@ def _batch(weight: Tensor, pair_bins: Tensor, orders: list[int], size: int) -> T
 
 
 def pair_index(first: Tensor, second: Tensor) -> Tensor:
-    """Number of the pair of `first` < `second`; see `geometry.pair_indices`."""
+    """Number of the pair of `first` < `second`; see `geometry.pair_indices`.
+
+    Parameters
+    ----------
+    first, second : [...] int64
+        Particles of the pairs.
+
+    Returns
+    -------
+    [...] int64
+    """
     return second * (second - 1) // 2 + first

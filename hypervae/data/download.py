@@ -62,7 +62,16 @@ class _Broken(Exception):
 
 
 def md5_of(path: str | os.PathLike[str]) -> str:
-    """MD5 of a file, hexadecimal (against damage, not against forgery)."""
+    """MD5 of a file, hexadecimal (against damage, not against forgery).
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+    """
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
@@ -78,6 +87,10 @@ def record_file(record: str, name: str, retries: int) -> RemoteFile:
         The file's name in the record.
     retries : int
         How often a failed look-up is repeated.
+
+    Returns
+    -------
+    RemoteFile
 
     Raises
     ------
@@ -242,7 +255,15 @@ def _transfer(remote: RemoteFile, part: Path) -> None:
 
 
 def check_space(part: Path, needed: int) -> None:
-    """Refuse with `HyperVAEError` to write `needed` bytes where there is no room for them."""
+    """Refuse with `HyperVAEError` to write `needed` bytes where there is no room for them.
+
+    Parameters
+    ----------
+    part : path-like
+        The file that is to grow.
+    needed : int
+        Bytes.
+    """
     if needed > shutil.disk_usage(part.parent).free:
         raise _disk_full(part, needed)
 

@@ -159,6 +159,16 @@ def _import_graphs(
 def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
     """Load a list of PyG graphs and their metadata, without running code from the file.
 
+    Parameters
+    ----------
+    source : Path
+        A ``.pt`` file.
+
+    Returns
+    -------
+    graphs : sequence
+    metadata : mapping
+
     Raises
     ------
     InputError

@@ -36,7 +36,18 @@ CHUNK = 10_000
 
 
 def file_name(jet_type: str, particles: int) -> str:
-    """Name of a JetNet file."""
+    """Name of a JetNet file.
+
+    Parameters
+    ----------
+    jet_type : str
+    particles : int
+        Of a jet, at most: 30 or 150.
+
+    Returns
+    -------
+    str
+    """
     return f"{check_jet_type(jet_type)}{'' if particles == 30 else particles}.hdf5"
 
 

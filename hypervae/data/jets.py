@@ -69,7 +69,16 @@ class Jets:
 
 
 def concatenate(batches: Sequence[Jets]) -> Jets:
-    """Join batches of jets; an optional column survives where every batch has it."""
+    """Join batches of jets; an optional column survives where every batch has it.
+
+    Parameters
+    ----------
+    batches : sequence of Jets
+
+    Returns
+    -------
+    Jets
+    """
 
     def joined(name: str) -> NDArray | None:
         columns = [getattr(batch, name) for batch in batches]
@@ -86,7 +95,16 @@ def concatenate(batches: Sequence[Jets]) -> Jets:
 
 
 def sort_particles(jets: Jets) -> Jets:
-    """Sort the particles of each jet by falling ptrel, absent ones last; ties keep their order."""
+    """Sort the particles of each jet by falling ptrel, absent ones last; ties keep their order.
+
+    Parameters
+    ----------
+    jets : Jets
+
+    Returns
+    -------
+    Jets
+    """
     ptrel = jets.particle_features[..., 2] * jets.particle_features[..., 3]
     if np.all(ptrel[:, 1:] <= ptrel[:, :-1]):
         return jets
@@ -97,6 +115,16 @@ def sort_particles(jets: Jets) -> Jets:
 
 def check_jet_type(jet_type: str, file: str | os.PathLike[str] = "config") -> str:
     """Return the jet type if it is one.
+
+    Parameters
+    ----------
+    jet_type : str
+    file : path-like
+        Named in the error.
+
+    Returns
+    -------
+    str
 
     Raises
     ------

@@ -91,6 +91,18 @@ def pythia_seed(seed: int, jet_type: str, shard: int) -> int:
 
     The shard is added to a hash of the rest, not hashed with it: so no two shards of a type can get
     one seed, as hashes in so small a range do (5 % for 10,000 shards), and hold equal events.
+
+    Parameters
+    ----------
+    seed : int
+        Of the stage.
+    jet_type : str
+    shard : int
+        Its index.
+
+    Returns
+    -------
+    int
     """
     return (derive_seed(seed, "simulate", jet_type) + shard) % LARGEST_SEED + 1
 
@@ -271,7 +283,12 @@ def silence_fastjet() -> None:
 
 @contextmanager
 def captured_stdout() -> Iterator[list[str]]:
-    """Keep what compiled code writes to standard output; the list holds its lines afterwards."""
+    """Keep what compiled code writes to standard output; the list holds its lines afterwards.
+
+    Yields
+    ------
+    list of str
+    """
     lines: list[str] = []
     sys.stdout.flush()
     saved = os.dup(1)

@@ -42,7 +42,25 @@ def split_of_rows(
     config: SplitConfig,
     first_row: int = 0,
 ) -> NDArray[np.uint8]:
-    """The split of each of `n` jets, as `split_of`, from the two columns that decide it."""
+    """The split of each of `n` jets, as `split_of`, from the two columns that decide it.
+
+    Parameters
+    ----------
+    n : int
+        Jets.
+    event_id : [n] int64, optional
+        The events of the jets.
+    split : [n] uint8, optional
+        The splits that the shard itself gives.
+    config : SplitConfig
+        Shares of the splits, and the seed.
+    first_row : int
+        Row of the first jet in its shard.
+
+    Returns
+    -------
+    [n] uint8
+    """
     if split is not None:
         return split
     key = event_id

@@ -54,7 +54,12 @@ class Equivariance:
     spread: float
 
     def broken_bounds(self) -> list[str]:
-        """What is wrong with it, in words; empty if nothing is."""
+        """What is wrong with it, in words; empty if nothing is.
+
+        Returns
+        -------
+        list of str
+        """
         found = []
         name = f"{self.what} under {self.group} in {str(self.dtype).removeprefix('torch.')}"
         if self.deviation > BOUNDS[self.dtype]:
@@ -112,6 +117,10 @@ def measure(
     covariant : bool
         Whether the outputs are vectors [n, ..., 4] that should transform along; else they should
         stay.
+
+    Returns
+    -------
+    Equivariance
 
     Raises
     ------

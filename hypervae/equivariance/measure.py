@@ -24,7 +24,18 @@ FEWEST_JETS = 2
 
 
 def bound_of(name: str) -> float | None:
-    """The bound of a figure: from above, but for the spread."""
+    """The bound of a figure: from above, but for the spread.
+
+    Parameters
+    ----------
+    name : str
+        Of the figure.
+
+    Returns
+    -------
+    float, optional
+        None where it has no bound.
+    """
     if name == "spread":
         return SMALLEST_SPREAD
     if name == "encoder_general":

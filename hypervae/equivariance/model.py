@@ -48,6 +48,10 @@ def residual_group(config: ModelConfig, weight: str = "pt") -> str:
     config : ModelConfig
     weight : {"pt", "energy"}
         Of the correlators.
+
+    Returns
+    -------
+    str
     """
     left = symmetry_left(config.references)
     if left == TRIVIAL_GROUP:
@@ -58,7 +62,16 @@ def residual_group(config: ModelConfig, weight: str = "pt") -> str:
 
 
 def jet_momenta(jets: Jets) -> NDArray[np.float64]:
-    """[n, 4] four-momenta (E, px, py, pz) [GeV] of the full jets, at phi = 0."""
+    """[n, 4] four-momenta (E, px, py, pz) [GeV] of the full jets, at phi = 0.
+
+    Parameters
+    ----------
+    jets : Jets
+
+    Returns
+    -------
+    [n, 4] float64
+    """
     pt, eta, mass = np.moveaxis(jets.jet_features[:, :3].astype(np.float64), 1, 0)
     momentum = pt * np.cosh(eta)
     energy = np.sqrt(momentum**2 + np.maximum(mass, 0.0) ** 2)
@@ -138,7 +151,21 @@ class ModelEquivariance:
     def particles(
         self, dtype: torch.dtype, group: str = LORENTZ_GROUP, *, transform_references: bool = True
     ) -> Equivariance:
-        """The particle branch, slot by slot; by default its references transform along."""
+        """The particle branch, slot by slot; by default its references transform along.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            Of the model's numbers.
+        group : str
+            Name of the transformations (`transformations`).
+        transform_references : bool
+            Whether the references transform along.
+
+        Returns
+        -------
+        Equivariance
+        """
         branch = self._encoder(dtype).particles
         mask = torch.from_numpy(self.jets.mask)
 
@@ -159,6 +186,10 @@ class ModelEquivariance:
             The transformed momenta are rounded to it before anything is computed from them.
         group : str, optional
             What references and features leave, when left out.
+
+        Returns
+        -------
+        Equivariance
         """
         model, encoder = self._model(dtype), self._encoder(dtype)
         mask = self.jets.mask
@@ -184,7 +215,17 @@ class ModelEquivariance:
         )
 
     def decoder(self, dtype: torch.dtype = torch.float64) -> Equivariance:
-        """Decoded momenta, which should transform along with the decoder's references."""
+        """Decoded momenta, which should transform along with the decoder's references.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            Of the model's numbers.
+
+        Returns
+        -------
+        Equivariance
+        """
         model = self._model(dtype)
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "decoder"))
         jets = len(self.jets)
@@ -216,7 +257,17 @@ class ModelEquivariance:
         )
 
     def general_boosts(self, dtype: torch.dtype = torch.float32) -> Equivariance:
-        """The whole encoder under boosts in any direction: how far it is from full symmetry."""
+        """The whole encoder under boosts in any direction: how far it is from full symmetry.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            Of the model's numbers.
+
+        Returns
+        -------
+        Equivariance
+        """
         return self.encoder(dtype, BOOSTS)
 
 

@@ -28,7 +28,19 @@ _BEAM = np.array([0.0, 0.0, 1.0])
 
 
 def boost(direction: NDArray, gamma: float) -> NDArray[np.float64]:
-    """[4, 4] boost along a unit vector [3]."""
+    """[4, 4] boost along a unit vector [3].
+
+    Parameters
+    ----------
+    direction : [3]
+        A unit vector.
+    gamma : float
+        Lorentz factor.
+
+    Returns
+    -------
+    [4, 4] float64
+    """
     momentum = np.sqrt(gamma**2 - 1) * direction
     matrix = np.eye(4)
     matrix[0, 0] = gamma
@@ -38,7 +50,18 @@ def boost(direction: NDArray, gamma: float) -> NDArray[np.float64]:
 
 
 def rotation(axis: NDArray, angle: float) -> NDArray[np.float64]:
-    """[4, 4] rotation about a unit vector [3] by an angle [rad] (Rodrigues)."""
+    """[4, 4] rotation about a unit vector [3] by an angle [rad] (Rodrigues).
+
+    Parameters
+    ----------
+    axis : [3]
+        A unit vector.
+    angle : [rad]
+
+    Returns
+    -------
+    [4, 4] float64
+    """
     x, y, z = axis
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     matrix = np.eye(4)

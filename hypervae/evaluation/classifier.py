@@ -124,6 +124,15 @@ def auc(positive: NDArray[Any], negative: NDArray[Any]) -> MetricValue:
     """Area under the ROC curve of two samples of scores, with DeLong's error.
 
     (DeLong, DeLong, Clarke-Pearson 1988; by ranks as Sun, Xu 2014.)
+
+    Parameters
+    ----------
+    positive, negative : [n], [m]
+        Scores.
+
+    Returns
+    -------
+    MetricValue
     """
     m, n = len(positive), len(negative)
     together = rankdata(np.concatenate([positive, negative]))

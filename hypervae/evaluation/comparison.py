@@ -41,7 +41,17 @@ class ComparedSample(JetSample):
         return correlator_sums(self.jets)
 
     def part(self, start: int, stop: int) -> ComparedSample:
-        """The jets from `start` up to `stop`, with what is known of them."""
+        """The jets from `start` up to `stop`, with what is known of them.
+
+        Parameters
+        ----------
+        start, stop : int
+            Rows.
+
+        Returns
+        -------
+        ComparedSample
+        """
         part = ComparedSample(self.jets[start:stop], self.names)
         part.__dict__["observables"] = self.observables.part(start, stop)
         if "efps" in self.__dict__:
@@ -49,7 +59,17 @@ class ComparedSample(JetSample):
         return part
 
     def parts(self, size: int) -> list[ComparedSample]:
-        """As many parts of `size` jets as there are, without a jet in common."""
+        """As many parts of `size` jets as there are, without a jet in common.
+
+        Parameters
+        ----------
+        size : int
+            Jets of a part.
+
+        Returns
+        -------
+        list of ComparedSample
+        """
         starts = range(0, len(self) - size + 1, size)
         return [self.part(start, start + size) for start in starts]
 
@@ -84,9 +104,29 @@ class Comparison:
         return min(len(self.sample), len(self.reference))
 
     def seed(self, purpose: str) -> int:
-        """A seed for one purpose."""
+        """A seed for one purpose.
+
+        Parameters
+        ----------
+        purpose : str
+            Seeds of different purposes are independent.
+
+        Returns
+        -------
+        int
+        """
         return derive_seed(self.config.seed, purpose, self.label)
 
     def rng(self, *purpose: str) -> np.random.Generator:
-        """A generator for one purpose."""
+        """A generator for one purpose.
+
+        Parameters
+        ----------
+        *purpose : str
+            Words that name it; generators of different purposes are independent.
+
+        Returns
+        -------
+        numpy.random.Generator
+        """
         return rng(self.config.seed, purpose[0], self.label, *purpose[1:])

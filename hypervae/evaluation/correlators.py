@@ -46,14 +46,30 @@ class CorrelatorSums:
     cross: NDArray[np.float64]
 
     def means(self) -> CorrelatorMeans:
-        """Means over all jets, with errors."""
+        """Means over all jets, with errors.
+
+        Returns
+        -------
+        CorrelatorMeans
+        """
         total, squares, cross = (
             array.sum(axis=0) for array in (self.total, self.squares, self.cross)
         )
         return CorrelatorMeans.of_sums(ORDERS, total, squares, cross, float(self.jets.sum()))
 
     def bootstrap(self, replicas: int, generator: np.random.Generator) -> NDArray[np.float64]:
-        """[replicas, orders, bins + 2] ENC per jet of bootstrap samples of the blocks."""
+        """[replicas, orders, bins + 2] ENC per jet of bootstrap samples of the blocks.
+
+        Parameters
+        ----------
+        replicas : int
+            Bootstrap samples.
+        generator : numpy.random.Generator
+
+        Returns
+        -------
+        [replicas, orders, bins + 2] float64
+        """
         often = np.array([resample(len(self.jets), generator) for _ in range(replicas)])
         totals = np.tensordot(often, self.total, axes=1)
         return totals / (often @ self.jets)[:, None, None]

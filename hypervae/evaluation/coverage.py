@@ -76,6 +76,16 @@ def emd(jet: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
     The cost of moving pT, per unit the angle, plus the difference of the total pT: what one jet
     lacks comes from a further particle at a distance of 1 from all.
+
+    Parameters
+    ----------
+    jet, other : [P, 3] float64
+        (pt, eta, phi) of the particles.
+
+    Returns
+    -------
+    float
+        In the unit of pt.
     """
     import ot
 

@@ -62,7 +62,17 @@ def bin_edges(name: str, real: Sequence[ObservableValues]) -> NDArray[np.float64
 
 
 def counts(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[bins + 2] entries of each bin, underflow first; a value on an edge counts above it."""
+    """[bins + 2] entries of each bin, underflow first; a value on an edge counts above it.
+
+    Parameters
+    ----------
+    values : [n] float64
+    edges : [bins + 1] float64
+
+    Returns
+    -------
+    [bins + 2] float64
+    """
     bins = np.searchsorted(edges, values, side="right")
     return np.bincount(bins, minlength=len(edges) + 1).astype(np.float64)
 
@@ -110,7 +120,18 @@ def difference(
 
 
 def resample(n: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """How often each of `n` jets is drawn in `n` draws with replacement."""
+    """How often each of `n` jets is drawn in `n` draws with replacement.
+
+    Parameters
+    ----------
+    n : int
+        Jets.
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    [n] float64
+    """
     return np.bincount(generator.integers(n, size=n), minlength=n).astype(np.float64)
 
 
@@ -156,7 +177,21 @@ class SortedPair:
         name: str,
         edges: NDArray[np.float64] | None = None,
     ) -> SortedPair:
-        """The pair of an observable's values."""
+        """The pair of an observable's values.
+
+        Parameters
+        ----------
+        sample, reference : ObservableValues
+            The two samples.
+        name : str
+            Of the observable.
+        edges : [bins + 1] float64, optional
+            Of the histograms whose overlap is wanted.
+
+        Returns
+        -------
+        SortedPair
+        """
         sides = ((side.values[name], side.jet_of(name)) for side in (sample, reference))
         (a, jet_of_a), (b, jet_of_b) = sides
         return cls(a, jet_of_a, b, jet_of_b, edges)

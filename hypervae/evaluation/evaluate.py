@@ -59,7 +59,15 @@ class Evaluation:
     edges: dict[str, NDArray[np.float64]]
 
     def write(self, results: str | os.PathLike[str], arrays: str | os.PathLike[str]) -> None:
-        """Write the results (JSON) and the arrays behind the figures (HDF5), atomically."""
+        """Write the results (JSON) and the arrays behind the figures (HDF5), atomically.
+
+        Parameters
+        ----------
+        results : path-like
+            Gets the results.
+        arrays : path-like
+            Gets the arrays.
+        """
         observables = {name: sample.observables for name, sample in self.samples.items()}
         histograms = {
             name: Histograms(
@@ -229,6 +237,17 @@ def mean_floor(floors: Sequence[MetricValue]) -> tuple[float, float, float | Non
 
     Of fewer than three pairs the error is that of the pairs themselves, since a deviation of two
     values tells next to nothing.
+
+    Parameters
+    ----------
+    floors : sequence of MetricValue
+        Of each pair of samples.
+
+    Returns
+    -------
+    mean : float
+    error : float
+    deviation : float, optional
     """
     values, errors = np.array(floors).T
     spread = float(values.std(ddof=1)) if len(values) > 1 else None

@@ -43,6 +43,10 @@ def fpnd(jets: Jets, jet_type: str, *, seed: int) -> MetricValue:
     jet_type : {"g", "q", "t"}
     seed : int
         Of the bootstrap.
+
+    Returns
+    -------
+    MetricValue
     """
     from hypervae.evaluation.particlenet import real_statistics, trained_particlenet
 
@@ -68,6 +72,10 @@ def activations(jets: Jets, network: Module) -> NDArray[np.float32]:
     jets : Jets
     network : torch.nn.Module
         From [n, 30, 3], e.g. `hypervae.evaluation.particlenet.trained`.
+
+    Returns
+    -------
+    [n, 256]
     """
     import torch
 

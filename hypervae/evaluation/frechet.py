@@ -35,13 +35,32 @@ def fpd_sizes(jets: int) -> tuple[int, int]:
     """The smallest and the largest batch that FPD extrapolates over: 20,000 and 50,000.
 
     Of fewer jets than 50,000 the same fractions, since batches larger than the sample repeat jets.
+
+    Parameters
+    ----------
+    jets : int
+        Of the smaller sample.
+
+    Returns
+    -------
+    smallest, largest : int
     """
     jets = min(jets, JETS)
     return round(FPD_SMALLEST / JETS * jets), jets
 
 
 def kpd_size(jets: int) -> int:
-    """Jets of a batch of KPD: 5,000, of fewer jets than 50,000 the same fraction."""
+    """Jets of a batch of KPD: 5,000, of fewer jets than 50,000 the same fraction.
+
+    Parameters
+    ----------
+    jets : int
+        Of the smaller sample.
+
+    Returns
+    -------
+    int
+    """
     return round(KPD_BATCH / JETS * min(jets, JETS))
 
 
@@ -65,6 +84,10 @@ def fpd(
     seed : int
     sizes : (int, int), optional
         Smallest and largest batch; else `fpd_sizes` of the smaller sample.
+
+    Returns
+    -------
+    MetricValue
     """
     smallest, largest = sizes or fpd_sizes(min(len(features), len(reference)))
     samples = _scaled(reference, features)
@@ -100,6 +123,10 @@ def frechet_distance(
     ----------
     mean, other_mean : [F]
     covariance, other_covariance : [F, F]
+
+    Returns
+    -------
+    float
     """
     root = sqrtm(covariance @ other_covariance)
     if not np.isfinite(root).all():
@@ -139,6 +166,10 @@ def kpd(
     seed : int
     size : int, optional
         Jets of a batch; else `kpd_size` of the smaller sample.
+
+    Returns
+    -------
+    MetricValue
     """
     size = size or kpd_size(min(len(features), len(reference)))
     x, y = _scaled(reference, features)

@@ -71,7 +71,17 @@ class RealJets:
 
 
 def real_files(path: str | os.PathLike[str]) -> list[Path]:
-    """The shards that ``--real`` names: an HDF5 file itself, else the entries of a list file."""
+    """The shards that ``--real`` names: an HDF5 file itself, else the entries of a list file.
+
+    Parameters
+    ----------
+    path : path-like
+        As given on the command line.
+
+    Returns
+    -------
+    list of Path
+    """
     path = Path(path)
     return [path] if path.is_file() and h5py.is_hdf5(path) else read_list(path)
 
@@ -116,6 +126,10 @@ def read_generated(
         The type to take where the file names none.
     max_jets : int
         Jets read at most, from the start of the file.
+
+    Returns
+    -------
+    GeneratedJets
 
     Raises
     ------
@@ -201,6 +215,13 @@ def check_particles(generated: Jets, real: RealJets) -> None:
     Slots that no jet fills do not matter: padding is masked. But jets of 30 kept particles and of
     up to 150 are different observables, and their distance would measure the cut.
 
+    Parameters
+    ----------
+    generated : Jets
+        As `read_generated` gives them.
+    real : RealJets
+        As `read_real` gives them.
+
     Raises
     ------
     InputError
@@ -223,7 +244,16 @@ def check_particles(generated: Jets, real: RealJets) -> None:
 
 
 def same_slots(batches: Sequence[Jets]) -> list[Jets]:
-    """Pad batches of jets with absent particles to the same number of slots."""
+    """Pad batches of jets with absent particles to the same number of slots.
+
+    Parameters
+    ----------
+    batches : sequence of Jets
+
+    Returns
+    -------
+    list of Jets
+    """
     slots = max(batch.particle_features.shape[1] for batch in batches)
     padded = []
     for batch in batches:

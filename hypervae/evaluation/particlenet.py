@@ -89,6 +89,10 @@ def neighbours(points: Tensor, k: int) -> Tensor:
 def trained_particlenet() -> ParticleNet:
     """The network with jetnet's weights, for evaluation.
 
+    Returns
+    -------
+    ParticleNet
+
     Raises
     ------
     ModuleNotFoundError

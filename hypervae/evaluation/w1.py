@@ -89,6 +89,10 @@ def w1efp(
         edges (jetnet's docstring says five edges, its code four).
     samples, batches, seed : int
         As `w1m_w1p`.
+
+    Returns
+    -------
+    MetricValue
     """
     generator = np.random.default_rng(seed)
     columns = list(W1EFP_COLUMNS)

@@ -66,6 +66,20 @@ def export_root(
     An entry a jet, with the columns of `export_parquet`; particles are the branches
     ``particle_E``, ``particle_px`` and so on, arrays of length ``nparticle``. Parameters and errors
     as there.
+
+    Parameters
+    ----------
+    shard : path-like
+        The file to read.
+    output : path-like
+        The file to write.
+    jet_type : str, optional
+        Of the jets, where the shard does not say.
+
+    Returns
+    -------
+    int
+        Jets written.
     """
     import uproot
 

@@ -38,26 +38,71 @@ class Correlators:
     jets: str = "training jets"
 
     def mean(self, order: int) -> NDArray[np.float64]:
-        """[bins] ENC per jet."""
+        """[bins] ENC per jet.
+
+        Parameters
+        ----------
+        order : int
+            Of the correlator.
+
+        Returns
+        -------
+        [bins] float64
+        """
         return self.means.mean[self.means.orders.index(order)]
 
     def error(self, order: int) -> NDArray[np.float64]:
-        """[bins] statistical error of ENC per jet."""
+        """[bins] statistical error of ENC per jet.
+
+        Parameters
+        ----------
+        order : int
+            Of the correlator.
+
+        Returns
+        -------
+        [bins] float64
+        """
         return self.means.error[self.means.orders.index(order)]
 
     def density(self, order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """ENC per unit of ln R_L, and its error, [bins]."""
+        """ENC per unit of ln R_L, and its error, [bins].
+
+        Parameters
+        ----------
+        order : int
+            Of the correlator.
+
+        Returns
+        -------
+        value, error : [bins] float64
+        """
         width = np.diff(np.log(self.edges))
         return self.mean(order) / width, self.error(order) / width
 
     def ratio(self, order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """ENC over E2C, and its error, [bins]; NaN where one of the two is 0."""
+        """ENC over E2C, and its error, [bins]; NaN where one of the two is 0.
+
+        Parameters
+        ----------
+        order : int
+            Of the correlator.
+
+        Returns
+        -------
+        value, error : [bins] float64
+        """
         row = self.means.orders.index(order)
         ratio, error = self.means.ratios()
         return ratio[row], error[row]
 
     def table(self) -> str:
-        """All numbers as CSV: a row a bin, means per jet with errors, and ratios to E2C."""
+        """All numbers as CSV: a row a bin, means per jet with errors, and ratios to E2C.
+
+        Returns
+        -------
+        str
+        """
         columns = {"R_L_low": self.edges[:-1], "R_L_high": self.edges[1:]}
         for order in self.means.orders:
             columns[f"E{order}C"], columns[f"E{order}C_error"] = self.mean(order), self.error(order)

@@ -102,13 +102,25 @@ class CorrelatorWriter:
         return self._stack.__exit__(error_type, value, traceback)
 
     def append(self, pair_bins: NDArray[np.unsignedinteger]) -> None:
-        """Write the pair bins [n, pairs] of the next jets."""
+        """Write the pair bins [n, pairs] of the next jets.
+
+        Parameters
+        ----------
+        pair_bins : [n, pairs] unsigned integers
+        """
         last = self._row + len(pair_bins)
         self._pair_bins[self._row : last] = pair_bins
         self._row = last
 
     def write_sums(self, split: str, sums: JetSums) -> None:
-        """Write the sums over the jets of a split, ``train`` or ``all``."""
+        """Write the sums over the jets of a split, ``train`` or ``all``.
+
+        Parameters
+        ----------
+        split : {"train", "all"}
+        sums : JetSums
+            Over its jets.
+        """
         write_sums(self._file.create_group(split), sums)
 
 
@@ -174,14 +186,33 @@ class CorrelatorReader(H5Reader):
             return self._file["edges"][()]
 
     def sums(self, split: str = "train") -> JetSums | None:
-        """Sums over the jets of a split, ``train`` or ``all``; None without jets."""
+        """Sums over the jets of a split, ``train`` or ``all``; None without jets.
+
+        Parameters
+        ----------
+        split : {"train", "all"}
+
+        Returns
+        -------
+        JetSums, optional
+        """
         if split not in self._file:
             return None
         with naming_damage(self.path, split):
             return read_sums(self._file[split])
 
     def pair_bins(self, start: int = 0, stop: int | None = None) -> NDArray[np.unsignedinteger]:
-        """[stop - start, P (P - 1) / 2] pair bins of the jets of rows [start, stop)."""
+        """[stop - start, P (P - 1) / 2] pair bins of the jets of rows [start, stop).
+
+        Parameters
+        ----------
+        start, stop : int
+            Rows; by default to the last one.
+
+        Returns
+        -------
+        [stop - start, P (P - 1) / 2] unsigned integers
+        """
         rows = slice(start, self.n_jets if stop is None else stop)
         with naming_damage(self.path, "pair_bins"):
             return self._file["pair_bins"][rows]
@@ -221,7 +252,15 @@ def read_settings(path: str | os.PathLike[str], text: str) -> CorrelatorsStageCo
 
 
 def write_sums(group: h5py.Group, sums: JetSums) -> None:
-    """Store sums in a group; the inverse of `read_sums`."""
+    """Store sums in a group; the inverse of `read_sums`.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        An empty one.
+    sums : JetSums
+        What to store.
+    """
     group.attrs["n_jets"] = sums.n_jets
     for name in SUMMED_ARRAYS:
         group[name] = getattr(sums, name)
@@ -231,7 +270,17 @@ def write_sums(group: h5py.Group, sums: JetSums) -> None:
 
 
 def read_sums(group: h5py.Group) -> JetSums:
-    """Read sums from a group."""
+    """Read sums from a group.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        As `write_sums` leaves it.
+
+    Returns
+    -------
+    JetSums
+    """
     names = json.loads(group["moments"].attrs["names"])
     moments = dict(zip(names, map(Moments.from_array, group["moments"][()]), strict=True))
     arrays = {name: group[name][()] for name in SUMMED_ARRAYS}

@@ -21,7 +21,14 @@ from hypervae.io import write_text
 
 
 def write_history(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows as CSV, atomically; numbers with seven digits, None as an empty cell."""
+    """Write the rows as CSV, atomically; numbers with seven digits, None as an empty cell.
+
+    Parameters
+    ----------
+    path : path-like
+    rows : sequence of mapping
+        Of the epochs, all with the same keys.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["epoch"])
     writer.writeheader()
@@ -37,6 +44,14 @@ def write_history(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]
 
 def read_history(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float64]]:
     """Read ``history.csv``: a row an epoch, empty cells as NaN; columns of text are skipped.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    dict of str to [epochs] float64
 
     Raises
     ------

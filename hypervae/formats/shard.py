@@ -106,7 +106,17 @@ class ShardReader(H5Reader):
         return stored or given
 
     def read(self, start: int = 0, stop: int | None = None) -> Jets:
-        """Read and check the jets of rows [start, stop)."""
+        """Read and check the jets of rows [start, stop).
+
+        Parameters
+        ----------
+        start, stop : int
+            Rows; by default to the last one.
+
+        Returns
+        -------
+        Jets
+        """
         rows = slice(start, self.n_jets if stop is None else min(stop, self.n_jets))
         with self._readable(rows):
             jets = Jets(
@@ -161,7 +171,17 @@ class ShardReader(H5Reader):
         return naming_damage(self.path, f"rows {rows.start} to {rows.stop}")
 
     def chunks(self, size: int = 10_000) -> Iterator[Jets]:
-        """Read the shard in batches of `size` jets."""
+        """Read the shard in batches of `size` jets.
+
+        Parameters
+        ----------
+        size : int
+            Jets of a batch.
+
+        Yields
+        ------
+        Jets
+        """
         for start in range(0, self.n_jets, size):
             yield self.read(start, start + size)
 
@@ -231,7 +251,13 @@ class ShardWriter:
         return self._stack.__exit__(error_type, value, traceback)
 
     def append(self, jets: Jets) -> None:
-        """Append jets; all batches must have the same optional columns."""
+        """Append jets; all batches must have the same optional columns.
+
+        Parameters
+        ----------
+        jets : Jets
+            In physical units.
+        """
         if len(jets) == 0:
             return
         check_jets(jets, self.path, self.n_jets)
@@ -261,7 +287,15 @@ class ShardWriter:
 
 
 def write_shard(path: str | os.PathLike[str], jets: Jets, **attributes: Any) -> None:
-    """Write jets as one shard; `attributes` as for `ShardWriter`."""
+    """Write jets as one shard; `attributes` as for `ShardWriter`.
+
+    Parameters
+    ----------
+    path : path-like
+    jets : Jets
+        In physical units.
+    **attributes : object
+    """
     if jets.jet_type is not None:
         attributes.setdefault("jet_type", jets.jet_type)
     with ShardWriter(path, jets.particle_features.shape[1], **attributes) as writer:

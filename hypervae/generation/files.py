@@ -119,7 +119,17 @@ class TypedReader(ShardReader):
         return None
 
     def types(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Types of the jets of rows [start, stop), as `JET_TYPES` numbers them."""
+        """Types of the jets of rows [start, stop), as `JET_TYPES` numbers them.
+
+        Parameters
+        ----------
+        start, stop : int
+            Rows.
+
+        Returns
+        -------
+        [stop - start] uint8
+        """
         if self.jet_type is not None:
             rows = len(range(start, min(stop, self.n_jets)))
             return np.full(rows, JET_TYPES[self.jet_type], dtype=np.uint8)

@@ -92,6 +92,18 @@ def chosen_mix(
 ) -> Mapping[str, float]:
     """The shares of the jet types: of the one that is named, of the mix, or of the model's one.
 
+    Parameters
+    ----------
+    model : HyperVAE
+    mix : mapping of str to float
+        Share of each type; empty if the config names none.
+    jet_type : str, optional
+        As asked for on the command line.
+
+    Returns
+    -------
+    mapping of str to float
+
     Raises
     ------
     ConfigError
@@ -113,7 +125,21 @@ def chosen_mix(
 def make_sampler(
     model: HyperVAE, config: GenerateConfig, mix: Mapping[str, float], hypergraph: bool = False
 ) -> Sampler:
-    """The sampler that a ``generate`` section asks for."""
+    """The sampler that a ``generate`` section asks for.
+
+    Parameters
+    ----------
+    model : HyperVAE
+    config : GenerateConfig
+    mix : mapping of str to float
+        Share of each jet type.
+    hypergraph : bool
+        Whether edges and hyperedges are decoded as well.
+
+    Returns
+    -------
+    Sampler
+    """
     sampling = SamplingConfig(
         temperature=config.temperature,
         solver=None if config.flow_solver == "auto" else config.flow_solver,
@@ -124,5 +150,15 @@ def make_sampler(
 
 
 def weights_digest(model_dir: str | os.PathLike[str]) -> str:
-    """16 hexadecimal digits that tell a model's weights from others."""
+    """16 hexadecimal digits that tell a model's weights from others.
+
+    Parameters
+    ----------
+    model_dir : path-like
+        The trained model.
+
+    Returns
+    -------
+    str
+    """
     return hashlib.sha256((Path(model_dir) / WEIGHTS).read_bytes()).hexdigest()[:16]

@@ -26,6 +26,15 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     On an error the temporary file is removed and what stood under `path` before stays. The
     temporary name keeps the suffix (writers that choose a format by it work) and starts with a dot.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that is to appear.
+
+    Yields
+    ------
+    Path
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +53,17 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def atomic_h5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """Yield a new HDF5 file that appears under `path` only once it is closed without an error."""
+    """Yield a new HDF5 file that appears under `path` only once it is closed without an error.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that is to appear.
+
+    Yields
+    ------
+    h5py.File
+    """
     import h5py
 
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
@@ -52,11 +71,27 @@ def atomic_h5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file atomically."""
+    """Write a text file atomically.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write.
+    text : str
+        Its content.
+    """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write a JSON file atomically: sorted keys, and NaN refused (it is not JSON)."""
+    """Write a JSON file atomically: sorted keys, and NaN refused (it is not JSON).
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write.
+    content : object
+        What JSON can hold.
+    """
     write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")

@@ -16,6 +16,14 @@ from hypervae.errors import InputError
 def open_h5(path: str | os.PathLike[str]) -> h5py.File:
     """Open an HDF5 file for reading.
 
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    h5py.File
+
     Raises
     ------
     InputError
@@ -38,6 +46,13 @@ def open_h5(path: str | os.PathLike[str]) -> h5py.File:
 def naming_damage(path: str | os.PathLike[str], field: str = "file") -> Iterator[None]:
     """Name the file where HDF5 finds only on the way that it is damaged.
 
+    Parameters
+    ----------
+    path : path-like
+        The file that is read.
+    field : str
+        What is read of it.
+
     Raises
     ------
     InputError
@@ -54,6 +69,14 @@ def naming_damage(path: str | os.PathLike[str], field: str = "file") -> Iterator
 @contextmanager
 def reading_h5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     """Open an HDF5 file for what is read within the block.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Yields
+    ------
+    h5py.File
 
     Raises
     ------

@@ -19,6 +19,14 @@ def read_list(path: str | os.PathLike[str]) -> list[Path]:
     Relative paths are taken from the working directory, as on a command line. Empty lines and lines
     that start with ``#`` are skipped.
 
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    list of Path
+
     Raises
     ------
     InputError
@@ -42,5 +50,13 @@ def read_list(path: str | os.PathLike[str]) -> list[Path]:
 
 
 def write_list(path: str | os.PathLike[str], files: Iterable[str | os.PathLike[str]]) -> None:
-    """Write a list file, in the order given."""
+    """Write a list file, in the order given.
+
+    Parameters
+    ----------
+    path : path-like
+        The list.
+    files : iterable of path-like
+        What it names.
+    """
     write_text(path, "".join(f"{os.fspath(file)}\n" for file in files))

@@ -122,7 +122,12 @@ class RunLock:
 
 
 def identity() -> dict[str, Any]:
-    """How a lock names the process that holds it."""
+    """How a lock names the process that holds it.
+
+    Returns
+    -------
+    dict
+    """
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -132,7 +137,17 @@ def identity() -> dict[str, Any]:
 
 
 def read_holder(path: Path) -> dict[str, Any]:
-    """What a lock says of its holder; nothing if it was killed while it wrote it."""
+    """What a lock says of its holder; nothing if it was killed while it wrote it.
+
+    Parameters
+    ----------
+    path : Path
+        The lock.
+
+    Returns
+    -------
+    dict
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
@@ -141,7 +156,17 @@ def read_holder(path: Path) -> dict[str, Any]:
 
 
 def lives_here(holder: dict[str, Any]) -> bool | None:
-    """Whether the holder of a lock is alive; None if that cannot be told from here."""
+    """Whether the holder of a lock is alive; None if that cannot be told from here.
+
+    Parameters
+    ----------
+    holder : dict
+        As `read_holder` gives it.
+
+    Returns
+    -------
+    bool, optional
+    """
     if holder.get("host") == socket.gethostname() and isinstance(holder.get("pid"), int):
         started = _started(holder["pid"])
         # a number is used again by another process in time, and at once after a restart
@@ -153,7 +178,17 @@ def lives_here(holder: dict[str, Any]) -> bool | None:
 
 
 def described(holder: dict[str, Any]) -> str:
-    """The holder, for people."""
+    """The holder, for people.
+
+    Parameters
+    ----------
+    holder : dict
+        As `read_holder` gives it.
+
+    Returns
+    -------
+    str
+    """
     if not holder:
         return "an unknown process"
     job = f", Slurm job {holder['slurm_job']}" if holder.get("slurm_job") else ""

@@ -20,28 +20,79 @@ ABSENT = -3e4
 
 
 def mask_logits(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """[B, T] which tokens are present -> [B, T] logits: 0 or `ABSENT`."""
+    """[B, T] which tokens are present -> [B, T] logits: 0 or `ABSENT`.
+
+    Parameters
+    ----------
+    mask : [B, T] bool
+    dtype : torch.dtype
+        Of the logits.
+
+    Returns
+    -------
+    [B, T]
+    """
     return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, ABSENT)
 
 
 def count_logits(count: Tensor) -> Tensor:
-    """[B, T] how many items each token stands for -> [B, T] logits: ln(count), or `ABSENT`."""
+    """[B, T] how many items each token stands for -> [B, T] logits: ln(count), or `ABSENT`.
+
+    Parameters
+    ----------
+    count : [B, T]
+        0 for absent tokens.
+
+    Returns
+    -------
+    [B, T]
+    """
     tiny = torch.finfo(count.dtype).tiny
     return count.clamp_min(tiny).log().masked_fill(count <= 0, ABSENT)
 
 
 def split_heads(values: Tensor, heads: int) -> Tensor:
-    """[B, T, heads C] -> [B, heads, T, C], without a copy."""
+    """[B, T, heads C] -> [B, heads, T, C], without a copy.
+
+    Parameters
+    ----------
+    values : [B, T, heads C]
+    heads : int
+
+    Returns
+    -------
+    [B, heads, T, C]
+    """
     return values.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
 def merge_heads(values: Tensor) -> Tensor:
-    """[B, heads, T, C] -> [B, T, heads C]."""
+    """[B, heads, T, C] -> [B, T, heads C].
+
+    Parameters
+    ----------
+    values : [B, heads, T, C]
+
+    Returns
+    -------
+    [B, T, heads C]
+    """
     return values.transpose(1, 2).flatten(-2)
 
 
 def head_width(width: int, heads: int) -> int:
-    """Channels of a head: together they have `width`, rounded up to a multiple of the heads."""
+    """Channels of a head: together they have `width`, rounded up to a multiple of the heads.
+
+    Parameters
+    ----------
+    width : int
+        Channels of all heads.
+    heads : int
+
+    Returns
+    -------
+    int
+    """
     return -(-width // heads)
 
 
@@ -65,7 +116,16 @@ class ReadParticles(nn.Module):
         self.out = nn.Linear(inner, width)
 
     def project(self, particles: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, P, S] -> keys and values, [B, heads, P, C] each."""
+        """[B, P, S] -> keys and values, [B, heads, P, C] each.
+
+        Parameters
+        ----------
+        particles : [B, P, S]
+
+        Returns
+        -------
+        keys, values : [B, heads, P, C]
+        """
         keys, values = self.key_value(self.particle_norm(particles)).chunk(2, dim=-1)
         return split_heads(keys, self.heads), split_heads(values, self.heads)
 
@@ -79,6 +139,10 @@ class ReadParticles(nn.Module):
             Of `project`.
         mask : [B, P]
             Present particles.
+
+        Returns
+        -------
+        [B, T, width]
         """
         query = split_heads(self.query(self.norm(tokens)), self.heads)
         logits = mask_logits(mask, query.dtype)[:, None, None]
@@ -107,11 +171,29 @@ class ReadTokens(nn.Module):
         self.out = nn.Linear(heads * width, particle_width)
 
     def project(self, particles: Tensor) -> Tensor:
-        """[B, P, S] -> queries [B, P heads, width]."""
+        """[B, P, S] -> queries [B, P heads, width].
+
+        Parameters
+        ----------
+        particles : [B, P, S]
+
+        Returns
+        -------
+        [B, P heads, width]
+        """
         return self.query(self.norm(particles)).unflatten(-1, (self.heads, -1)).flatten(1, 2)
 
     def finish(self, read: Tensor) -> Tensor:
-        """What the queries read, [B, P heads, width] -> update of the particles [B, P, S]."""
+        """What the queries read, [B, P heads, width] -> update of the particles [B, P, S].
+
+        Parameters
+        ----------
+        read : [B, P heads, width]
+
+        Returns
+        -------
+        [B, P, S]
+        """
         return self.out(read.unflatten(1, (-1, self.heads)).flatten(2))
 
     def forward(self, particles: Tensor, tokens: Tensor, count: Tensor) -> Tensor:
@@ -123,6 +205,10 @@ class ReadTokens(nn.Module):
         tokens : [B, T, width]
         count : [B, T]
             How many items a token stands for.
+
+        Returns
+        -------
+        [B, P, S]
         """
         query, keys = self.project(particles).unsqueeze(1), tokens.unsqueeze(1)
         mask = count_logits(count)[:, None, None].to(query.dtype)

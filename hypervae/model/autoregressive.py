@@ -13,9 +13,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from hypervae.model.alike_groups import NO_GROUPS, AlikeGroups
 from hypervae.model.layers import one_hot
 from hypervae.model.posterior import Posterior
-from hypervae.model.prior import NO_GROUPS, AlikeGroups, FittedPrior, PriorBatch
+from hypervae.model.prior import FittedPrior, PriorBatch
 
 _COMPONENTS = 8
 _BLOCKS = 2
@@ -47,7 +48,16 @@ class MaskedLinear(nn.Linear):
         nn.init.zeros_(self.bias)
 
     def forward(self, values: Tensor) -> Tensor:
-        """[..., inputs] -> [..., outputs]."""
+        """[..., inputs] -> [..., outputs].
+
+        Parameters
+        ----------
+        values : [..., inputs]
+
+        Returns
+        -------
+        [..., outputs]
+        """
         return nn.functional.linear(values, self.weight * self.mask, self.bias)
 
 
@@ -108,14 +118,35 @@ class ConditionalMixtures(nn.Module):
         return nn.functional.silu(hidden)
 
     def ln_density(self, values: Tensor, condition: Tensor) -> Tensor:
-        """[B, dimensions] ln of the density of each number."""
+        """[B, dimensions] ln of the density of each number.
+
+        Parameters
+        ----------
+        values : [B, dimensions]
+        condition : [B, C]
+
+        Returns
+        -------
+        [B, dimensions]
+        """
         ln_share, middle, ln_width = self(values, condition)
         away = (values.unsqueeze(-1) - middle) * (-ln_width).exp()
         parts = ln_share - 0.5 * away.square() - ln_width - 0.5 * math.log(2 * math.pi)
         return torch.logsumexp(parts, dim=-1)
 
     def sample(self, noise: Tensor, condition: Tensor) -> Tensor:
-        """Vectors [B, dimensions] of standard normal numbers: each at the same quantile."""
+        """Vectors [B, dimensions] of standard normal numbers: each at the same quantile.
+
+        Parameters
+        ----------
+        noise : [B, dimensions]
+            Standard normal numbers.
+        condition : [B, C]
+
+        Returns
+        -------
+        [B, dimensions]
+        """
         values = torch.zeros_like(noise)
         weight = (self.leave.weight * self.leave.mask).unflatten(0, (self.dimensions, -1))
         bias = self.leave.bias.unflatten(0, (self.dimensions, -1))

@@ -81,7 +81,16 @@ class Encoder(nn.Module):
         )
 
     def tokens(self, batch: JetBatch) -> Tensor:
-        """[B, T, F] what the network sees of the hyperedges: chosen features, one-hot order."""
+        """[B, T, F] what the network sees of the hyperedges: chosen features, one-hot order.
+
+        Parameters
+        ----------
+        batch : JetBatch
+
+        Returns
+        -------
+        [B, T, F]
+        """
         values = batch.hyperedges
         if len(self._kept) < values.shape[-1]:
             values = values[..., self._kept]

@@ -21,7 +21,16 @@ TIME_FEATURES = 2 * _FREQUENCIES + 1
 
 
 def time_features(time: Tensor) -> Tensor:
-    """[B] times in [0, 1] -> [B, TIME_FEATURES]: cos(pi k t), sin(pi k t) for k = 1..8, and t."""
+    """[B] times in [0, 1] -> [B, TIME_FEATURES]: cos(pi k t), sin(pi k t) for k = 1..8, and t.
+
+    Parameters
+    ----------
+    time : [B]
+
+    Returns
+    -------
+    [B, TIME_FEATURES]
+    """
     harmonics = torch.arange(1, _FREQUENCIES + 1, dtype=time.dtype, device=time.device)
     phase = math.pi * time.unsqueeze(-1) * harmonics
     return torch.cat([phase.cos(), phase.sin(), time.unsqueeze(-1)], dim=-1)
@@ -55,6 +64,10 @@ def velocity_of(raw: Tensor, points: Tensor, time: Tensor) -> Tensor:
     ----------
     raw, points : [B, ...]
     time : [B]
+
+    Returns
+    -------
+    [B, ...]
     """
     t = _beside(time, points)
     variance = t.square() + (1 - t).square()

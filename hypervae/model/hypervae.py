@@ -156,7 +156,17 @@ class HyperVAE(nn.Module):
         self.decoder.particles.fit(batches)
 
     def batch(self, jets: Jets, **options: Any) -> JetBatch:
-        """The tensors that this model reads of jets; options as `make_batch`."""
+        """The tensors that this model reads of jets; options as `make_batch`.
+
+        Parameters
+        ----------
+        jets : Jets
+        **options : object
+
+        Returns
+        -------
+        JetBatch
+        """
         if jets.jet_type is not None:
             options.setdefault("type_index", self.type_index(jets.jet_type))
         options.setdefault("dtype", next(self.parameters()).dtype)
@@ -171,13 +181,27 @@ class HyperVAE(nn.Module):
         return with_particle_targets(batch, jets, self.config)
 
     def gradient_checkpointing(self, on: bool = True) -> None:
-        """Compute activations again in the backward pass instead of keeping them, or stop it."""
+        """Compute activations again in the backward pass instead of keeping them, or stop it.
+
+        Parameters
+        ----------
+        on : bool
+            Whether to compute them again.
+        """
         for module in self.modules():
             if hasattr(module, "recompute"):
                 module.recompute = on  # type: ignore[assignment]
 
     def type_index(self, jet_type: str) -> int:
         """Index of a jet type among the model's.
+
+        Parameters
+        ----------
+        jet_type : str
+
+        Returns
+        -------
+        int
 
         Raises
         ------
@@ -241,7 +265,20 @@ class HyperVAE(nn.Module):
         jet_type: str | None = None,
         **options: Any,
     ) -> Jets:
-        """Generate jets in physical units; further options as `generate_batches`."""
+        """Generate jets in physical units; further options as `generate_batches`.
+
+        Parameters
+        ----------
+        n_jets : int
+        seed : int
+        jet_type : str, optional
+            A type of the model; it may be left out where there is one.
+        **options : object
+
+        Returns
+        -------
+        Jets
+        """
         return concatenate(
             list(self.generate_batches(n_jets, seed=seed, jet_type=jet_type, **options))
         )
@@ -283,6 +320,17 @@ class HyperVAE(nn.Module):
     @classmethod
     def load(cls, directory: str | os.PathLike[str], device: str = "cpu") -> HyperVAE:
         """Load a trained model.
+
+        Parameters
+        ----------
+        directory : path-like
+            As `save` leaves it.
+        device : str
+            Where the model shall be.
+
+        Returns
+        -------
+        HyperVAE
 
         Raises
         ------

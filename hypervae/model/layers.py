@@ -113,6 +113,15 @@ def full_precision(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     Vectors need it: what is left of p.p after boosts, and the angles of collimated particles, are
     small differences that half precision does not hold.
+
+    Parameters
+    ----------
+    forward : callable
+        A method.
+
+    Returns
+    -------
+    callable
     """
 
     def raised(value: Any) -> Any:
@@ -140,6 +149,18 @@ def one_hot(index: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
 
     Unlike `torch.nn.functional.one_hot` it never asks for the values, for which the host would have
     to wait on a GPU.
+
+    Parameters
+    ----------
+    index : [...] int64
+    classes : int
+        Number of classes.
+    dtype : torch.dtype
+        Of the result.
+
+    Returns
+    -------
+    [..., classes]
     """
     return (index.unsqueeze(-1) == torch.arange(classes, device=index.device)).to(dtype)
 

@@ -72,19 +72,57 @@ class JetNoise:
         return value.to(like.dtype).clamp(info.tiny, 1 - info.eps)
 
     def normal(self, rows: int, *shape: int, like: Tensor) -> Tensor:
-        """Standard normal numbers, as `uniform`."""
+        """Standard normal numbers, as `uniform`.
+
+        Parameters
+        ----------
+        rows : int
+            As many rows.
+        like : tensor
+            Gives device and type.
+        *shape : int
+            Of a row.
+
+        Returns
+        -------
+        [rows, *shape]
+        """
         if self.keys is None:
             return torch.randn(rows, *shape, dtype=like.dtype, device=like.device)
         value = self.uniform(rows, *shape, like=like.new_empty(0, dtype=torch.float64))
         return (math.sqrt(2) * torch.erfinv(2 * value - 1)).to(like.dtype)
 
     def gumbel(self, rows: int, *shape: int, like: Tensor) -> Tensor:
-        """Gumbel numbers, as `uniform`."""
+        """Gumbel numbers, as `uniform`.
+
+        Parameters
+        ----------
+        rows : int
+            As many rows.
+        like : tensor
+            Gives device and type.
+        *shape : int
+            Of a row.
+
+        Returns
+        -------
+        [rows, *shape]
+        """
         return gumbel(self.uniform(rows, *shape, like=like))
 
 
 def gumbel(value: Tensor) -> Tensor:
-    """Gumbel numbers -ln(-ln u) from uniform ones."""
+    """Gumbel numbers -ln(-ln u) from uniform ones.
+
+    Parameters
+    ----------
+    value : [...]
+        In (0, 1).
+
+    Returns
+    -------
+    [...]
+    """
     tiny = torch.finfo(value.dtype).tiny
     return -(-(value.clamp_min(tiny)).log()).clamp_min(tiny).log()
 

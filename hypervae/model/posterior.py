@@ -23,14 +23,33 @@ class EncodingModel(Protocol):
     training: bool
 
     def posterior(self, batch: JetBatch) -> tuple[Tensor, Tensor]:
-        """Mean and log variance [B, latent_dim]."""
+        """Mean and log variance [B, latent_dim].
+
+        Parameters
+        ----------
+        batch : JetBatch
+
+        Returns
+        -------
+        mean, log_variance : [B, latent_dim]
+        """
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
 
     def train(self, mode: bool = True) -> object:
-        """Set the training mode."""
+        """Set the training mode.
+
+        Parameters
+        ----------
+        mode : bool
+            Whether it is to train.
+
+        Returns
+        -------
+        object
+        """
 
 
 @dataclass
@@ -62,6 +81,10 @@ def encode_jets(
     batches : iterable of JetBatch
     most : int, optional
         Stop after the batch in which so many jets are reached.
+
+    Returns
+    -------
+    Posterior
     """
     parts: list[Posterior] = []
     jets = 0
@@ -89,6 +112,10 @@ def kl_per_dimension(mean: Tensor, log_variance: Tensor) -> Tensor:
     Parameters
     ----------
     mean, log_variance : [...]
+
+    Returns
+    -------
+    [...]
     """
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
@@ -101,5 +128,9 @@ def active(variance: Tensor, threshold: float = ACTIVE_VARIANCE) -> Tensor:
     variance : [latent_dim]
         Over jets.
     threshold : float
+
+    Returns
+    -------
+    [latent_dim] bool
     """
     return variance > threshold

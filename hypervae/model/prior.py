@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
+from hypervae.model.alike_groups import NO_GROUPS, AlikeGroups
 from hypervae.model.flow_matching import TIME_FEATURES, on_path, time_features, velocity_of
 from hypervae.model.layers import ReadOut, ResidualMLP, one_hot
 from hypervae.model.posterior import Posterior
@@ -31,41 +32,6 @@ _SOLVER, _EVALUATIONS, _EVALUATIONS_OF_GROUPS = "ab2", 32, 16
 _BLOCKS = 2
 # Variance, as a part of a dimension's own, below which directions are not told apart.
 _NARROWEST = 1e-4
-
-
-@dataclass(frozen=True)
-class AlikeGroups:
-    """Groups of latent dimensions that are alike, one after the other.
-
-    Attributes
-    ----------
-    start : int
-        First dimension of the first group.
-    number, size : int
-        Of groups, and of dimensions in each.
-    """
-
-    start: int = 0
-    number: int = 0
-    size: int = 0
-
-    def rest(self, dimensions: int) -> list[int]:
-        """The dimensions that are in no group."""
-        stop = self.start + self.number * self.size
-        return [place for place in range(dimensions) if not self.start <= place < stop]
-
-    def of(self, latent: Tensor) -> Tensor:
-        """[B, dimensions] -> [B, number, size]."""
-        stop = self.start + self.number * self.size
-        return latent[:, self.start : stop].unflatten(1, (self.number, self.size))
-
-    def joined(self, rest: Tensor, groups: Tensor) -> Tensor:
-        """[B, dimensions] of the other dimensions [B, ...] and the groups [B number, size]."""
-        parts = rest[:, : self.start], groups.reshape(len(rest), -1), rest[:, self.start :]
-        return torch.cat(parts, dim=-1)
-
-
-NO_GROUPS = AlikeGroups()
 
 
 class Prior(nn.Module, ABC):
@@ -151,12 +117,33 @@ class GaussianPrior(Prior):
         return self.mixed(noise * temperature, jet_type)
 
     def mixed(self, whitened: Tensor, jet_type: Tensor) -> Tensor:
-        """Latent vectors [B, dimensions] of whitened ones."""
+        """Latent vectors [B, dimensions] of whitened ones.
+
+        Parameters
+        ----------
+        whitened : [B, dimensions]
+            Standard normal numbers.
+        jet_type : [B] int64
+
+        Returns
+        -------
+        [B, dimensions]
+        """
         mixing = self.mixing[jet_type].to(whitened.dtype)
         return self.offset[jet_type] + torch.einsum("bij,bj->bi", mixing, whitened)
 
     def whitened(self, latent: Tensor, jet_type: Tensor) -> Tensor:
-        """[B, dimensions] what `mixed` makes these latent vectors of."""
+        """[B, dimensions] what `mixed` makes these latent vectors of.
+
+        Parameters
+        ----------
+        latent : [B, dimensions]
+        jet_type : [B] int64
+
+        Returns
+        -------
+        [B, dimensions]
+        """
         inverse = torch.linalg.inv(self.mixing.double()).to(latent.dtype)
         return torch.einsum("bij,bj->bi", inverse[jet_type], latent - self.offset[jet_type])
 
@@ -222,10 +209,25 @@ class FittedPrior(Prior):
         Parameters
         ----------
         batch : PriorBatch
+
+        Returns
+        -------
+        [] tensor
         """
 
     def group_condition(self, rest: Tensor, label: Tensor) -> Tensor:
-        """[B number, ...] what each group is drawn given: the rest, the type, and which it is."""
+        """[B number, ...] what each group is drawn given: the rest, the type, and which it is.
+
+        Parameters
+        ----------
+        rest : [B, dimensions - number size]
+        label : [B, types]
+            One-hot jet types.
+
+        Returns
+        -------
+        [B number, C]
+        """
         number = self.groups.number
         which = torch.eye(number, dtype=rest.dtype, device=rest.device).repeat(len(rest), 1)
         given = torch.cat([rest, label], dim=-1).repeat_interleave(number, 0)
@@ -252,7 +254,18 @@ class Velocity(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, points: Tensor, time: Tensor, condition: Tensor) -> Tensor:
-        """[B, dimensions], [B], [B, condition] -> [B, dimensions]."""
+        """[B, dimensions], [B], [B, condition] -> [B, dimensions].
+
+        Parameters
+        ----------
+        points : [B, dimensions]
+        time : [B]
+        condition : [B, C]
+
+        Returns
+        -------
+        [B, dimensions]
+        """
         raw = self.out(self.body(torch.cat([points, time_features(time), condition], dim=-1)))
         return velocity_of(raw, points, time)
 
@@ -338,6 +351,10 @@ def make_prior(
     dimensions : int, optional
         Of what it is the prior of; ``latent_dim`` when left out.
     groups : AlikeGroups
+
+    Returns
+    -------
+    Prior
     """
     size = config.latent_dim if dimensions is None else dimensions
     return PRIORS[config.prior](size, types, config.hidden, groups)

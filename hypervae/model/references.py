@@ -68,7 +68,16 @@ _TINY = 1e-12
 
 
 def minkowski(a: Tensor, b: Tensor) -> Tensor:
-    """Product of four-vectors [..., 4] with metric (+, -, -, -)."""
+    """Product of four-vectors [..., 4] with metric (+, -, -, -).
+
+    Parameters
+    ----------
+    a, b : [..., 4]
+
+    Returns
+    -------
+    [...]
+    """
     return (a * b * a.new_tensor(METRIC)).sum(-1)
 
 
@@ -77,6 +86,14 @@ def normal_to(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
     n^mu = g^mu mu epsilon_(mu nu rho sigma) a^nu b^rho c^sigma, with the sign that takes (time,
     beam z, x) to y. It transforms along under proper transformations.
+
+    Parameters
+    ----------
+    a, b, c : [..., 4]
+
+    Returns
+    -------
+    [..., 4]
     """
     a, b, c = torch.broadcast_tensors(a, b, c)
 
@@ -92,6 +109,15 @@ def normal_to(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
 def chosen_references(names: Iterable[str]) -> tuple[str, ...]:
     """The references by name, each once and in their own order.
+
+    Parameters
+    ----------
+    names : iterable of str
+        In any order.
+
+    Returns
+    -------
+    tuple of str
 
     Raises
     ------
@@ -113,12 +139,32 @@ def chosen_references(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def symmetry_left(names: Iterable[str]) -> str:
-    """What references leave of the Lorentz group; see the table above."""
+    """What references leave of the Lorentz group; see the table above.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the references.
+
+    Returns
+    -------
+    str
+    """
     return _LEFT[chosen_references(names)]
 
 
 def scalar_names(names: Iterable[str]) -> tuple[str, ...]:
-    """What `particle_scalars` gives for a choice of references."""
+    """What `particle_scalars` gives for a choice of references.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the references.
+
+    Returns
+    -------
+    tuple of str
+    """
     return _SCALARS[chosen_references(names)]
 
 
@@ -139,7 +185,19 @@ def jet_tetrad(like: Tensor) -> Tensor:
 
 
 def encoder_references(names: Iterable[str], like: Tensor) -> Tensor:
-    """[R, 4] the encoder's references of these names, in the order time, beam, axis."""
+    """[R, 4] the encoder's references of these names, in the order time, beam, axis.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the references.
+    like : tensor
+        Gives device and type.
+
+    Returns
+    -------
+    [R, 4]
+    """
     return jet_tetrad(like)[[REFERENCES[name] for name in chosen_references(names)]]
 
 

@@ -42,16 +42,45 @@ class GenerativeModel(Protocol):
         """Dimensions of the latent space."""
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
-        """The weights, which say device and type of the tensors."""
+        """The weights, which say device and type of the tensors.
+
+        Returns
+        -------
+        torch.nn.Parameter
+        """
 
     def type_index(self, jet_type: str) -> int:
-        """Index of a jet type among the model's."""
+        """Index of a jet type among the model's.
+
+        Parameters
+        ----------
+        jet_type : str
+
+        Returns
+        -------
+        int
+        """
 
     def train(self, mode: bool = True) -> object:
-        """Set the training mode."""
+        """Set the training mode.
+
+        Parameters
+        ----------
+        mode : bool
+            Whether it is to train.
+
+        Returns
+        -------
+        object
+        """
 
     def eval(self) -> object:
-        """Leave the training mode."""
+        """Leave the training mode.
+
+        Returns
+        -------
+        object
+        """
 
 
 @dataclass
@@ -141,6 +170,10 @@ class Sampler:
         size : int
         latents : Tensor [size, latent_dim], optional
             Latent vectors to decode, instead of some drawn from the prior.
+
+        Returns
+        -------
+        DrawnJets
 
         Raises
         ------
@@ -248,6 +281,16 @@ class Sampler:
 
 def normalized_shares(mix: Mapping[str, float]) -> dict[str, float]:
     """The shares of a mix in units of their sum; types without a share are left out.
+
+    Parameters
+    ----------
+    mix : mapping of str to float
+        Share of each jet type, of any sum.
+
+    Returns
+    -------
+    dict of str to float
+        They sum to 1.
 
     Raises
     ------

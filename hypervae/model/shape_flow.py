@@ -55,7 +55,22 @@ class ShapeContext(TensorRecord):
     def of(
         cls, scaffold: Scaffold, jet_type: Tensor, slots: int, real: torch.dtype
     ) -> ShapeContext:
-        """Look up the cells of the slots, in a floating type."""
+        """Look up the cells of the slots, in a floating type.
+
+        Parameters
+        ----------
+        scaffold : Scaffold
+            Of B jets.
+        jet_type : [B] int64
+        slots : int
+            Particles of a jet, at most.
+        real : torch.dtype
+            Type of the numbers.
+
+        Returns
+        -------
+        ShapeContext
+        """
         taken = slots_of(scaffold.multiplicities, slots)
 
         def of_cell(values: Tensor) -> Tensor:
@@ -74,7 +89,17 @@ class ShapeContext(TensorRecord):
         )
 
     def repeat(self, times: int) -> ShapeContext:
-        """The same jets several times, one sample of jets after the other."""
+        """The same jets several times, one sample of jets after the other.
+
+        Parameters
+        ----------
+        times : int
+            Copies.
+
+        Returns
+        -------
+        ShapeContext
+        """
         return self.map(lambda values: values.repeat(times, *[1] * (values.dim() - 1)))
 
 
@@ -104,7 +129,19 @@ class AdaptiveBlock(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, values: Tensor, condition: Tensor, bias: Tensor) -> Tensor:
-        """[B, P, W], condition [B, W], bias of the attention [B, 1, 1, P] -> [B, P, W]."""
+        """[B, P, W], condition [B, W], bias of the attention [B, 1, 1, P] -> [B, P, W].
+
+        Parameters
+        ----------
+        values : [B, P, W]
+        condition : [B, W]
+        bias : [B, 1, 1, P]
+            Added to the logits of the attention.
+
+        Returns
+        -------
+        [B, P, W]
+        """
         scale1, shift1, scale2, shift2 = self.condition(condition).unsqueeze(1).chunk(4, dim=-1)
         batch, slots, width = values.shape
         normed = torch.addcmul(shift1, self.norms[0](values), 1 + scale1)

@@ -20,7 +20,22 @@ if TYPE_CHECKING:
 
 
 def euler(velocity: Velocity, points: Tensor, times: Sequence[float]) -> Tensor:
-    """A step per evaluation, along the velocity at its start (first order)."""
+    """A step per evaluation, along the velocity at its start (first order).
+
+    Parameters
+    ----------
+    velocity : Velocity
+        Of points at a time.
+    points : [B, ...]
+        Where the flow starts.
+    times : sequence of float
+        Rising, from the first to the last time.
+
+    Returns
+    -------
+    [B, ...]
+        At the last time.
+    """
     for begin, end in pairwise(times):
         points = points + (end - begin) * velocity(points, begin)
     return points
@@ -30,6 +45,20 @@ def midpoint(velocity: Velocity, points: Tensor, times: Sequence[float]) -> Tens
     """A step per two evaluations, along the velocity in its middle (second order).
 
     Of an odd number of evaluations the last step is Euler's, and half as long.
+
+    Parameters
+    ----------
+    velocity : Velocity
+        Of points at a time.
+    points : [B, ...]
+        Where the flow starts.
+    times : sequence of float
+        Rising, from the first to the last time.
+
+    Returns
+    -------
+    [B, ...]
+        At the last time.
     """
     evaluations = len(times) - 1
     for used in range(0, evaluations, 2):
@@ -48,6 +77,20 @@ def adams_bashforth(velocity: Velocity, points: Tensor, times: Sequence[float]) 
     With h the length of a step and g that of the step before, x += h ((1 + w) v - w v_before) with
     w = h / (2 g): the integral of the line through both velocities (Hairer, Norsett, Wanner,
     Solving Ordinary Differential Equations I, sec. III.5).
+
+    Parameters
+    ----------
+    velocity : Velocity
+        Of points at a time.
+    points : [B, ...]
+        Where the flow starts.
+    times : sequence of float
+        Rising, from the first to the last time.
+
+    Returns
+    -------
+    [B, ...]
+        At the last time.
     """
     before: tuple[Tensor, float] | None = None
     for begin, end in pairwise(times):
@@ -70,6 +113,18 @@ def time_grid(evaluations: int, power: float = 1.0) -> list[float]:
     """Times t_i = 1 - (1 - i / n)^power for i = 0 to n = `evaluations`.
 
     Above a power of 1 steps grow shorter towards the data, where the finest structure takes shape.
+
+    Parameters
+    ----------
+    evaluations : int
+        Of the velocity.
+    power : float
+        Above 1 the steps grow shorter.
+
+    Returns
+    -------
+    list of float
+        `evaluations` + 1 times.
     """
     return [1.0 - (1.0 - i / evaluations) ** power for i in range(evaluations + 1)]
 
@@ -96,6 +151,11 @@ def integrate(
     power : float
         Of the time grid; see `time_grid`.
 
+    Returns
+    -------
+    [B, ...]
+        At t = 1.
+
     Raises
     ------
     ConfigError
@@ -111,6 +171,13 @@ def integrate(
 
 def check_solver(solver: str, evaluations: int) -> None:
     """Check that a flow can be followed like that.
+
+    Parameters
+    ----------
+    solver : str
+        A name of `SOLVERS`.
+    evaluations : int
+        Of the velocity.
 
     Raises
     ------

@@ -28,15 +28,47 @@ class Scaler:
 
     @classmethod
     def of(cls, names: tuple[str, ...], stats: NDArray[np.float64], method: str) -> Scaler:
-        """From statistics [F, 4] = (mean, width, low, high)."""
+        """From statistics [F, 4] = (mean, width, low, high).
+
+        Parameters
+        ----------
+        names : tuple of str
+            Of the F features.
+        stats : [F, 4] float64
+        method : str
+            Of the normalization.
+
+        Returns
+        -------
+        Scaler
+        """
         mean, width, low, high = np.asarray(stats, dtype=np.float64).reshape(-1, 4).T
         offset, scale = (mean, width) if method == "zscore" else (low, high - low)
         return cls(names, offset.copy(), np.where(scale > 0, scale, 1.0))
 
     def forward(self, values: NDArray) -> NDArray:
-        """Scale [..., F]."""
+        """Scale [..., F].
+
+        Parameters
+        ----------
+        values : [..., F]
+
+        Returns
+        -------
+        [..., F]
+        """
         return (values - self.offset) / self.scale
 
     def inverse(self, values: NDArray) -> NDArray:
-        """Undo `forward`."""
+        """Undo `forward`.
+
+        Parameters
+        ----------
+        values : [..., F]
+            Scaled.
+
+        Returns
+        -------
+        [..., F]
+        """
         return values * self.scale + self.offset

@@ -34,6 +34,20 @@ def find_sources(
 ) -> list[Source]:
     """Pair shards with their correlator files, and check that they belong to the normalization.
 
+    Parameters
+    ----------
+    shards : sequence of path-like
+    correlators : sequence of path-like
+        In any order.
+    normalization : Normalization
+    path : path-like
+        The normalization's file, for messages.
+
+    Returns
+    -------
+    list of Source
+        In the order of the shards.
+
     Raises
     ------
     InputError

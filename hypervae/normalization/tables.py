@@ -7,7 +7,16 @@ from numpy.typing import NDArray
 
 
 def nearest_filled(filled: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each bin the nearest filled one (the lower of two equally near), itself where filled."""
+    """For each bin the nearest filled one (the lower of two equally near), itself where filled.
+
+    Parameters
+    ----------
+    filled : [bins] bool
+
+    Returns
+    -------
+    [bins] int64
+    """
     places = np.flatnonzero(filled)
     if not len(places):
         raise ValueError("no bin is filled")

@@ -46,7 +46,17 @@ class ObservableValues:
         return np.repeat(jets, self.multiplicity) if OBSERVABLES[name].per_particle else jets
 
     def part(self, start: int, stop: int) -> ObservableValues:
-        """The jets from `start` up to `stop`."""
+        """The jets from `start` up to `stop`.
+
+        Parameters
+        ----------
+        start, stop : int
+            Rows.
+
+        Returns
+        -------
+        ObservableValues
+        """
         first, last = (int(self.multiplicity[:n].sum()) for n in (start, stop))
         cut = {
             name: values[first:last] if OBSERVABLES[name].per_particle else values[start:stop]

@@ -19,7 +19,19 @@ _LINES: tuple[str | tuple[Any, ...], ...] = ("-", "--", "-.", ":", (0, (5, 1)))
 
 
 def draw_correlators(correlators: Correlators, title: str = "") -> Figure:
-    """Draw all orders and their ratios to E2C."""
+    """Draw all orders and their ratios to E2C.
+
+    Parameters
+    ----------
+    correlators : Correlators
+        What to draw.
+    title : str
+        Above the figure.
+
+    Returns
+    -------
+    Figure
+    """
     figure, (main, ratio) = plt.subplots(
         2, 1, figsize=(7.5, 7.2), sharex=True, height_ratios=(2, 1.2), layout="constrained"
     )

@@ -43,6 +43,10 @@ def draw_evaluated_correlators(
         None gives a figure that says so.
     results : mapping
         Of the evaluation.
+
+    Returns
+    -------
+    Figure
     """
     if correlators is None or not {"test", "generated"} <= correlators.mean.keys():
         figure, axis = plt.subplots(figsize=(13.0, 2.5))

@@ -71,7 +71,17 @@ def draw_generated(
 
 
 def values_of(jets: Jets) -> dict[str, NDArray[np.float64]]:
-    """The values of each observable, of jets or of all their particles, without non-finite ones."""
+    """The values of each observable, of jets or of all their particles, without non-finite ones.
+
+    Parameters
+    ----------
+    jets : Jets
+
+    Returns
+    -------
+    dict of str to [n] float64
+        By observable.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         values = compute_observables(JetSample(jets), _SHOWN).values
     return {name: x[np.isfinite(x)] for name, x in values.items()}

@@ -65,7 +65,19 @@ def panels_of(columns: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def draw_history(columns: Mapping[str, NDArray], title: str = "") -> Figure:
-    """Draw the columns of a history."""
+    """Draw the columns of a history.
+
+    Parameters
+    ----------
+    columns : mapping of str to [epochs]
+        As `read_history` gives them.
+    title : str
+        Above the figure.
+
+    Returns
+    -------
+    Figure
+    """
     # no panel for what was never there, nor for steps of which none was skipped
     panels = panels_of(
         [

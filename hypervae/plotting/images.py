@@ -50,7 +50,21 @@ def mean_image(sample: ObservableValues, pixels: int) -> NDArray[np.float64] | N
 def draw_images(
     samples: Mapping[str, ObservableValues], results: Mapping[str, Any], pixels: int
 ) -> Figure:
-    """Draw the mean image of test and of generated jets, and generated minus test."""
+    """Draw the mean image of test and of generated jets, and generated minus test.
+
+    Parameters
+    ----------
+    samples : mapping of str to ObservableValues
+        By name: test and generated.
+    results : mapping
+        Of the evaluation.
+    pixels : int
+        Along a side of the image.
+
+    Returns
+    -------
+    Figure
+    """
     figure, axes = plt.subplots(1, 3, figsize=(13.0, 4.1))
     figure.subplots_adjust(left=0.05, right=0.925, bottom=0.13, top=0.82, wspace=0.6)
     test, generated = (mean_image(samples[name], pixels) for name in ("test", "generated"))

@@ -72,7 +72,21 @@ def principal_axes(points: NDArray[np.floating]) -> tuple[NDArray, NDArray, NDAr
 
 
 def draw_latent(arrays: Mapping[str, NDArray], about: Mapping[str, Any], title: str = "") -> Figure:
-    """Draw posterior means by type, posterior beside prior, and the KL of each dimension."""
+    """Draw posterior means by type, posterior beside prior, and the KL of each dimension.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        By the names of `DATASETS`, and ``jet_type``.
+    about : mapping
+        As `read_reconstruction` gives it.
+    title : str
+        Above the figure; by default the model's name.
+
+    Returns
+    -------
+    Figure
+    """
     good = np.logical_and.reduce(
         [np.isfinite(arrays[f"latent/{name}"]).all(axis=1) for name in _VECTORS]
     )

@@ -59,6 +59,18 @@ def in_floors(name: str, metric: Mapping[str, Any]) -> InFloors | None:
     A distance is ideal at 0, a metric of which more is better at 1, the AUC at 0.5. Floors that are
     0 within their error (as may be those of FPD, extrapolated to infinite samples, and of KPD, free
     of bias and of either sign) are no unit: their error stands in. None where both are 0.
+
+    Parameters
+    ----------
+    name : str
+        Of the metric.
+    metric : mapping
+        As the evaluation writes it.
+
+    Returns
+    -------
+    InFloors, optional
+        None where there is no floor to compare with.
     """
     value, floor = (_excess(name, metric, metric[key]) for key in ("value", "floor"))
     clear = floor > metric["floor_error"]
@@ -78,7 +90,17 @@ def _excess(name: str, metric: Mapping[str, Any], value: float) -> float:
 
 
 def label(name: str) -> str:
-    """What a metric is called in the figure."""
+    """What a metric is called in the figure.
+
+    Parameters
+    ----------
+    name : str
+        Of the metric.
+
+    Returns
+    -------
+    str
+    """
     if name in _OTHERS:
         return _OTHERS[name]
     measure, _, observable = name.partition("_")
@@ -88,7 +110,17 @@ def label(name: str) -> str:
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """Names of metrics, each once, in the order of the figures; unknown ones last, by name."""
+    """Names of metrics, each once, in the order of the figures; unknown ones last, by name.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of metrics.
+
+    Returns
+    -------
+    list of str
+    """
     known = [*_OTHERS]
     known += [f"{measure}_{name}" for measure in ("w1", "overlap") for name in OBSERVABLES]
     found = set(names)
@@ -96,7 +128,17 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 
 def columns(names: Iterable[str]) -> dict[str, list[str]]:
-    """Metrics by the columns of the figure, in order; empty columns are left out."""
+    """Metrics by the columns of the figure, in order; empty columns are left out.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of metrics.
+
+    Returns
+    -------
+    dict of str to list of str
+    """
     found: dict[str, list[str]] = {"standard": [], "w1": [], "overlap": []}
     for name in ordered(names):
         measure, _, observable = name.partition("_")

@@ -118,6 +118,10 @@ def draw_page(
     results : mapping
         Of the evaluation.
     bins : int
+
+    Returns
+    -------
+    Figure
     """
     shown = drawn_in(page)
     figure, grid = panel_page(len(shown))

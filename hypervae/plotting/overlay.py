@@ -62,7 +62,18 @@ def panel_page(panels: int) -> tuple[Figure, GridSpec]:
 
 
 def panel_pair(figure: Figure, place: SubplotSpec) -> tuple[Axes, Axes]:
-    """An axis and, below it, one for the ratios."""
+    """An axis and, below it, one for the ratios.
+
+    Parameters
+    ----------
+    figure : Figure
+    place : SubplotSpec
+        Where both go.
+
+    Returns
+    -------
+    main, ratio : Axes
+    """
     pair = place.subgridspec(2, 1, height_ratios=(2.3, 1), hspace=0.06)
     main = figure.add_subplot(pair[0])
     ratio = figure.add_subplot(pair[1], sharex=main)
@@ -75,20 +86,39 @@ def panel_pair(figure: Figure, place: SubplotSpec) -> tuple[Axes, Axes]:
 
 
 def plain_numbers() -> ScalarFormatter:
-    """Numbers without a common power of ten above the axis, where the metric stands."""
+    """Numbers without a common power of ten above the axis, where the metric stands.
+
+    Returns
+    -------
+    ScalarFormatter
+    """
     formatter = ScalarFormatter(useOffset=False, useMathText=False)
     formatter.set_powerlimits((-5, 6))
     return formatter
 
 
 def log_axis(axis: Axis) -> None:
-    """A logarithmic axis whose minor ticks have no labels."""
+    """A logarithmic axis whose minor ticks have no labels.
+
+    Parameters
+    ----------
+    axis : Axis
+        Of x or y.
+    """
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})  # type: ignore[attr-defined]
     axis.set_minor_formatter(NullFormatter())
 
 
 def set_metric(axis: Axes, text: str) -> None:
-    """Write a metric above a panel (a fixed place: matplotlib takes long to find one)."""
+    """Write a metric above a panel (a fixed place: matplotlib takes long to find one).
+
+    Parameters
+    ----------
+    axis : Axes
+        The panel.
+    text : str
+        The metric with its value.
+    """
     axis.set_title(text, loc="right", fontsize=9, y=1.01)
 
 
@@ -144,7 +174,19 @@ def draw_overlay(
 
 
 def fit_height(axis: Axes, curves: Mapping[str, Curve], log: bool, room: float = 1.25) -> None:
-    """A vertical axis that holds all curves, with `room` above them for text."""
+    """A vertical axis that holds all curves, with `room` above them for text.
+
+    Parameters
+    ----------
+    axis : Axes
+        The panel.
+    curves : mapping of str to Curve
+        By sample.
+    log : bool
+        Whether it is logarithmic.
+    room : float
+        Height in units of the highest curve's.
+    """
     tops = np.concatenate([curve.values + curve.error for curve in curves.values()])
     values = np.concatenate([curve.values for curve in curves.values()])
     values = values[np.isfinite(values) & (values > 0)]
@@ -161,7 +203,17 @@ def fit_height(axis: Axes, curves: Mapping[str, Curve], log: bool, room: float =
 
 
 def draw_empty_panel(main: Axes, ratio: Axes | None, what: str) -> None:
-    """An empty panel that says why it is empty."""
+    """An empty panel that says why it is empty.
+
+    Parameters
+    ----------
+    main : Axes
+        The panel.
+    ratio : Axes, optional
+        The one below, if there is one.
+    what : str
+        The reason.
+    """
     main.text(0.5, 0.5, what, transform=main.transAxes, ha="center", va="center", color="#777777")
     for axis in (main, ratio):
         if axis is not None:
@@ -196,14 +248,38 @@ def draw_header(figure: Figure, results: Mapping[str, Any], samples: Mapping[str
 
 
 def figure_title(results: Mapping[str, Any]) -> str:
-    """Which jets a figure shows."""
+    """Which jets a figure shows.
+
+    Parameters
+    ----------
+    results : mapping
+        Of the evaluation.
+
+    Returns
+    -------
+    str
+    """
     jet_type = results["jet_type"]
     model = f"model {results['model']}, " if results.get("model") else ""
     return f"{model}{JET_NAMES.get(jet_type, jet_type)} jets"
 
 
 def distance_text(metric: Mapping[str, Any] | None, jets: int, name: str = "$W_1$") -> str:
-    """A metric of so many jets with its error and its floor, rounded to the error; "" without."""
+    """A metric of so many jets with its error and its floor, rounded to the error; "" without.
+
+    Parameters
+    ----------
+    metric : mapping, optional
+        As the evaluation writes it; None where there is none.
+    jets : int
+        Of the samples it is of.
+    name : str
+        What it is called.
+
+    Returns
+    -------
+    str
+    """
     if metric is None:
         return ""
     error = max(metric["error"], metric["floor_error"])

@@ -41,14 +41,37 @@ DATASETS = [f"{side}/{name}" for side in SIDES for name in ("particle_features",
 
 
 def colour_of(jet_type: str) -> str:
-    """The colour of a jet type, the same in all figures."""
+    """The colour of a jet type, the same in all figures.
+
+    Parameters
+    ----------
+    jet_type : str
+
+    Returns
+    -------
+    str
+    """
     return _TYPE_COLOURS[JET_TYPES[jet_type]]
 
 
 def draw_reconstruction(
     arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], title: str = ""
 ) -> Figure:
-    """Draw some pairs of jets above scatter plots of all."""
+    """Draw some pairs of jets above scatter plots of all.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        By the names of `DATASETS`, and ``jet_type``.
+    about : mapping
+        As `read_reconstruction` gives it.
+    title : str
+        Above the figure; by default the model's name.
+
+    Returns
+    -------
+    Figure
+    """
     types = rows_by_type(arrays["jet_type"])
     each = _PAIRS.get(len(types), 1)
     shown = [(jet_type, row) for jet_type, rows in types.items() for row in rows[:each]]

@@ -73,7 +73,12 @@ _SIZES: dict[Any, Any] = {
 
 @contextmanager
 def figure_style(config: PlotConfig) -> Iterator[None]:
-    """Draw in the style of the config (key ``style``); the former one comes back afterwards."""
+    """Draw in the style of the config (key ``style``); the former one comes back afterwards.
+
+    Parameters
+    ----------
+    config : PlotConfig
+    """
     with plt.rc_context():
         if config.style == "plain":
             plt.rcParams.update(_PLAIN)
@@ -89,6 +94,14 @@ def save(figure: Figure, dpi: int, *paths: str | os.PathLike[str] | None) -> Non
     """Write a figure to each path, in the format of its suffix, atomically, and close it.
 
     PDF files carry no date, so that the same data give the same file.
+
+    Parameters
+    ----------
+    figure : Figure
+    dpi : int
+        Of bitmaps.
+    *paths : path-like, optional
+        None is passed over.
     """
     try:
         for path in paths:
@@ -103,7 +116,20 @@ def save(figure: Figure, dpi: int, *paths: str | os.PathLike[str] | None) -> Non
 
 
 def panel_grid(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
-    """A grid of `n` panels of `size` inches each, in rows of `columns`."""
+    """A grid of `n` panels of `size` inches each, in rows of `columns`.
+
+    Parameters
+    ----------
+    n, columns : int
+        Panels, and those of a row at most.
+    size : tuple of float
+        Width and height of a panel [inches].
+
+    Returns
+    -------
+    figure : Figure
+    panels : list of Axes
+    """
     columns = min(columns, n)
     rows = -(-n // columns)
     figure, axes = plt.subplots(

@@ -30,7 +30,17 @@ _LEAST, _MOST = (0.4, 3.0), (0.05, 1e5)
 
 
 def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw metrics in units of the truth floor: a line a metric, a marker a model and jet type."""
+    """Draw metrics in units of the truth floor: a line a metric, a marker a model and jet type.
+
+    Parameters
+    ----------
+    results : sequence of mapping
+        Of each evaluation.
+
+    Returns
+    -------
+    Figure
+    """
     groups = columns(
         name for result in results for name in (*result["metrics"], *result.get("unavailable", ()))
     )

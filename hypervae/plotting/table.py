@@ -66,6 +66,15 @@ def table_rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One row a model, jet type and metric, in the columns `COLUMNS`.
 
     Metrics that could not be computed have no numbers and the reason instead.
+
+    Parameters
+    ----------
+    results : sequence of mapping
+        Of each evaluation.
+
+    Returns
+    -------
+    list of dict
     """
     rows = []
     for result in results:
@@ -101,7 +110,14 @@ def _numbers(name: str, metric: Mapping[str, Any], result: Mapping[str, Any]) ->
 
 
 def write_table(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows as CSV, atomically."""
+    """Write the rows as CSV, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    rows : sequence of mapping
+        As `table_rows` gives them.
+    """
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -110,7 +126,17 @@ def write_table(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]])
 
 
 def html_table(results: Sequence[Mapping[str, Any]]) -> str:
-    """The results as a page: of each jet type, standard metrics beside published ones, then all."""
+    """The results as a page: of each jet type, standard metrics beside published ones, then all.
+
+    Parameters
+    ----------
+    results : sequence of mapping
+        Of each evaluation.
+
+    Returns
+    -------
+    str
+    """
     parts = [
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>Metrics</title>\n<style>{_STYLE}</style></head>\n<body><h2>Metrics</h2>\n"
@@ -248,7 +274,17 @@ def _model(result: Mapping[str, Any]) -> str:
 
 
 def with_error(value: float, error: float) -> str:
-    """A value with its error, both to two digits of the error: ``0.0211 ± 0.0015``."""
+    """A value with its error, both to two digits of the error: ``0.0211 ± 0.0015``.
+
+    Parameters
+    ----------
+    value, error : float
+        In one unit.
+
+    Returns
+    -------
+    str
+    """
     if not error > 0:
         return f"{value:.4g} ± 0"
     digits = 1 - math.floor(math.log10(error))

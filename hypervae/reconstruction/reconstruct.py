@@ -43,12 +43,22 @@ class Latent:
     prior: NDArray[np.float32]
 
     def kl(self) -> NDArray[np.float64]:
-        """[latent_dim] KL divergence from the standard normal [nats], mean over jets."""
+        """[latent_dim] KL divergence from the standard normal [nats], mean over jets.
+
+        Returns
+        -------
+        [latent_dim] float64
+        """
         mean, width = (torch.from_numpy(x).double() for x in (self.mean, self.width))
         return kl_per_dimension(mean, 2 * width.log()).mean(dim=0).numpy()
 
     def active(self) -> NDArray[np.bool_]:
-        """[latent_dim] the dimensions that say something about a jet; see `active`."""
+        """[latent_dim] the dimensions that say something about a jet; see `active`.
+
+        Returns
+        -------
+        [latent_dim] bool
+        """
         return active(torch.from_numpy(self.mean.var(axis=0, dtype=np.float64))).numpy()
 
 
@@ -181,12 +191,30 @@ def figures(reconstruction: Reconstruction) -> dict[str, Any]:
 
 
 def w1(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """1-Wasserstein distance of two samples of one size (scipy's takes a second to import)."""
+    """1-Wasserstein distance of two samples of one size (scipy's takes a second to import).
+
+    Parameters
+    ----------
+    a, b : [n] float64
+
+    Returns
+    -------
+    float
+    """
     return float(np.abs(np.sort(a) - np.sort(b)).mean())
 
 
 def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
-    """Pearson's correlation, None where one of the two does not vary."""
+    """Pearson's correlation, None where one of the two does not vary.
+
+    Parameters
+    ----------
+    a, b : [n] float64
+
+    Returns
+    -------
+    float, optional
+    """
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     return float(np.corrcoef(a, b)[0, 1])

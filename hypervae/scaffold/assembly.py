@@ -106,7 +106,17 @@ def _unit(placed: Callable[[Tensor], Tensor], ptrel: Tensor, mass: Tensor) -> Te
 
 
 def jet_features(scaffold: Scaffold) -> Tensor:
-    """[B, 3] (ln pt [GeV], eta, ln mass [GeV]) of the full jets."""
+    """[B, 3] (ln pt [GeV], eta, ln mass [GeV]) of the full jets.
+
+    Parameters
+    ----------
+    scaffold : Scaffold
+        Of B jets.
+
+    Returns
+    -------
+    [B, 3]
+    """
     eta = scaffold.of_jet("jet_eta") * (1 - 2 * scaffold.of_jet("mirror_eta").round().clamp(0, 1))
     ln_pt = scaffold.of_jet("ln_jet_pt")
     ln_mass = scaffold.of_jet("ln_mass") + scaffold.of_jet("ln_mass_ratio") + ln_pt

@@ -104,7 +104,17 @@ OF_JET = {coordinate.name: place for place, coordinate in enumerate(_OF_JET)}
 
 @functools.cache
 def coordinates(layout: Layout) -> tuple[Coordinate, ...]:
-    """The coordinates of a scaffold, in the order of every array [n, len(coordinates)]."""
+    """The coordinates of a scaffold, in the order of every array [n, len(coordinates)].
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the scaffold.
+
+    Returns
+    -------
+    tuple of Coordinate
+    """
     found, last = list(_OF_JET), layout.subjets
     for i in range(1, last):
         found += [
@@ -133,5 +143,15 @@ def coordinates(layout: Layout) -> tuple[Coordinate, ...]:
 
 @functools.cache
 def columns(layout: Layout) -> dict[str, int]:
-    """Position of each coordinate by its name."""
+    """Position of each coordinate by its name.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the scaffold.
+
+    Returns
+    -------
+    dict of str to int
+    """
     return {coordinate.name: place for place, coordinate in enumerate(coordinates(layout))}

@@ -53,7 +53,17 @@ class Scaffold(TensorRecord):
     coordinates: Tensor
 
     def of_jet(self, name: str) -> Tensor:
-        """A coordinate [B] of the jet as a whole, by its name."""
+        """A coordinate [B] of the jet as a whole, by its name.
+
+        Parameters
+        ----------
+        name : str
+            Of the coordinate.
+
+        Returns
+        -------
+        [B]
+        """
         return self.coordinates[:, OF_JET[name]]
 
     @property
@@ -104,6 +114,10 @@ def scaffold_of(coordinates: Tensor, layout: Layout, slots: int) -> Scaffold:
     layout : Layout
     slots : int
         The most particles a jet may have.
+
+    Returns
+    -------
+    Scaffold
     """
     axes, width, share, multiplicities = _subjets(coordinates, layout, slots)
     if not layout.second_axes:
@@ -202,6 +216,17 @@ def reference_direction(axes: Tensor, parents: Tensor, node: int) -> Tensor:
     """[B, 2] unit vector against which the direction of a node from its parent is measured.
 
     It points from the parent to the parent's own parent, from node 0 to node 1.
+
+    Parameters
+    ----------
+    axes : [B, C, 2]
+    parents : [B, C] int64
+    node : int
+        Its number.
+
+    Returns
+    -------
+    [B, 2]
     """
     parent = parents[:, node : node + 1]
     beyond = torch.where(parent == 0, 1, parents.gather(1, parent))
@@ -297,7 +322,18 @@ class Slots(TensorRecord):
 
 
 def slots_of(multiplicities: Tensor, slots: int) -> Slots:
-    """Slots of jets whose cells have [B, C] particles."""
+    """Slots of jets whose cells have [B, C] particles.
+
+    Parameters
+    ----------
+    multiplicities : [B, C] int64
+    slots : int
+        Particles of a jet, at most.
+
+    Returns
+    -------
+    Slots
+    """
     place = torch.arange(slots, device=multiplicities.device)
     ends = multiplicities.cumsum(1)
     cell = (place >= ends.unsqueeze(-1)).sum(1)

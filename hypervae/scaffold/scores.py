@@ -100,7 +100,17 @@ class NormalScores(nn.Module):
         return torch.where(values.isfinite(), score, drawn)
 
     def inverse(self, scores: Tensor, jet_type: Tensor) -> Tensor:
-        """Coordinates [B, D] of scores [B, D]; beyond the training jets' range its ends."""
+        """Coordinates [B, D] of scores [B, D]; beyond the training jets' range its ends.
+
+        Parameters
+        ----------
+        scores : [B, D]
+        jet_type : [B] int64
+
+        Returns
+        -------
+        [B, D]
+        """
         place = (scores.clamp(-_FURTHEST, _FURTHEST) + _FURTHEST) * (_INTERVALS / (2 * _FURTHEST))
         below = place.floor().clamp(max=_INTERVALS - 1)
         size = self.quantiles.shape[1]

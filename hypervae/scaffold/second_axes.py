@@ -123,6 +123,10 @@ def find_second_axes(
         Of the subjet's pT.
     multiplicities : [n, K] int64
         Particles of each subjet.
+
+    Returns
+    -------
+    SecondAxes
     """
     jets, subjets = multiplicities.shape
     values = np.full((jets, subjets, 6), np.nan)
@@ -174,6 +178,10 @@ def cells_of(
     multiplicities : [B, K] int64
     farthest : float
         Particles of a second cell are on average at most so far from the subjet's axis.
+
+    Returns
+    -------
+    Cells
     """
     split = multiplicities >= FEWEST
     moment, reach, narrowing, over_hop, angle, wanted = values.unbind(-1)

@@ -56,7 +56,16 @@ class SlotTables(nn.Module):
         multiplicities: NDArray[np.int64],
         type_index: int,
     ) -> None:
-        """Take the quantiles of jets of one type; arrays as `ScaffoldedJets` has them."""
+        """Take the quantiles of jets of one type; arrays as `ScaffoldedJets` has them.
+
+        Parameters
+        ----------
+        offsets : [n, P, 2] float32
+        ln_share : [n, P] float32
+        multiplicities : [n, C] int64
+        type_index : int
+            Of the jets.
+        """
         radius, residual, parabola = (
             values[type_index].double().cpu().numpy().copy()
             for values in (self.radius, self.residual, self.parabola)
@@ -117,6 +126,10 @@ class SlotTables(nn.Module):
         slots : Slots
         multiplicities : [B, C] int64
         jet_type : [B] int64
+
+        Returns
+        -------
+        [B, P, 3]
         """
         index = self._index(slots, jet_type)
         length = offsets.norm(dim=-1)
@@ -133,7 +146,21 @@ class SlotTables(nn.Module):
     def shapes(
         self, scores: Tensor, slots: Slots, multiplicities: Tensor, jet_type: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Offsets [B, P, 2] and ln shares [B, P] of numbers [B, P, 3]; see `scores`."""
+        """Offsets [B, P, 2] and ln shares [B, P] of numbers [B, P, 3]; see `scores`.
+
+        Parameters
+        ----------
+        scores : [B, P, 3]
+        slots : Slots
+            Of the jets.
+        multiplicities : [B, C] int64
+        jet_type : [B] int64
+
+        Returns
+        -------
+        offsets : [B, P, 2]
+        ln_share : [B, P]
+        """
         index = self._index(slots, jet_type)
         plane = scores[..., :2]
         length = plane.square().sum(-1).clamp_min(1e-12).sqrt()
@@ -167,6 +194,10 @@ def free_directions(slots: Slots, multiplicities: Tensor) -> Tensor:
     ----------
     slots : Slots
     multiplicities : [B, C] int64
+
+    Returns
+    -------
+    [B, P, 3]
     """
     wide = slots.mask & (multiplicities.gather(1, slots.cell) > 1)
     moves = wide & (slots.rank > 0)

@@ -32,6 +32,19 @@ def fingerprint(
     """Names a training run by all that decides its result: config, code and inputs.
 
     How the job runs (``execution``) is left out, so that it may change between attempts.
+
+    Parameters
+    ----------
+    config : mapping
+        Of the ``train`` section, without what decides no result.
+    normalization : Normalization
+        Of the model.
+    jet_types : sequence of str
+        Of the model, in their order.
+
+    Returns
+    -------
+    str
     """
     decisive = {key: value for key, value in config.items() if key != "execution"}
     content = json.dumps(
@@ -119,7 +132,12 @@ class Checkpoints:
                 shutil.copyfile(last, temporary)
 
     def load(self) -> dict[str, Any] | None:
-        """The newest readable checkpoint of this run, or None."""
+        """The newest readable checkpoint of this run, or None.
+
+        Returns
+        -------
+        dict, optional
+        """
         for name in (LAST, PREVIOUS):
             path = self.directory / name
             if path.is_file():
@@ -133,6 +151,16 @@ class Checkpoints:
 
 def read_checkpoint(path: str | os.PathLike[str], name: str | None = None) -> dict[str, Any]:
     """Read a checkpoint; only tensors and plain values are loaded, never code.
+
+    Parameters
+    ----------
+    path : path-like
+    name : str, optional
+        Of the run that it has to be of; any, by default.
+
+    Returns
+    -------
+    dict
 
     Raises
     ------

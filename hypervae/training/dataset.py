@@ -76,7 +76,12 @@ class StepSampler(Sampler[BatchIndex]):
     shuffle: bool
 
     def shares(self) -> Iterator[StepShare]:
-        """A share for each step, from the first on."""
+        """A share for each step, from the first on.
+
+        Yields
+        ------
+        StepShare
+        """
         for first in range(self.first_step * self.jets_per_step, self.n_jets, self.jets_per_step):
             jets = min(self.jets_per_step, self.n_jets - first)
             start, stop = (

@@ -104,7 +104,16 @@ class Floors:
 
 
 def is_usable(jets: Jets) -> bool:
-    """Whether each jet has a particle, and all numbers are finite."""
+    """Whether each jet has a particle, and all numbers are finite.
+
+    Parameters
+    ----------
+    jets : Jets
+
+    Returns
+    -------
+    [n] bool
+    """
     arrays = (jets.particle_features, jets.jet_features)
     return all(np.isfinite(values).all() for values in arrays) and bool(jets.multiplicity.all())
 

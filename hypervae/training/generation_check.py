@@ -76,6 +76,10 @@ class GenerationCheck:
         ----------
         model : HyperVAE
             With the weights to look at. Neither its mode nor torch's generators are changed.
+
+        Returns
+        -------
+        GeneratedSample
         """
         generated = {}
         for jet_type in self.jets:

@@ -42,12 +42,26 @@ class LatentStatistics:
         self._jets += len(mean)
 
     def tensor(self) -> Tensor:
-        """[1 + 3 latent_dim] float64: the number of jets, and all sums."""
+        """[1 + 3 latent_dim] float64: the number of jets, and all sums.
+
+        Returns
+        -------
+        [1 + 3 latent_dim] float64
+        """
         return torch.cat([self._jets, self._sums.flatten()])
 
     @classmethod
     def from_tensor(cls, values: Tensor) -> LatentStatistics:
-        """What `tensor` was taken of, or, of a sum of such tensors, the whole."""
+        """What `tensor` was taken of, or, of a sum of such tensors, the whole.
+
+        Parameters
+        ----------
+        values : [1 + 3 latent_dim] float64
+
+        Returns
+        -------
+        LatentStatistics
+        """
         made = cls((len(values) - 1) // 3, values.device)
         made._jets += values[:1]
         made._sums += values[1:].reshape(made._sums.shape)
@@ -57,6 +71,10 @@ class LatentStatistics:
         """[latent_dim] KL divergence from the standard normal [nats], mean over jets.
 
         NaN where there were no jets.
+
+        Returns
+        -------
+        [latent_dim]
         """
         return (self._sums[2] / self._jets).cpu().numpy()
 
@@ -66,6 +84,10 @@ class LatentStatistics:
         Parameters
         ----------
         threshold : float
+
+        Returns
+        -------
+        int
         """
         mean, square = self._sums[:2] / self._jets
         return int(active(square - mean.square(), threshold).sum())

@@ -129,6 +129,10 @@ class JetLoader:
             still gets a batch, of the step's first jet and with weight 0, so that it joins in
             whatever the processes do together.
 
+        Yields
+        ------
+        Step
+
         Raises
         ------
         InputError
@@ -155,7 +159,21 @@ class JetLoader:
         )
 
     def batches(self, epoch: int, *, batch_size: int, shuffle: bool = True) -> Iterator[JetBatch]:
-        """All jets of an epoch in batches, for one process."""
+        """All jets of an epoch in batches, for one process.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0.
+        batch_size : int
+            Jets of a batch.
+        shuffle : bool
+            Whether in the order of the epoch, rather than in that of the files.
+
+        Yields
+        ------
+        JetBatch
+        """
         steps = self.steps(epoch, jets_per_step=batch_size, batch_size=batch_size, shuffle=shuffle)
         for step in steps:
             yield step.batches[0]
@@ -167,6 +185,10 @@ class JetLoader:
         ----------
         batch_size : int
             Most jets of a batch that has a hypergraph; those without are larger, which is faster.
+
+        Returns
+        -------
+        iterator of JetBatch
         """
         size = batch_size if self.hypergraph else max(batch_size, _JETS_AT_ONCE)
         return self.batches(0, batch_size=size)
@@ -179,6 +201,10 @@ class JetLoader:
         limit : int
             At most so many in all, spread evenly over the types; a type that has fewer jets is not
             made up for, and one without any is left out.
+
+        Returns
+        -------
+        dict of str to Jets
         """
         stream = self._stream
         types = stream.jet_types

@@ -17,7 +17,17 @@ class OutOfMemory(HyperVAEError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is a failed allocation, on a GPU or on the CPU."""
+    """Whether an error is a failed allocation, on a GPU or on the CPU.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+
+    Returns
+    -------
+    bool
+    """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
@@ -32,6 +42,10 @@ def advice(jets: int, config: TrainConfig, device: torch.device) -> str:
         Jets in memory at once when it happened.
     config : TrainConfig
     device : torch.device
+
+    Returns
+    -------
+    str
     """
     execution = config.execution
     keys = []

@@ -34,11 +34,33 @@ class Autocast(MixedPrecision):
     """
 
     def convert_input(self, data: Any) -> Any:
-        """Nothing is rounded."""
+        """Nothing is rounded.
+
+        Parameters
+        ----------
+        data : object
+            Of the model.
+
+        Returns
+        -------
+        object
+            The same.
+        """
         return data
 
     def convert_output(self, data: Any) -> Any:
-        """Nothing is rounded."""
+        """Nothing is rounded.
+
+        Parameters
+        ----------
+        data : object
+            Of the model.
+
+        Returns
+        -------
+        object
+            The same.
+        """
         return data
 
 
@@ -51,6 +73,10 @@ def make_fabric(config: TrainConfig, *, fast_in_bf16: bool = False) -> Fabric:
         Its ``precision``, and ``device``, ``devices`` and ``nodes`` of ``execution``, count.
     fast_in_bf16 : bool
         As `hypervae.device.choose_precision`.
+
+    Returns
+    -------
+    Fabric
 
     Raises
     ------
@@ -83,14 +109,36 @@ def make_fabric(config: TrainConfig, *, fast_in_bf16: bool = False) -> Fabric:
 
 
 def precision_plugin(precision: str, device: str) -> Precision:
-    """Fabric's plugin for a precision as `choose_precision` returns it."""
+    """Fabric's plugin for a precision as `choose_precision` returns it.
+
+    Parameters
+    ----------
+    precision : str
+        As torch and Fabric call it.
+    device : str
+        Its type.
+
+    Returns
+    -------
+    Precision
+    """
     if precision == "32-true":
         return Precision()
     return Autocast("16-mixed" if precision == "16-mixed" else "bf16-mixed", device)
 
 
 def sum_over_processes(fabric: Fabric, values: Tensor) -> Tensor:
-    """The sum of a tensor of each process, the same in all."""
+    """The sum of a tensor of each process, the same in all.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    values : [...]
+
+    Returns
+    -------
+    [...]
+    """
     if fabric.world_size == 1:
         return values
     total = fabric.all_reduce(values, reduce_op="sum")
@@ -103,6 +151,15 @@ def launched_by(processes: int) -> ClusterEnvironment:
     """Who starts the processes: torchrun or srun where they did, else the first process.
 
     Under Slurm, Lightning would requeue jobs by itself, which is Snakemake's part.
+
+    Parameters
+    ----------
+    processes : int
+        Of the run.
+
+    Returns
+    -------
+    ClusterEnvironment
     """
     if TorchElasticEnvironment.detect():
         return TorchElasticEnvironment()
@@ -112,7 +169,17 @@ def launched_by(processes: int) -> ClusterEnvironment:
 
 
 def is_first(fabric: Fabric) -> bool:
-    """Whether this is the first process, known before the launch already."""
+    """Whether this is the first process, known before the launch already.
+
+    Parameters
+    ----------
+    fabric : Fabric
+        Launched or not.
+
+    Returns
+    -------
+    bool
+    """
     environment = getattr(fabric.strategy, "cluster_environment", None)
     if environment is None:
         return True
@@ -120,7 +187,13 @@ def is_first(fabric: Fabric) -> bool:
 
 
 def limit_memory(fabric: Fabric, gigabytes: float) -> None:
-    """Let this process take no more than so many GiB of its GPU; 0: all."""
+    """Let this process take no more than so many GiB of its GPU; 0: all.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    gigabytes : [GiB]
+    """
     if fabric.device.type == "cuda" and gigabytes:
         total = torch.cuda.get_device_properties(fabric.device).total_memory
         share = min(gigabytes * 2**30 / total, 1.0)
@@ -128,7 +201,18 @@ def limit_memory(fabric: Fabric, gigabytes: float) -> None:
 
 
 def peak_memory_mb(device: torch.device) -> float | None:
-    """Largest GPU memory in tensors since the last call [MB]; None on a CPU."""
+    """Largest GPU memory in tensors since the last call [MB]; None on a CPU.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the tensors are.
+
+    Returns
+    -------
+    float, optional
+        [MB]
+    """
     if device.type != "cuda":
         return None
     peak = torch.cuda.max_memory_allocated(device) / 1e6

@@ -13,24 +13,48 @@ from hypervae.training.step import StepOutcome
 
 
 class MeanOfTerms:
-    """Mean over jets of the terms of the loss."""
+    """Mean over jets of the terms of the loss.
+
+    Parameters
+    ----------
+    state : mapping, optional
+        As `state` gives it; nothing is added yet by default.
+    """
 
     def __init__(self, state: Mapping[str, Any] | None = None):
         self.jets = int(state["jets"]) if state else 0
         self.sums: dict[str, float] = dict(state["sums"]) if state else {}
 
     def add(self, terms: Mapping[str, float], jets: int) -> None:
-        """Add the means of a batch."""
+        """Add the means of a batch.
+
+        Parameters
+        ----------
+        terms : mapping of str to float
+            Means over the batch, by name.
+        jets : int
+            Of the batch.
+        """
         self.jets += jets
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value * jets
 
     def means(self) -> dict[str, float]:
-        """Means over all jets added."""
+        """Means over all jets added.
+
+        Returns
+        -------
+        dict of str to float
+        """
         return {name: value / max(self.jets, 1) for name, value in self.sums.items()}
 
     def state(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
+        """Plain values, for a checkpoint.
+
+        Returns
+        -------
+        dict
+        """
         return {"jets": self.jets, "sums": dict(self.sums)}
 
 
@@ -90,7 +114,13 @@ class RunState:
     resumed_from: str | None = None
 
     def count(self, outcome: StepOutcome) -> None:
-        """Count an optimizer step; those that were skipped do not enter the means."""
+        """Count an optimizer step; those that were skipped do not enter the means.
+
+        Parameters
+        ----------
+        outcome : StepOutcome
+            Of the step.
+        """
         self.step_in_epoch += 1
         if outcome.skipped:
             self.skipped += 1
@@ -101,13 +131,24 @@ class RunState:
         self.running.add(values, outcome.jets)
 
     def end_epoch(self, row: dict[str, Any]) -> None:
-        """Note the epoch's row, and begin the next one."""
+        """Note the epoch's row, and begin the next one.
+
+        Parameters
+        ----------
+        row : dict
+            As the history gets it.
+        """
         self.history.append(row)
         self.epoch, self.step_in_epoch, self.running = self.epoch + 1, 0, MeanOfTerms()
         self.skipped, self.seconds = 0, 0.0
 
     def content(self) -> dict[str, Any]:
-        """Plain values and tensors, for a checkpoint."""
+        """Plain values and tensors, for a checkpoint.
+
+        Returns
+        -------
+        dict
+        """
         return {
             **vars(self),
             "running": self.running.state(),
@@ -117,7 +158,17 @@ class RunState:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> RunState:
-        """From what `content` gave."""
+        """From what `content` gave.
+
+        Parameters
+        ----------
+        content : mapping
+            As `content` gives it.
+
+        Returns
+        -------
+        RunState
+        """
         values = {name: content[name] for name in cls.__dataclass_fields__}
         values["running"] = MeanOfTerms(content["running"])
         values["history"] = list(content["history"])

@@ -87,7 +87,12 @@ class Optimization:
         return cast(HyperVAE, self.ema.module)
 
     def state(self) -> dict[str, Any]:
-        """Everything that a later attempt needs."""
+        """Everything that a later attempt needs.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "model": self.model.state_dict(),
             "ema": self.ema.state_dict(),
@@ -96,7 +101,13 @@ class Optimization:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Resume where `state` was taken."""
+        """Resume where `state` was taken.
+
+        Parameters
+        ----------
+        state : mapping
+            As `state` gives it.
+        """
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -113,6 +124,10 @@ class Optimization:
             Share of the training that is done, in [0, 1].
         stop : bool
             Whether this process was asked to stop: the others are told along with the losses.
+
+        Returns
+        -------
+        StepOutcome
 
         Raises
         ------

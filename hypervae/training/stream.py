@@ -52,7 +52,17 @@ class Block:
 
     @classmethod
     def join(cls, blocks: Sequence[Block]) -> Block:
-        """The jets of all blocks."""
+        """The jets of all blocks.
+
+        Parameters
+        ----------
+        blocks : sequence of Block
+            With the same optional columns.
+
+        Returns
+        -------
+        Block
+        """
         if len(blocks) == 1:
             return blocks[0]
         return cls(
@@ -135,7 +145,18 @@ class JetStream:
             yield reader
 
     def read(self, block: int) -> tuple[Jets, NDArray[np.int64]]:
-        """The jets of the split in a block, and their rows in the shard."""
+        """The jets of the split in a block, and their rows in the shard.
+
+        Parameters
+        ----------
+        block : int
+            Its number.
+
+        Returns
+        -------
+        jets : Jets
+        rows : [n] int64
+        """
         index, start, expected = self.blocks[block].tolist()
         source = self.sources[index]
         with self._open(source) as reader:
@@ -147,7 +168,17 @@ class JetStream:
         return jets[rows], start + rows
 
     def load(self, block: int) -> Block:
-        """The jets of the split in a block with their pair bins."""
+        """The jets of the split in a block with their pair bins.
+
+        Parameters
+        ----------
+        block : int
+            Its number.
+
+        Returns
+        -------
+        Block
+        """
         index, start, _ = self.blocks[block].tolist()
         source = self.sources[index]
         jets, rows = self.read(block)
@@ -166,7 +197,19 @@ class JetStream:
         return Block(jets, pair_bins, np.full(len(rows), type_index), numbers)
 
     def epoch(self, epoch: int, shuffle: bool = True) -> EpochOrder:
-        """The stream in the order of an epoch."""
+        """The stream in the order of an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0.
+        shuffle : bool
+            Whether in an order of its own, rather than in that of the files.
+
+        Returns
+        -------
+        EpochOrder
+        """
         return EpochOrder(self, epoch, shuffle)
 
 
@@ -175,6 +218,14 @@ class EpochOrder:
 
     Blocks are in random order, and the jets of so many blocks, a window, are shuffled together.
     Each window has a permutation of its own, so that one can start at any window.
+
+    Parameters
+    ----------
+    stream : JetStream
+    epoch : int
+        Counted from 0.
+    shuffle : bool
+        Whether in this order, rather than in that of the files.
     """
 
     def __init__(self, stream: JetStream, epoch: int, shuffle: bool):
@@ -190,6 +241,15 @@ class EpochOrder:
         """The jets at [start, stop) of the stream, which lie in it.
 
         Only the windows that hold them are read; the last one is kept for the next call.
+
+        Parameters
+        ----------
+        start, stop : int
+            Places in the stream.
+
+        Returns
+        -------
+        Block
         """
         parts = []
         while start < stop:

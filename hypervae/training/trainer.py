@@ -102,7 +102,12 @@ class Trainer:
         )
 
     def checkpoint(self) -> dict[str, Any]:
-        """Everything that a later attempt needs."""
+        """Everything that a later attempt needs.
+
+        Returns
+        -------
+        dict
+        """
         return {
             **self.optimization.state(),
             **self.state.content(),
@@ -115,6 +120,11 @@ class Trainer:
 
         A checkpoint with other jets per step, resumed by hand, goes on with the first step that
         holds a jet which that epoch has not seen.
+
+        Parameters
+        ----------
+        checkpoint : mapping
+            As `checkpoint` gives it.
         """
         self.optimization.restore(checkpoint)
         torch.set_rng_state(checkpoint["rng"])
@@ -125,7 +135,12 @@ class Trainer:
         self.observers.on_resume(self.position)
 
     def save(self, *names: str) -> None:
-        """Write a checkpoint, from the first process; `names` as `Checkpoints.save`."""
+        """Write a checkpoint, from the first process; `names` as `Checkpoints.save`.
+
+        Parameters
+        ----------
+        *names : str
+        """
         if self.fabric.is_global_zero:
             self.checkpoints.save(self.checkpoint(), *names)
 

@@ -111,6 +111,10 @@ class Workers:
         ----------
         indices : iterable
 
+        Yields
+        ------
+        object
+
         Raises
         ------
         WorkerLost

@@ -33,7 +33,6 @@ FILES = sorted(
     for path in (ROOT / folder).rglob("*")
     if path.suffix in (".py", ".smk", ".yaml", ".sh") or path.name == "Snakefile"
 )
-SECTIONS = re.compile(r"^ *(Parameters|Attributes|Returns|Yields|See)\b", re.MULTILINE)
 
 
 def functions(tree, prefix=""):
@@ -103,49 +102,100 @@ def function_offences():
 
 
 def returns_something(node):
-    """Whether the signature says that something is returned or yielded."""
-    return node.returns is not None and ast.unparse(node.returns) not in ("None", "NoReturn")
+    """Whether a call gives something, rather than being an attribute or a block's surroundings."""
+    if any("property" in ast.unparse(decorator) for decorator in node.decorator_list):
+        return False
+    nothing = ("None", "NoReturn", "Never", "Iterator[None]")
+    return node.returns is not None and ast.unparse(node.returns) not in nothing
 
 
 def docstring_offences():
-    """Public functions of the package whose docstring has a section but not those it needs.
+    """Public functions and classes of the package whose docstring is not complete.
 
-    A docstring of one paragraph is complete where it names what it is about; one with sections has
-    ``Parameters`` where there are parameters and ``Returns`` or ``Yields`` where there are results.
+    It names each parameter (of a class: those of its constructor) in a section ``Parameters``, and
+    has ``Returns`` or ``Yields`` where there is a result. A method that a base class of the package
+    documents needs no more than a line; "See `place`" will do where the base is another package's.
     """
-    for path in FILES:
-        if path.suffix != ".py" or path.parts[len(ROOT.parts)] != "hypervae":
-            continue
-        for name, node, parent in functions(ast.parse(path.read_text())):
+    trees = {path: ast.parse(path.read_text()) for path in FILES if is_of_package(path)}
+    classes = {
+        node.name: node
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    for path, tree in trees.items():
+        for name, node, parent in functions(tree):
+            place = f"{path.relative_to(ROOT)}:{name} docstring"
             hidden = any(part.startswith("_") for part in name.split("."))
             inner = not isinstance(parent, ast.Module | ast.ClassDef | ast.If)
-            if (
-                hidden
-                or inner
-                or is_setter(node)
-                or isinstance(node, ast.ClassDef)
-                or is_command(node)
-            ):
+            if hidden or inner or is_command(node) or is_setter(node):
                 continue
-            text = ast.get_docstring(node) or ""
-            place = f"{path.relative_to(ROOT)}:{name} docstring"
-            sections = set(re.findall(r"^([A-Z]\w+)\n-{3,}$", text, re.MULTILINE))
-            if not text:
-                yield place, "none"
-            elif re.match(r"(As|See|The inverse of) `[^`]*`[^.]*\.?$", text.split("\n\n")[0]):
-                if not inherits(parent):
-                    yield place, f"refers alone: {text.splitlines()[0]}"
-            elif sections & {"Parameters", "Returns", "Yields"}:
-                if parameters(node) and "Parameters" not in sections:
-                    yield place, "has sections, but none of its parameters"
-                documented = " ".join(
-                    line for line in text.splitlines() if re.match(r"[\w*, ]+( :.*)?$", line)
-                )
-                missing = [
-                    arg for arg in parameters(node) if not re.search(rf"\b{arg}\b", documented)
-                ]
-                if "Parameters" in sections and missing:
+            if isinstance(node, ast.ClassDef):
+                missing = undocumented_constructor(node, classes)
+                if missing:
                     yield place, f"does not say what {', '.join(missing)} is"
+                continue
+            found = docstring_offence(node, parent, classes)
+            if found:
+                yield place, found
+
+
+def docstring_offence(node, parent, classes):
+    """What is wrong with the docstring of a function; nothing if it is complete."""
+    text = ast.get_docstring(node) or ""
+    if not text:
+        return "none"
+    if re.match(r"(As|See|The inverse of) `[^`]*`[^.]*\.?$", text.split("\n\n")[0]):
+        return None if inherits(parent) else f"refers alone: {text.splitlines()[0]}"
+    if any(True for _ in overridden(node.name, parent, classes)):
+        return None
+    present = sections(text)
+    named = documented(present.get("Parameters", ""))
+    missing = [name for name in parameters(node) if name not in named]
+    if missing:
+        return f"does not say what {', '.join(missing)} is"
+    if returns_something(node) and not {"Returns", "Yields"} & set(present):
+        return "does not say what it returns"
+    return None
+
+
+def undocumented_constructor(node, classes):
+    """Parameters of a class that neither it nor the base whose constructor they are of names."""
+    own = [part for part in node.body if getattr(part, "name", "") == "__init__"]
+    if not own:
+        return []
+    named = set()
+    bases = (parent for parent, _ in overridden("__init__", node, classes))
+    for one in (node, *bases):
+        present = sections(ast.get_docstring(one) or "")
+        named |= documented(present.get("Parameters", "") + present.get("Attributes", ""))
+    return [name for name in parameters(own[0]) if name not in named]
+
+
+def overridden(name, node, classes):
+    """Methods of this name in the bases of a class that are the package's, with their classes."""
+    for base in getattr(node, "bases", ()):
+        parent = classes.get(ast.unparse(base).split("[")[0].rpartition(".")[2])
+        if parent is not None and parent is not node:
+            yield from ((parent, part) for part in parent.body if getattr(part, "name", "") == name)
+            yield from overridden(name, parent, classes)
+
+
+def sections(text):
+    """The sections of a docstring by name."""
+    parts = re.split(r"^([A-Z]\w+)\n-{3,}\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def documented(section):
+    """Names that a section of a docstring lists."""
+    heads = re.findall(r"^\S.*$", section, re.MULTILINE)
+    return {name.strip().lstrip("*") for head in heads for name in head.split(" :")[0].split(",")}
+
+
+def is_of_package(path):
+    """Whether a file is a module of the package."""
+    return path.suffix == ".py" and path.parts[len(ROOT.parts)] == "hypervae"
 
 
 def private_offences():

@@ -40,10 +40,29 @@ def shard_files(source: SourceConfig) -> dict[str, str]:
 
 
 def file_names(source: SourceConfig) -> list[str]:
-    """Names of the shards."""
+    """Names of the shards.
+
+    Parameters
+    ----------
+    source : SourceConfig
+
+    Returns
+    -------
+    list of str
+    """
     return sorted(shard_files(source))
 
 
 def missing_files(source: SourceConfig) -> str:
-    """The key that must name files, where it names none."""
+    """The key that must name files, where it names none.
+
+    Parameters
+    ----------
+    source : SourceConfig
+
+    Returns
+    -------
+    str
+        Empty if it does.
+    """
     return "" if source.paths else "paths"

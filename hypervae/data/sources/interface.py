@@ -11,12 +11,30 @@ if TYPE_CHECKING:
 
 
 def numbered(source: SourceConfig) -> list[str]:
-    """Names of shards of which each is the same however many there are."""
+    """Names of shards of which each is the same however many there are.
+
+    Parameters
+    ----------
+    source : SourceConfig
+
+    Returns
+    -------
+    list of str
+    """
     return [f"{index:05d}" for index in range(source.shards)]
 
 
 def numbered_parts(source: SourceConfig) -> list[str]:
-    """Names of shards into which a whole is cut: their content depends on their number."""
+    """Names of shards into which a whole is cut: their content depends on their number.
+
+    Parameters
+    ----------
+    source : SourceConfig
+
+    Returns
+    -------
+    list of str
+    """
     return [f"{index:05d}-of-{source.shards:05d}" for index in range(source.shards)]
 
 

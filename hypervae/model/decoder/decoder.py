@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
 from hypervae.correlators.features import JET_TARGETS
+from hypervae.model.decoder.coordinates import presence_of
 from hypervae.model.decoder.heads import EdgeHead
 from hypervae.model.decoder.interface import (
     Decoded,
@@ -17,7 +18,6 @@ from hypervae.model.decoder.interface import (
     NoiseSpec,
     Particles,
     Reconstructed,
-    presence_of,
 )
 from hypervae.model.decoder.registry import PARTICLE_DECODERS
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
@@ -139,6 +139,10 @@ class Decoder(nn.Module):
         sampling : SamplingConfig
         references : [4, 4], optional
             The tetrad; that of the jet's frame when left out.
+
+        Returns
+        -------
+        Decoded
         """
         state = self.latent_state(latent, jet_type)
         logits = presence = None
@@ -173,6 +177,10 @@ class Decoder(nn.Module):
             As for `decode`.
         hypergraph : bool
             Whether to decode edges and hyperedges too.
+
+        Returns
+        -------
+        Reconstructed
         """
         given = {
             name: getattr(noise, spec.distribution)(len(latent), *spec.shape, like=latent)

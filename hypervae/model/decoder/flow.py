@@ -8,15 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
+from hypervae.model.decoder.coordinates import LN_PTREL_RANGE, log_coordinates, squash_far_angles
 from hypervae.model.decoder.interface import (
-    LN_PTREL_RANGE,
     LatentJets,
     NoiseSpec,
     ParticleDecoder,
     Particles,
     ReconstructedParticles,
-    log_coordinates,
-    squash_far_angles,
 )
 from hypervae.model.flow_matching import TIME_FEATURES, on_path, time_features, velocity_of
 from hypervae.model.inputs import JetBatch
@@ -201,7 +199,18 @@ class FlowParticles(ParticleDecoder):
         return velocity_of(raw, points, time)
 
     def scaled(self, coordinates: Tensor, mask: Tensor) -> Tensor:
-        """(etarel, phirel, ptrel) [B, P, 3] in the units of the normalization, 0 where masked."""
+        """(etarel, phirel, ptrel) [B, P, 3] in the units of the normalization, 0 where masked.
+
+        Parameters
+        ----------
+        coordinates : [B, P, 3]
+            (etarel, phirel, ptrel).
+        mask : [B, P] bool
+
+        Returns
+        -------
+        [B, P, 3]
+        """
         values = log_coordinates(coordinates)
         scaled = (values - self._offset.to(values.dtype)) / self._scale.to(values.dtype)
         return scaled * mask.unsqueeze(-1)
@@ -210,6 +219,15 @@ class FlowParticles(ParticleDecoder):
         """(etarel, phirel, ln ptrel) of points, within the radius and the range of ln ptrel.
 
         Only what comes out is changed, never the target.
+
+        Parameters
+        ----------
+        points : [B, P, 3]
+            In the units of the normalization.
+
+        Returns
+        -------
+        [B, P, 3]
         """
         values = self._unscaled(points)
         angles, ln_ptrel = values[..., :2], values[..., 2:]

@@ -27,6 +27,15 @@ class EdgeHead(nn.Module):
         self.register_buffer("_second", torch.from_numpy(second), persistent=False)
 
     def forward(self, scalars: Tensor) -> Tensor:
-        """[B, P, S] -> [B, E, 5], in the order of `pair_indices`."""
+        """[B, P, S] -> [B, E, 5], in the order of `pair_indices`.
+
+        Parameters
+        ----------
+        scalars : [B, P, S]
+
+        Returns
+        -------
+        [B, E, 5]
+        """
         one, other = self.ends(scalars).chunk(2, dim=-1)
         return self.head(one[:, self._first] + other[:, self._second])

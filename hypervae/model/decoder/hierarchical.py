@@ -12,21 +12,19 @@ from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
 from hypervae.data.jets import Jets
+from hypervae.model.alike_groups import AlikeGroups
+from hypervae.model.decoder.coordinates import LN_PTREL_RANGE, log_coordinates, squash_far_angles
 from hypervae.model.decoder.interface import (
-    LN_PTREL_RANGE,
     LatentJets,
     NoiseSpec,
     ParticleDecoder,
     Particles,
     ReconstructedParticles,
-    log_coordinates,
-    squash_far_angles,
 )
 from hypervae.model.flow_matching import on_path
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import MLPHead, ResidualMLP, one_hot
 from hypervae.model.noise import JetNoise
-from hypervae.model.prior import AlikeGroups
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.model.shape_flow import ShapeContext, ShapeNetwork
 from hypervae.model.solvers import integrate
@@ -70,7 +68,16 @@ class ScaffoldTargets(TensorRecord):
 
 
 def layout_of(config: ModelConfig) -> Layout:
-    """The scaffold that a config asks for."""
+    """The scaffold that a config asks for.
+
+    Parameters
+    ----------
+    config : ModelConfig
+
+    Returns
+    -------
+    Layout
+    """
     own = config.hierarchical
     return Layout(own.subjets, own.second_axes, own.jet_radius or None)
 

@@ -14,18 +14,13 @@ from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
 from hypervae.data.jets import Jets
+from hypervae.model.alike_groups import AlikeGroups
 from hypervae.model.hyperedges.sets import DecodedHyperedges
 from hypervae.model.inputs import JetBatch
 from hypervae.model.noise import JetNoise
-from hypervae.model.prior import AlikeGroups
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
 from hypervae.records import TensorRecord
-
-# ln ptrel is kept where float32 and physics are: 1e-6 of a TeV jet is 1 MeV.
-LN_PTREL_RANGE = (-13.8, 0.7)
-# Share of a radius within which particles are left where they are.
-_UNTOUCHED = 0.75
 
 
 class NoiseSpec(NamedTuple):
@@ -71,7 +66,13 @@ class Decoded(TensorRecord):
     hyperedges: DecodedHyperedges | None = None
 
     def hypergraph(self) -> tuple[Tensor, DecodedHyperedges]:
-        """Edges and hyperedges, where they were asked for."""
+        """Edges and hyperedges, where they were asked for.
+
+        Returns
+        -------
+        edges : [B, E, 5]
+        hyperedges : DecodedHyperedges
+        """
         if self.edges is None or self.hyperedges is None:
             raise ValueError("hypergraph: found none, expected that it was asked for")
         return self.edges, self.hyperedges
@@ -225,6 +226,10 @@ class ParticleDecoder(nn.Module, ABC):
         noise : mapping of str to Tensor [B, ...]
             What `noise` asks for.
         sampling : SamplingConfig
+
+        Returns
+        -------
+        Particles
         """
 
     @abstractmethod
@@ -241,6 +246,10 @@ class ParticleDecoder(nn.Module, ABC):
             What `noise` asks for, as in generation.
         noise : JetNoise
             For whatever else is drawn, such as times.
+
+        Returns
+        -------
+        ReconstructedParticles
         """
 
     def scalars_of(self, made: Particles, jets: LatentJets, noise: JetNoise | None) -> Tensor:
@@ -256,6 +265,10 @@ class ParticleDecoder(nn.Module, ABC):
             What they were made of.
         noise : JetNoise, optional
             Of the dropout.
+
+        Returns
+        -------
+        [B, P, scalars]
         """
         if made.scalars is None:
             raise TypeError("a particle decoder gave no scalars, and does not say how to make them")
@@ -276,6 +289,10 @@ class ParticleDecoder(nn.Module, ABC):
         keys : [n] uint64
             Of the jets, for what is drawn.
         dtype : torch.dtype
+
+        Returns
+        -------
+        TensorRecord, optional
         """
         return None
 
@@ -293,6 +310,10 @@ class ParticleDecoder(nn.Module, ABC):
         Parameters
         ----------
         config : ModelConfig
+
+        Returns
+        -------
+        int
         """
         return 0
 
@@ -302,6 +323,10 @@ class ParticleDecoder(nn.Module, ABC):
         Parameters
         ----------
         target : JetBatch
+
+        Returns
+        -------
+        [B, anchored_dims]
         """
         return target.jet.new_zeros(len(target), 0)
 
@@ -316,30 +341,3 @@ class ParticleDecoder(nn.Module, ABC):
         batches : iterable of JetBatch
             All training jets, once.
         """
-
-
-def squash_angles(angles: Tensor, radius: float) -> Tensor:
-    """Squeeze angles [..., 2] into a radius, smoothly and without a change near the axis."""
-    distance = angles.norm(dim=-1, keepdim=True).clamp_min(1e-9)
-    return angles * (radius * torch.tanh(distance / radius) / distance)
-
-
-def squash_far_angles(angles: Tensor, radius: float) -> Tensor:
-    """Squeeze angles [..., 2] into a radius, smoothly and only from three quarters of it on."""
-    distance = angles.norm(dim=-1, keepdim=True).clamp_min(1e-9)
-    inner, outer = _UNTOUCHED * radius, (1 - _UNTOUCHED) * radius
-    squeezed = inner + outer * torch.tanh((distance - inner) / outer)
-    return torch.where(distance > inner, angles * (squeezed / distance), angles)
-
-
-def presence_of(multiplicity: Tensor) -> Tensor:
-    """[B, P] which slots are used, from a (soft) one-hot multiplicity [B, P] of 1 to P.
-
-    Slot k (from 0) is used if there are more than k particles.
-    """
-    return multiplicity.flip(-1).cumsum(-1).flip(-1)
-
-
-def log_coordinates(coordinates: Tensor) -> Tensor:
-    """(etarel, phirel, ptrel) [..., 3] -> (etarel, phirel, ln ptrel); ptrel is floored at 1e-7."""
-    return torch.cat([coordinates[..., :2], coordinates[..., 2:].clamp_min(1e-7).log()], dim=-1)

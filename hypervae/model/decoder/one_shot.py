@@ -9,14 +9,12 @@ from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
 from hypervae.model.decoder.chamfer import chamfer
+from hypervae.model.decoder.coordinates import LN_PTREL_RANGE, log_coordinates, squash_angles
 from hypervae.model.decoder.interface import (
-    LN_PTREL_RANGE,
     LatentJets,
     ParticleDecoder,
     Particles,
     ReconstructedParticles,
-    log_coordinates,
-    squash_angles,
 )
 from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import ResidualMLP, full_precision

@@ -22,6 +22,10 @@ def with_particle_targets(batch: JetBatch, jets: Jets, config: ModelConfig) -> J
     jets : Jets
         Those of the batch.
     config : ModelConfig
+
+    Returns
+    -------
+    JetBatch
     """
     decoder = PARTICLE_DECODERS[config.decoder]
     keys = batch.key.numpy().view(np.uint64)

@@ -21,7 +21,19 @@ LIMIT = 1000
 
 
 def attention_bytes(sets: int, heads: int) -> int:
-    """Bytes of the float32 weights of full attention among the sets of one jet."""
+    """Bytes of the float32 weights of full attention among the sets of one jet.
+
+    Parameters
+    ----------
+    sets : int
+        Of a jet, at most.
+    heads : int
+        Of the attention.
+
+    Returns
+    -------
+    int
+    """
     return 4 * heads * sets**2
 
 

@@ -31,7 +31,16 @@ _HEAD_SHARE = 0.25
 def plain_histograms(
     source: HyperedgeSource,
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Sets of each order and R_L bin, and the sum of their ln w, [n, orders, bins + 2] each."""
+    """Sets of each order and R_L bin, and the sum of their ln w, [n, orders, bins + 2] each.
+
+    Parameters
+    ----------
+    source : HyperedgeSource
+
+    Returns
+    -------
+    numbers, log_weight_sums : [n, orders, bins + 2]
+    """
     if source.has(full_histograms):
         return source.once(full_histograms)[:2]
     arrays = (source.log_weight, source.multiplicity, source.pair_bins)
@@ -42,7 +51,16 @@ def plain_histograms(
 def full_histograms(
     source: HyperedgeSource,
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.float64]]:
-    """`plain_histograms`, and the sum of w."""
+    """`plain_histograms`, and the sum of w.
+
+    Parameters
+    ----------
+    source : HyperedgeSource
+
+    Returns
+    -------
+    numbers, log_weight_sums, weight_sums : [n, orders, bins + 2]
+    """
     arrays = (source.log_weight, source.multiplicity, source.pair_bins)
     size = source.normalization.binning.size
     return weighted_histograms(*arrays, source.orders, size, source.array_type)
@@ -193,7 +211,18 @@ class Binned(HyperedgeMode[BinnedSets, BinnedTargets]):
 
 
 def scale_gradient(values: Tensor, share: float) -> Tensor:
-    """The same values, with `share` of their gradient."""
+    """The same values, with `share` of their gradient.
+
+    Parameters
+    ----------
+    values : tensor of any shape
+    share : float
+        In [0, 1].
+
+    Returns
+    -------
+    tensor of the same shape
+    """
     return values.detach() + share * (values - values.detach())
 
 

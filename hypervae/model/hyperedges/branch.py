@@ -199,7 +199,17 @@ class TokenBranch(nn.Module):
         return summary, None if self.reader is None else self.reader(particles, tokens, count)
 
     def particle_keys(self, particles: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """[B, P, S] -> keys and values that tokens read, [B, heads, P, C] each, if they do."""
+        """[B, P, S] -> keys and values that tokens read, [B, heads, P, C] each, if they do.
+
+        Parameters
+        ----------
+        particles : [B, P, S]
+
+        Returns
+        -------
+        keys, values : [B, heads, P, C]
+            None where the tokens read no particles.
+        """
         if self.network.particles is None:
             return None, None
         return self.network.particles.project(particles)

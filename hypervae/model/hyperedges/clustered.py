@@ -43,6 +43,10 @@ def cluster_list(slots: int, orders: tuple[int, ...]) -> SetList:
     slots : int
     orders : tuple of int
         Sizes of the sets.
+
+    Returns
+    -------
+    SetList
     """
     # the pair is followed by the set's other members
     pairs = [sets.set_members(max(slots - order + 2, 0), 2) for order in orders]

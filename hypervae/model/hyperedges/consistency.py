@@ -142,6 +142,10 @@ class HyperedgeConsistency(nn.Module, ABC):
         coordinates : [B, P, 3]
         used : [B, P] bool
             Slots in use.
+
+        Returns
+        -------
+        [B, P]
         """
         eta = None
         if self.energy:
@@ -149,7 +153,17 @@ class HyperedgeConsistency(nn.Module, ABC):
         return log_weights(coordinates, used, self.exponent, eta)
 
     def squared_distances(self, coordinates: Tensor) -> Tensor:
-        """[B, P, 3] -> [B, E] of the pairs of slots that form sets."""
+        """[B, P, 3] -> [B, E] of the pairs of slots that form sets.
+
+        Parameters
+        ----------
+        coordinates : [B, P, 3]
+            (etarel, phirel, ln ptrel).
+
+        Returns
+        -------
+        [B, E]
+        """
         d_eta, d_phi = angular_differences(coordinates[:, : self.slots], self.first, self.second)
         return d_eta.square() + d_phi.square()
 
@@ -161,6 +175,10 @@ class HyperedgeConsistency(nn.Module, ABC):
         squared : [B, E]
             See `squared_distances`.
         members : [B, K, N] int64
+
+        Returns
+        -------
+        [B, K]
         """
         ln_distance = 0.5 * farthest(squared, members).clamp_min(DELTA_FLOOR**2).log()
         return bin_position(ln_distance, self.binning.ln_low, self.binning.ln_width)
@@ -223,7 +241,12 @@ class ListedConsistency(HyperedgeConsistency):
         return total / found.clamp_min(1)
 
     def entries_drawn(self) -> int:
-        """Sets of a jet, of all orders, that stand for all."""
+        """Sets of a jet, of all orders, that stand for all.
+
+        Returns
+        -------
+        int
+        """
         return self.sets_drawn * len(self.orders)
 
     def entries(self, order: int) -> int:
@@ -233,6 +256,10 @@ class ListedConsistency(HyperedgeConsistency):
         ----------
         order : int
             Size of the sets.
+
+        Returns
+        -------
+        int
         """
         return math.comb(self.slots, order)
 

@@ -81,6 +81,10 @@ class HyperedgeMode(ABC, Generic[Sets, Targets]):
         sets : int
             Hyperedges of the largest jet.
         device : torch.device or str
+
+        Returns
+        -------
+        bool
         """
         return False
 
@@ -109,6 +113,10 @@ class HyperedgeMode(ABC, Generic[Sets, Targets]):
         config : ModelConfig
         normalization : Normalization
             Gives orders, bins and how many particles form hyperedges.
+
+        Returns
+        -------
+        int
         """
 
     # encoder
@@ -120,6 +128,10 @@ class HyperedgeMode(ABC, Generic[Sets, Targets]):
         Parameters
         ----------
         source : HyperedgeSource
+
+        Returns
+        -------
+        Tokens
         """
 
     def branch(self, config: BranchConfig, model: ModelConfig) -> TokenBranch:
@@ -130,6 +142,10 @@ class HyperedgeMode(ABC, Generic[Sets, Targets]):
         config : BranchConfig
         model : ModelConfig
             For settings that the mode has for itself.
+
+        Returns
+        -------
+        TokenBranch
         """
         return TokenBranch(config)
 
@@ -148,6 +164,10 @@ class HyperedgeMode(ABC, Generic[Sets, Targets]):
             Gives orders, slots, bins and features.
         scalars : int
             Channels of the slots.
+
+        Returns
+        -------
+        HyperedgeHead
         """
 
     @abstractmethod
@@ -157,6 +177,10 @@ class HyperedgeMode(ABC, Generic[Sets, Targets]):
         Parameters
         ----------
         source : HyperedgeSource
+
+        Returns
+        -------
+        Targets
         """
 
     @abstractmethod
@@ -167,6 +191,10 @@ class HyperedgeMode(ABC, Generic[Sets, Targets]):
         ----------
         decoded : ListedSets or BinnedSets
         targets : ListedTargets or BinnedTargets
+
+        Returns
+        -------
+        [B]
         """
 
     @abstractmethod
@@ -176,6 +204,10 @@ class HyperedgeMode(ABC, Generic[Sets, Targets]):
         Parameters
         ----------
         normalization : Normalization
+
+        Returns
+        -------
+        HyperedgeConsistency
         """
 
     # export
@@ -187,6 +219,10 @@ class HyperedgeMode(ABC, Generic[Sets, Targets]):
         Parameters
         ----------
         normalization : Normalization
+
+        Returns
+        -------
+        dict
         """
 
     @abstractmethod

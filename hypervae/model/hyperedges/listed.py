@@ -39,6 +39,10 @@ class ListedMode(HyperedgeMode[ListedSets, ListedTargets]):
         Parameters
         ----------
         normalization : Normalization
+
+        Returns
+        -------
+        SetList
         """
         return complete_list(
             normalization.hyperedge_particles, tuple(normalization.hyperedge_orders)
@@ -58,6 +62,10 @@ class ListedMode(HyperedgeMode[ListedSets, ListedTargets]):
         ----------
         config : BranchConfig
         model : ModelConfig
+
+        Returns
+        -------
+        SelfAttentionFactory, optional
         """
         return None
 
@@ -67,6 +75,10 @@ class ListedMode(HyperedgeMode[ListedSets, ListedTargets]):
         Parameters
         ----------
         config : ModelConfig
+
+        Returns
+        -------
+        SelfAttentionFactory, optional
         """
         return None
 
@@ -133,6 +145,10 @@ class ListedMode(HyperedgeMode[ListedSets, ListedTargets]):
         order : [K] int64
             Index of the order of each entry.
         orders : list of int
+
+        Returns
+        -------
+        Tensor | int
         """
         return 0
 

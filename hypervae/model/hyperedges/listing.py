@@ -39,6 +39,10 @@ def complete_list(slots: int, orders: tuple[int, ...]) -> SetList:
     slots : int
     orders : tuple of int
         Sizes of the sets.
+
+    Returns
+    -------
+    SetList
     """
     return padded_list(
         [sets.set_members(slots, order) for order in orders], slots, max(orders, default=0)
@@ -56,6 +60,10 @@ def padded_list(parts: list[NDArray[np.uint8]], fill: int, width: int) -> SetLis
         Number of no slot.
     width : int
         N, of the list.
+
+    Returns
+    -------
+    SetList
     """
     members = np.full((sum(map(len, parts)), width), fill, dtype=np.int64)
     start = 0
@@ -67,7 +75,19 @@ def padded_list(parts: list[NDArray[np.uint8]], fill: int, width: int) -> SetLis
 
 
 def set_counts_of(particles: int, orders: list[int]) -> list[int]:
-    """Sets of each order of so many particles."""
+    """Sets of each order of so many particles.
+
+    Parameters
+    ----------
+    particles : int
+        Of a jet.
+    orders : list of int
+
+    Returns
+    -------
+    list of int
+        One of each order.
+    """
     return [sets.set_count(particles, order) for order in orders]
 
 

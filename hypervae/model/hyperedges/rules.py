@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 def number_of_sets(max_particles: int, orders: Iterable[int]) -> int:
     """Hyperedges of a jet with `max_particles` particles: sets of each of the orders.
 
+    Parameters
+    ----------
+    max_particles : int
+        Of a jet.
+    orders : iterable of int
+
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> number_of_sets(26, [3, 4])
@@ -65,6 +75,10 @@ def resolved_modes(
     normalization : Normalization
         Gives orders, and how many particles form hyperedges.
     device : torch.device or str
+
+    Returns
+    -------
+    ModelConfig
 
     Raises
     ------

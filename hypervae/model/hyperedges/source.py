@@ -67,13 +67,34 @@ class HyperedgeSource:
     _made: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
 
     def once(self, make: Callable[[HyperedgeSource], R]) -> R:
-        """What a function makes of this source; made once, also if both sides of a model ask."""
+        """What a function makes of this source; made once, also if both sides of a model ask.
+
+        Parameters
+        ----------
+        make : callable
+            Called with this source; what it returns is kept.
+
+        Returns
+        -------
+        object
+            What `make` returned.
+        """
         if make not in self._made:
             self._made[make] = make(self)
         return cast(R, self._made[make])
 
     def has(self, make: Callable[[HyperedgeSource], Any]) -> bool:
-        """Whether `once` was asked for this before."""
+        """Whether `once` was asked for this before.
+
+        Parameters
+        ----------
+        make : callable
+            As for `once`.
+
+        Returns
+        -------
+        bool
+        """
         return make in self._made
 
     def __len__(self) -> int:
@@ -101,15 +122,42 @@ class HyperedgeSource:
         return (self.normalization.ln_ratio.T - scaler.offset[:-1]) / scaler.scale[:-1]
 
     def scale_log(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Scale ln w."""
+        """Scale ln w.
+
+        Parameters
+        ----------
+        values : [...]
+
+        Returns
+        -------
+        [...]
+        """
         scaler = self.normalization.hyperedge
         scaled: NDArray[np.floating] = (values - scaler.offset[-1]) / scaler.scale[-1]
         return scaled
 
     def tensor(self, values: NDArray[np.floating]) -> Tensor:
-        """A tensor of the source's type."""
+        """A tensor of the source's type.
+
+        Parameters
+        ----------
+        values : [...]
+
+        Returns
+        -------
+        [...]
+        """
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.dtype)
 
     def of_each_jet(self, values: NDArray[np.int64]) -> Tensor:
-        """[n, T] of integers; one row [T] that all jets share is viewed as many."""
+        """[n, T] of integers; one row [T] that all jets share is viewed as many.
+
+        Parameters
+        ----------
+        values : [n or 1, T] int64
+
+        Returns
+        -------
+        [n, T] int64
+        """
         return torch.from_numpy(values).expand(len(self), -1)

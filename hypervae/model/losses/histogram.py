@@ -108,6 +108,10 @@ class ScaledBins:
         Parameters
         ----------
         method : {"zscore", "minmax"}
+
+        Returns
+        -------
+        ScaledBins
         """
         low, high = _SCALED_RANGE[method]
         return cls(low, (high - low) / (_SCALED_BINS - 1), _SCALED_BINS)

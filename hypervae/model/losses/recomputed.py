@@ -18,7 +18,17 @@ _TINY = 1e-30
 
 
 def ends_of_pairs(values: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """[B, P] of the particles -> [B, E] of the pairs' first and second members."""
+    """[B, P] of the particles -> [B, E] of the pairs' first and second members.
+
+    Parameters
+    ----------
+    values : [B, P]
+    first, second : [E] int64
+
+    Returns
+    -------
+    first, second : [B, E]
+    """
     return values.index_select(1, first), values.index_select(1, second)
 
 
@@ -76,7 +86,19 @@ def interpolated(table: Tensor, position: Tensor) -> Tensor:
 
 
 def bin_position(ln_distance: Tensor, ln_low: float, ln_width: float) -> Tensor:
-    """Angular distance in bins of a `Binning`: k at the (geometric) center of bin k."""
+    """Angular distance in bins of a `Binning`: k at the (geometric) center of bin k.
+
+    Parameters
+    ----------
+    ln_distance : [...]
+        ln of the angular distance.
+    ln_low, ln_width : float
+        Of the bins.
+
+    Returns
+    -------
+    [...]
+    """
     return (ln_distance - ln_low) / ln_width + 0.5
 
 

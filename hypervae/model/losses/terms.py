@@ -39,7 +39,16 @@ COMMON_TERMS = (
 
 
 def asks_for_hypergraph(config: TrainConfig) -> bool:
-    """Whether any term that has a weight reads edges or hyperedges."""
+    """Whether any term that has a weight reads edges or hyperedges.
+
+    Parameters
+    ----------
+    config : TrainConfig
+
+    Returns
+    -------
+    bool
+    """
     weights = config.loss_weights.to_dict()
     return any(weights[name] for name in _OF_HYPERGRAPH)
 
@@ -181,6 +190,19 @@ def total_loss(terms: Mapping[str, Tensor], weights: Mapping[str, float], kl: fl
     """Weighted sum of the terms; `kl` scales the weight of the KL term (its annealing).
 
     A term of weight 0 does not enter, so that it cannot spoil the sum by being infinite.
+
+    Parameters
+    ----------
+    terms : mapping of str to tensor
+        Values by name.
+    weights : mapping of str to float
+        By name.
+    kl : float
+        In [0, 1].
+
+    Returns
+    -------
+    [] tensor
     """
     weighted = [
         weights[name] * (kl if name == "kl" else 1.0) * value

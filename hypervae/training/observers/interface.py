@@ -113,25 +113,69 @@ class Observer:
     """
 
     def on_resume(self, position: Position) -> None:
-        """A checkpoint was read; the training is where that was written."""
+        """A checkpoint was read; the training is where that was written.
+
+        Parameters
+        ----------
+        position : Position
+            Of the checkpoint.
+        """
 
     def on_start(self, position: Position) -> None:
-        """The first epoch of this attempt begins."""
+        """The first epoch of this attempt begins.
+
+        Parameters
+        ----------
+        position : Position
+            Where it begins.
+        """
 
     def on_step(self, report: StepReport) -> None:
-        """An optimizer step was taken."""
+        """An optimizer step was taken.
+
+        Parameters
+        ----------
+        report : StepReport
+            Of the step.
+        """
 
     def on_skip(self, report: StepReport) -> None:
-        """An optimizer step was skipped; `on_step` is called as well."""
+        """An optimizer step was skipped; `on_step` is called as well.
+
+        Parameters
+        ----------
+        report : StepReport
+            Of the step.
+        """
 
     def on_epoch(self, report: EpochReport) -> None:
-        """An epoch was trained and validated, and is not saved yet."""
+        """An epoch was trained and validated, and is not saved yet.
+
+        Parameters
+        ----------
+        report : EpochReport
+            Of the epoch.
+        """
 
     def on_prior_step(self, step: int, steps: int) -> None:
-        """A step of the learned prior's fit was taken, after the training: which of how many."""
+        """A step of the learned prior's fit was taken, after the training: which of how many.
+
+        Parameters
+        ----------
+        step, steps : int
+            Counted from 1, and all of them.
+        """
 
     def on_stop(self, position: Position, reason: str) -> None:
-        """The training stops before its end, after a checkpoint; `reason` is one line."""
+        """The training stops before its end, after a checkpoint; `reason` is one line.
+
+        Parameters
+        ----------
+        position : Position
+            Of the checkpoint.
+        reason : str
+            Why it stops.
+        """
 
     def close(self) -> None:
         """The attempt ends, in whatever way; may be called without `on_start`."""

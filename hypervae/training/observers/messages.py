@@ -49,6 +49,10 @@ def epoch_line(row: Mapping[str, Any], epochs: int, particle_terms: Iterable[str
         Of the whole training.
     particle_terms : iterable of str
         Terms of the loss that are the particle decoder's own.
+
+    Returns
+    -------
+    str
     """
     particles = sum(row[f"val_{name}"] for name in particle_terms)
     text = (

@@ -98,6 +98,10 @@ def duration(seconds: float) -> str:
     Parameters
     ----------
     seconds : float
+
+    Returns
+    -------
+    str
     """
     if seconds < 60:
         return f"{seconds:.0f} s"

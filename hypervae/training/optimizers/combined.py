@@ -29,7 +29,18 @@ class CombinedOptimizer(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step of each."""
+        """Take a step of each.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            As `torch.optim.Optimizer.step` takes it.
+
+        Returns
+        -------
+        object
+            What the closure returned.
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -39,7 +50,13 @@ class CombinedOptimizer(Optimizer):
         return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` gave.
+
+        Parameters
+        ----------
+        state_dict : dict
+            As `state_dict` gives it.
+        """
         super().load_state_dict(state_dict)
         self._share()
 

@@ -63,7 +63,18 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take one step; parameters without a gradient stay as they are."""
+        """Take one step; parameters without a gradient stay as they are.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            As `torch.optim.Optimizer.step` takes it.
+
+        Returns
+        -------
+        object
+            What the closure returned.
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -41,6 +41,10 @@ def make_optimizer(model: Module, config: TrainConfig, *, scales_loss: bool) -> 
     scales_loss : bool
         Whether the loss is scaled (fp16). Fused optimizers would then undo the scale within their
         step, which is too late for clipping the gradient.
+
+    Returns
+    -------
+    Optimizer
     """
     return OPTIMIZERS[config.optimizer].make(model, config, scales_loss)
 
@@ -98,7 +102,17 @@ def _muon(model: Module, config: TrainConfig, scales_loss: bool) -> Optimizer:
 
 
 def trained_parameters(model: Module) -> list[Parameter]:
-    """The parameters that have a gradient."""
+    """The parameters that have a gradient.
+
+    Parameters
+    ----------
+    model : Module
+        Any module.
+
+    Returns
+    -------
+    list of Parameter
+    """
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from hypervae.model.alike_groups import AlikeGroups
 from hypervae.model.autoregressive import AutoregressivePrior, ConditionalMixtures
 from hypervae.model.posterior import Posterior
-from hypervae.model.prior import AlikeGroups, PriorBatch
+from hypervae.model.prior import PriorBatch
 
 DIMENSIONS, CONDITION = 5, 3
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from hypervae.model import ModelConfig
+from hypervae.model.alike_groups import AlikeGroups
 from hypervae.model.posterior import Posterior
-from hypervae.model.prior import AlikeGroups, FlowPrior, GaussianPrior, StandardNormal, make_prior
+from hypervae.model.prior import FlowPrior, GaussianPrior, StandardNormal, make_prior
 
 DIMENSIONS, TYPES = 4, 2
 

@@ -7,8 +7,9 @@ from torch import nn
 
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
+from hypervae.model.alike_groups import AlikeGroups
 from hypervae.model.autoregressive import AutoregressivePrior
-from hypervae.model.prior import AlikeGroups, FlowPrior, StandardNormal
+from hypervae.model.prior import FlowPrior, StandardNormal
 from hypervae.training import run as run_module
 from hypervae.training.prior import fit_prior
 from tests.unit.chain import MODEL

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from hypervae.model import HyperVAE
-from hypervae.model.decoder.interface import LN_PTREL_RANGE, LatentJets, presence_of
+from hypervae.model.decoder.coordinates import LN_PTREL_RANGE, presence_of
+from hypervae.model.decoder.interface import LatentJets
 from hypervae.model.noise import JetNoise
 from hypervae.model.references import jet_tetrad, minkowski
 from hypervae.model.sampling_config import SamplingConfig

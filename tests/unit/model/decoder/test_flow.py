@@ -4,8 +4,9 @@ import torch
 
 from hypervae.model import ModelConfig, solvers
 from hypervae.model.decoder import flow
+from hypervae.model.decoder.coordinates import LN_PTREL_RANGE
 from hypervae.model.decoder.flow import FlowParticles
-from hypervae.model.decoder.interface import LN_PTREL_RANGE, LatentJets
+from hypervae.model.decoder.interface import LatentJets
 from hypervae.model.noise import JetNoise
 from hypervae.model.references import jet_tetrad, momenta_of
 from hypervae.model.sampling_config import SamplingConfig
