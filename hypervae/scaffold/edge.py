@@ -26,7 +26,17 @@ _FARTHEST = 1.6
 
 
 def farthest(radius: float | None) -> float:
-    """The largest distance of a particle from an axis of its jet, unfolded."""
+    """The largest distance of a particle from an axis of its jet, unfolded.
+
+    Parameters
+    ----------
+    radius : float or None
+        Of the jets.
+
+    Returns
+    -------
+    float
+    """
     if radius is None:
         return _FARTHEST
     return float(unfold(torch.tensor([_FARTHEST, 0.0], dtype=torch.float64), radius).norm())
