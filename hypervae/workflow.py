@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from hypervae.config import STAGES, Section, SourceConfig, resolve_config
+from hypervae.config import (
+    STAGES,
+    ModelSections,
+    Section,
+    SourceConfig,
+    resolve_config,
+    sections_of_model,
+)
 from hypervae.data.sources.files import shard_files
 from hypervae.data.sources.registry import JET_SOURCES
 from hypervae.digest import code_digest
@@ -20,6 +28,32 @@ from hypervae.errors import ConfigError
 
 # A constraint that no name fulfils, for rules whose source no jet type uses.
 _NOTHING = "(?!)"
+#: The files of a trained model in its folder, its weights first.
+MODEL_FILES = ("weights.safetensors", "config.json", "normalization.h5")
+
+
+def model_files(path: str) -> list[str]:
+    """The files of a trained model.
+
+    Parameters
+    ----------
+    path : str
+        Its folder, or its weights, which the other files lie beside.
+
+    Returns
+    -------
+    list of str
+        The weights first.
+    """
+    place = Path(path)
+    if place.suffix == ".safetensors":
+        return [path, *(str(place.with_name(name)) for name in MODEL_FILES[1:])]
+    return [str(place / name) for name in MODEL_FILES]
+
+
+def _any_of(names: Iterable[str]) -> str:
+    """Regular expression for the names."""
+    return "|".join(names) or _NOTHING
 
 
 class Plan:
@@ -41,6 +75,7 @@ class Plan:
         self.data = self.config.data
         self.jet_types = list(self.data.jet_types)
         self.models = list(self.config.models)
+        self._sections = {name: sections_of_model(self.config, name) for name in self.models}
         self.max_particles = self.data.max_particles
         self.jetnet_suffix = "150" if self.data.jetnet.particles == 150 else ""
         for jet_type in self.jet_types:
@@ -59,8 +94,56 @@ class Plan:
     @property
     def mixed_models(self) -> list[str]:
         """Models that know all types of the mix; none without a mix."""
-        mix = set(self.config.generate.mix)
-        return [model for model in self.models if mix and mix <= set(self.types_of(model))]
+        mixes = {name: set(sections.generate.mix) for name, sections in self._sections.items()}
+        return [name for name, mix in mixes.items() if mix and mix <= set(self.types_of(name))]
+
+    @property
+    def trained_models(self) -> list[str]:
+        """Models that are trained."""
+        return [name for name in self.models if not self.config.models[name].weights]
+
+    @property
+    def trained(self) -> str:
+        """Regular expression for the models that are trained."""
+        return _any_of(self.trained_models)
+
+    @property
+    def adopted(self) -> str:
+        """Regular expression for the models that are taken as they are."""
+        return _any_of(name for name in self.models if self.config.models[name].weights)
+
+    @property
+    def with_own_hyperedges(self) -> str:
+        """Regular expression for the models whose hyperedges are not those of the config."""
+        return _any_of(name for name in self.models if self.has_own_hyperedges(name))
+
+    def has_own_hyperedges(self, model: str) -> bool:
+        """Whether a model needs correlator files of its own, which hold counts of hyperedges.
+
+        Parameters
+        ----------
+        model : str
+
+        Returns
+        -------
+        bool
+        """
+        return self.sections(model).hyperedges != self.config.hyperedges
+
+    def given_files(self, model: str) -> list[str]:
+        """The files of the trained model that one is, or that its training starts from.
+
+        Parameters
+        ----------
+        model : str
+
+        Returns
+        -------
+        list of str
+        """
+        entry = self.config.models[model]
+        place = entry.weights or entry.init_from
+        return model_files(place) if place else []
 
     def types_of(self, model: str) -> list[str]:
         """Jet types of a model.
@@ -103,7 +186,7 @@ class Plan:
         str
         """
         names = [name for name in self.jet_types if self.source(name).source == source]
-        return "|".join(names) or _NOTHING
+        return _any_of(names)
 
     def shards(self, jet_type: str) -> list[str]:
         """Names of the shards of a jet type, sorted.
@@ -152,7 +235,7 @@ class Plan:
         """
         return shard_files(self.source(jet_type))[shard]
 
-    def section(self, subcommand: str) -> str:
+    def section(self, subcommand: str, model: str = "") -> str:
         """What a subcommand gets with ``--config``: one JSON text with sorted keys.
 
         Snakemake compares it as it stands, so that a job is stale if and only if a key changed that
@@ -162,16 +245,18 @@ class Plan:
         ----------
         subcommand : str
             As on the command line.
+        model : str
+            For which it runs, whose own keys count; none for those that all models share.
 
         Returns
         -------
         str
         """
         stage = STAGES[subcommand]
-        section = self._section(stage.section).to_dict()
+        section = self._section(stage.section, model).to_dict()
         section.pop("execution", None)
         for name in stage.attached:
-            section[name] = self._section(name).to_dict()
+            section[name] = self._section(name, model).to_dict()
         return json.dumps(section, sort_keys=True)
 
     def simulation(self, jet_type: str) -> str:
@@ -189,40 +274,79 @@ class Plan:
         section["pt_hat"] = {jet_type: section["pt_hat"][jet_type]}
         return json.dumps(section, sort_keys=True)
 
-    def generation(self) -> str:
+    def generation(self, model: str) -> str:
         """The section of `generate` as key-sorted JSON, but for the mix: it makes its own file.
+
+        Parameters
+        ----------
+        model : str
 
         Returns
         -------
         str
         """
-        section = json.loads(self.section("generate"))
+        section = json.loads(self.section("generate", model))
         section["mix"] = {}
         return json.dumps(section, sort_keys=True)
 
-    def execution_options(self) -> str:
+    def execution_options(self, model: str) -> str:
         """How training runs, as command-line options; not part of its section.
+
+        Parameters
+        ----------
+        model : str
 
         Returns
         -------
         str
         """
-        execution = self.config.train.execution.to_dict()
+        execution = self.sections(model).train.execution.to_dict()
         return " ".join(
             f"--execution.{name.replace('_', '-')} {value}" for name, value in execution.items()
         )
 
-    @property
-    def training_devices(self) -> int:
-        """Training processes, each with a GPU where there are any."""
-        return self.config.train.execution.devices
+    def training_devices(self, model: str) -> int:
+        """Training processes, each with a GPU where there are any.
 
-    @property
-    def training_cpus(self) -> int:
-        """CPUs of a training job: one for each process, and one for each of its loader's."""
-        return self.training_devices * (1 + self.config.train.execution.workers)
+        Parameters
+        ----------
+        model : str
 
-    def _section(self, name: str) -> Section:
+        Returns
+        -------
+        int
+        """
+        return self.sections(model).train.execution.devices
+
+    def training_cpus(self, model: str) -> int:
+        """CPUs of a training job: one for each process, and one for each of its loader's.
+
+        Parameters
+        ----------
+        model : str
+
+        Returns
+        -------
+        int
+        """
+        return self.training_devices(model) * (1 + self.sections(model).train.execution.workers)
+
+    def sections(self, model: str) -> ModelSections:
+        """The sections that count for a model.
+
+        Parameters
+        ----------
+        model : str
+
+        Returns
+        -------
+        ModelSections
+        """
+        return self._sections[model]
+
+    def _section(self, name: str, model: str) -> Section:
+        if model and hasattr(self.sections(model), name):
+            return getattr(self.sections(model), name)
         holder = self.data if name in type(self.data).model_fields else self.config
         return getattr(holder, name)
 

@@ -28,6 +28,7 @@ SUBCOMMANDS = {
     "correlators": "Compute energy correlators and pair bins of one shard.",
     "normalize": "Merge correlators into a model's normalization.",
     "train": "Train one model.",
+    "adopt": "Take a trained model as it is for a run.",
     "generate": "Generate jets with a trained model.",
     "evaluate": "Compare generated with held-out jets.",
     "equivariance": "Measure the equivariance of a trained model.",

@@ -15,6 +15,7 @@ from hypervae.config.data import (
 from hypervae.config.features import CorrelatorsConfig, HyperedgesConfig, NormalizationConfig
 from hypervae.config.keys import Key, keys_of, subsections
 from hypervae.config.model import ModelConfig
+from hypervae.config.models import ModelEntry, ModelSections
 from hypervae.config.results import (
     EquivarianceConfig,
     EvaluateConfig,
@@ -32,6 +33,7 @@ from hypervae.config.whole import (
     WorkflowConfig,
     resolve_config,
     resolve_section,
+    sections_of_model,
 )
 
 # The settings that a stage is given are compared, not the code that reads them (`hypervae.digest`).
@@ -52,6 +54,8 @@ __all__ = [
     "Key",
     "LossWeights",
     "ModelConfig",
+    "ModelEntry",
+    "ModelSections",
     "NormalizationConfig",
     "PlotConfig",
     "ReconstructionConfig",
@@ -66,5 +70,6 @@ __all__ = [
     "keys_of",
     "resolve_config",
     "resolve_section",
+    "sections_of_model",
     "subsections",
 ]

@@ -61,13 +61,15 @@ class Section(BaseModel):
     reruns: ClassVar[str] = ""
 
     @classmethod
-    def of(cls, values: Mapping[str, Any] | Section | None = None) -> Self:
+    def of(cls, values: Mapping[str, Any] | Section | None = None, above: str = "") -> Self:
         """From keys and values, with the defaults filled in.
 
         Parameters
         ----------
         values : mapping or section, optional
             As loaded from YAML; a section of this type is handed back as it is.
+        above : str
+            What stands before the names of keys in messages, e.g. ``"models.t.model."``.
 
         Returns
         -------
@@ -85,7 +87,7 @@ class Section(BaseModel):
         try:
             return cls.model_validate(text_keys({} if values is None else values))
         except ValidationError as error:
-            raise ConfigError(explain(error, cls)) from None
+            raise ConfigError(explain(error, cls, above)) from None
 
     def to_dict(self) -> dict[str, Any]:
         """Keys and values, sections within as dicts and sequences as lists: what JSON can hold.

@@ -67,7 +67,7 @@ def _text_keys(value: Any) -> Any:
     return [_text_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
-def explain(error: ValidationError, section: type[Section]) -> str:
+def explain(error: ValidationError, section: type[Section], above: str = "") -> str:
     """Words for what is wrong with a section.
 
     Parameters
@@ -75,6 +75,8 @@ def explain(error: ValidationError, section: type[Section]) -> str:
     error : ValidationError
     section : type
         The section that was checked.
+    above : str
+        What stands before the names of its keys.
 
     Returns
     -------
@@ -84,7 +86,7 @@ def explain(error: ValidationError, section: type[Section]) -> str:
     lines: list[str] = []
     for one in sorted(errors, key=lambda one: [str(part) for part in one["loc"]]):
         lines += _missing(one, errors) if one["type"] == "missing" else _lines(one, section)
-    return "config: " + "\nconfig: ".join(dict.fromkeys(lines))
+    return "\n".join(f"config: {above}{line}" for line in dict.fromkeys(lines))
 
 
 def show(value: Any) -> str:

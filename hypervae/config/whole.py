@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from hypervae.config.base import Mistake, Section, Text, Unique, key
-from hypervae.config.data import DataConfig, JetNetConfig, JetType, SimulationConfig, SplitConfig
+from hypervae.config.base import Mistake, Section, Text, key
+from hypervae.config.data import DataConfig, JetNetConfig, SimulationConfig, SplitConfig
 from hypervae.config.features import CorrelatorsConfig, HyperedgesConfig, NormalizationConfig
 from hypervae.config.messages import text_keys
 from hypervae.config.model import ModelConfig
+from hypervae.config.models import OVERRIDDEN, ModelEntry, ModelSections, with_changes
 from hypervae.config.results import (
     EquivarianceConfig,
     EvaluateConfig,
@@ -19,6 +20,7 @@ from hypervae.config.results import (
     ReconstructionConfig,
 )
 from hypervae.config.train import TrainConfig
+from hypervae.errors import ConfigError
 
 
 def _unknown_orders(
@@ -28,17 +30,6 @@ def _unknown_orders(
         if order not in correlators.orders:
             known = f"orders among correlators.orders {list(correlators.orders)}"
             yield Mistake("hyperedges.orders", str(order), known)
-
-
-class ModelEntry(Section):
-    """One training job."""
-
-    reruns: ClassVar[str] = "merge_normalization onward"
-
-    jet_types: Annotated[tuple[JetType, ...], Field(min_length=1), Unique] = key(
-        ...,
-        "jet types that this model learns; with more than one it is conditional on the type",
-    )
 
 
 ModelName = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -74,6 +65,44 @@ class WorkflowConfig(Section):
                         repr(jet_type),
                         f"types that data.jet_types defines ({known})",
                     )
+
+
+def sections_of_model(config: WorkflowConfig, name: str) -> ModelSections:
+    """The sections that count for a model: those of the config, with its own keys.
+
+    Parameters
+    ----------
+    config : WorkflowConfig
+    name : str
+
+    Returns
+    -------
+    ModelSections
+
+    Raises
+    ------
+    ConfigError
+        Naming the keys below ``models``, what was found and what was expected.
+    """
+    entry, above = config.models[name], f"models.{name}."
+    sections, errors = {}, []
+    for section in OVERRIDDEN:
+        changes = getattr(entry, section)
+        try:
+            changed = with_changes(getattr(config, section), changes, f"{above}{section}.")
+        except ConfigError as error:
+            errors.append(str(error))
+        else:
+            sections[section] = changed
+    hyperedges = sections.get("hyperedges")
+    if entry.hyperedges and hyperedges is not None:
+        for mistake in _unknown_orders(config.correlators, hyperedges):
+            errors.append(
+                f"config: {above}{mistake.key}: found {mistake.found}, expected {mistake.expected}"
+            )
+    if errors:
+        raise ConfigError("\n".join(errors))
+    return ModelSections(**sections)
 
 
 class CorrelatorsStageConfig(CorrelatorsConfig):
@@ -153,7 +182,16 @@ def resolve_config(config: Mapping[str, Any] | None) -> WorkflowConfig:
     """
     if not isinstance(config, Section):
         config = text_keys(config)  # refuses an empty file
-    return WorkflowConfig.of(config)
+    resolved = WorkflowConfig.of(config)
+    errors = []
+    for name in resolved.models:
+        try:
+            sections_of_model(resolved, name)
+        except ConfigError as error:
+            errors.append(str(error))
+    if errors:
+        raise ConfigError("\n".join(errors))
+    return resolved
 
 
 def resolve_section(stage: str, section: Mapping[str, Any]) -> Any:

@@ -17,8 +17,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -30,7 +31,7 @@ from hypervae.correlators.means import CorrelatorMeans
 from hypervae.correlators.sums import JetSums
 from hypervae.errors import InputError
 from hypervae.formats.correlators import means_of, read_settings
-from hypervae.io import atomic_h5
+from hypervae.io import atomic_h5, atomic_path
 from hypervae.io.hdf5 import reading_h5
 from hypervae.normalization.normalization import Normalization
 from hypervae.normalization.scaler import Scaler
@@ -112,9 +113,57 @@ def write_normalization(path: str | os.PathLike[str], merged: MergedShards) -> N
                 # the one scale of all four-momenta: the root mean square pT of a particle
                 "momentum_scale": float(np.sqrt(pt.squares / pt.count)),
                 "settings": str(merged.settings),
-                "digest": hashlib.sha256("\n".join(merged.contents).encode()).hexdigest(),
+                "digest": _digest(merged.contents),
             }
         )
+
+
+def _digest(contents: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()
+
+
+def continued(weights: Normalization, run: Normalization) -> Normalization:
+    """The normalization of a model whose training goes on with other jets.
+
+    Parameters
+    ----------
+    weights : Normalization
+        Of the weights: scales and tables are kept, since the weights are of no use with others.
+    run : Normalization
+        Of the jets that it is trained on from now on, which decide the split.
+
+    Returns
+    -------
+    Normalization
+    """
+    contents = weights.contents | run.contents
+    return replace(
+        weights,
+        settings=weights.settings.replace(split=run.settings.split.to_dict()),
+        contents=contents,
+        digest=_digest(sorted(contents)),
+    )
+
+
+def write_continued(
+    path: str | os.PathLike[str], weights: str | os.PathLike[str], normalization: Normalization
+) -> None:
+    """Write what `continued` gives, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    weights : path-like
+        The file of the weights' normalization.
+    normalization : Normalization
+    """
+    with atomic_path(path) as temporary:
+        shutil.copyfile(weights, temporary)
+        with h5py.File(temporary, "r+") as file:
+            del file["contents"]
+            file["contents"] = sorted(normalization.contents)
+            file.attrs["settings"] = str(normalization.settings)
+            file.attrs["digest"] = normalization.digest
 
 
 def read_normalization(path: str | os.PathLike[str]) -> Normalization:

@@ -12,7 +12,7 @@ from hypervae.device import choose_device
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.generation.files import GeneratedWriter
 from hypervae.model import HyperVAE
-from hypervae.model.hypervae import WEIGHTS
+from hypervae.model.files import WEIGHTS
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.progress import Progress

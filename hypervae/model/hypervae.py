@@ -23,6 +23,7 @@ from hypervae.io import atomic_path, write_json
 from hypervae.model.decoder import Decoder, Reconstructed
 from hypervae.model.decoder.targets import with_particle_targets
 from hypervae.model.encoder import Encoder
+from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS, files_of
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.inputs import JetBatch, make_batch
 from hypervae.model.noise import JetNoise
@@ -30,8 +31,6 @@ from hypervae.model.prior import make_prior
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
-
-WEIGHTS, CONFIG, NORMALIZATION = "weights.safetensors", "config.json", "normalization.h5"
 
 
 class HyperVAE(nn.Module):
@@ -318,13 +317,13 @@ class HyperVAE(nn.Module):
             save_file(state, temporary)
 
     @classmethod
-    def load(cls, directory: str | os.PathLike[str], device: str = "cpu") -> HyperVAE:
+    def load(cls, place: str | os.PathLike[str], device: str = "cpu") -> HyperVAE:
         """Load a trained model.
 
         Parameters
         ----------
-        directory : path-like
-            As `save` leaves it.
+        place : path-like
+            As `save` leaves it, see `files_of`.
         device : str
             Where the model shall be.
 
@@ -337,12 +336,8 @@ class HyperVAE(nn.Module):
         InputError
             If a file is missing, damaged or does not fit the others.
         """
-        directory = Path(directory)
-        for name in (CONFIG, NORMALIZATION, WEIGHTS):
-            if not (directory / name).is_file():
-                raise InputError(
-                    directory / name, "model", found="no such file", expected="a trained model"
-                )
+        files = files_of(place)
+        directory = files.weights.parent
         try:
             content = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
             settings = ModelConfig.of(dict(content["model"]))
@@ -367,9 +362,9 @@ class HyperVAE(nn.Module):
             )
         model = cls(normalization, jet_types, settings)
         try:
-            model.load_state_dict(load_file(directory / WEIGHTS))
+            model.load_state_dict(load_file(files.weights))
         except (SafetensorError, RuntimeError) as error:
             raise InputError(
-                directory / WEIGHTS, "weights", found=str(error), expected="this model's weights"
+                files.weights, "weights", found=str(error), expected="this model's weights"
             ) from error
         return model.to(device).eval()

@@ -17,11 +17,12 @@ from hypervae.config import ModelConfig, TrainStageConfig
 from hypervae.device import choose_precision
 from hypervae.errors import InputError
 from hypervae.formats.history import write_history
-from hypervae.formats.normalization import read_normalization
+from hypervae.formats.normalization import read_normalization, write_continued
 from hypervae.io import software_versions, write_json
 from hypervae.io.lock import RunLock
 from hypervae.logs import kept_in
 from hypervae.model import HyperVAE
+from hypervae.model.files import NORMALIZATION
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.losses.terms import asks_for_hypergraph
 from hypervae.normalization import Normalization
@@ -29,6 +30,7 @@ from hypervae.normalization.sources import Source, find_sources
 from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
 from hypervae.training.generation_check import GenerationCheck
+from hypervae.training.initial import Initial, read_initial
 from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
 from hypervae.training.observers.history import HistoryFile
@@ -60,11 +62,14 @@ class TrainingFiles:
         One correlator file for each shard, in the same order.
     normalization : path-like
         Merged from these correlator files.
+    init_from : path-like, optional
+        A trained model that the training starts from, see `hypervae.training.initial`.
     """
 
     shards: Sequence[str | os.PathLike[str]]
     correlators: Sequence[str | os.PathLike[str]]
     normalization: str | os.PathLike[str]
+    init_from: str | os.PathLike[str] | None = None
 
 
 def train(
@@ -113,6 +118,7 @@ def train(
     output_dir = Path(output_dir)
     _check_output(output_dir)
     data = _read(files, config, jet_types)
+    config = data.config
     fabric = make_fabric(config, fast_in_bf16=config.model.decoder in FAST_IN_BF16)
     decided = _decided(config, data, fabric.device.type)
     checkpoints = Checkpoints(checkpoint_dir, fingerprint(decided, data.merged, data.types))
@@ -126,7 +132,8 @@ def train(
         loaders = _loaders(data, config, model.config)
         kept = kept_in(folder / LOG) if fabric.is_global_zero else nullcontext()
         with loaders.training, kept:
-            model.fit_decoder(loaders.training.once(config.batch_size))
+            if data.initial is None:  # else it has the tables of its weights
+                model.fit_decoder(loaders.training.once(config.batch_size))
             own = _observers(fabric, loaders, config, folder)
             watching = Observers([*own, *observers])
             trainer = Trainer(fabric, model, loaders, config, checkpoints, watching)
@@ -142,17 +149,36 @@ def train(
             trained = trainer.optimization.model
             prior_error = fit_prior(trained, loaders.training, config, watching.on_prior_step)
             about = {"precision": decided["precision"], "prior_error": prior_error}
-            _write(output_dir, trainer, files.normalization, config, about)
+            _write(output_dir, trainer, _normalization_file(files, data, folder), config, about)
     return trained
 
 
 @dataclass(frozen=True)
 class _Data:
-    """The inputs of a run, read and checked."""
+    """The inputs of a run, read and checked.
 
+    Attributes
+    ----------
+    config : TrainStageConfig
+        With what weights that the training starts from decide.
+    merged : Normalization
+        Of the jets.
+    sources : list of Source
+    types : list of str
+        In the model's order.
+    initial : Initial, optional
+    """
+
+    config: TrainStageConfig
     merged: Normalization
     sources: list[Source]
     types: list[str]
+    initial: Initial | None
+
+    @property
+    def normalization(self) -> Normalization:
+        """That of the model."""
+        return self.initial.normalization if self.initial else self.merged
 
 
 def _decided(config: TrainStageConfig, data: _Data, device: str) -> dict[str, Any]:
@@ -160,6 +186,7 @@ def _decided(config: TrainStageConfig, data: _Data, device: str) -> dict[str, An
     model = resolved_modes(config.model, data.merged, device)
     return {
         **config.to_dict(),
+        **({"init_from": data.initial.digest} if data.initial else {}),
         "model": model.to_dict(),
         "precision": choose_precision(
             config.precision, device, fast_in_bf16=config.model.decoder in FAST_IN_BF16
@@ -171,7 +198,9 @@ def _new_model(fabric: Fabric, data: _Data, config: TrainStageConfig) -> HyperVA
     """A model with the weights that training starts from."""
     limit_memory(fabric, config.execution.max_memory_gb)
     torch.manual_seed(derive_seed(config.seed, "weights"))
-    model = HyperVAE(data.merged, data.types, config.model, fabric.device.type)
+    model = HyperVAE(data.normalization, data.types, config.model, fabric.device.type)
+    if data.initial:
+        model.load_state_dict(data.initial.model.state_dict())
     model.gradient_checkpointing(config.execution.gradient_checkpointing)
     return model
 
@@ -257,7 +286,20 @@ def _read(files: TrainingFiles, config: TrainStageConfig, jet_types: Sequence[st
         raise InputError(
             files.normalization, "jet types", found=", ".join(present), expected=", ".join(types)
         )
-    return _Data(merged, sources, types)
+    if files.init_from is None:
+        return _Data(config, merged, sources, types, None)
+    initial = read_initial(files.init_from, config.model, merged, types)
+    config = config.replace(model=initial.config.to_dict())
+    return _Data(config, merged, sources, types, initial)
+
+
+def _normalization_file(files: TrainingFiles, data: _Data, folder: Path) -> str | os.PathLike[str]:
+    """The normalization that is saved with the model; a new one is written into a folder."""
+    if data.initial is None:
+        return files.normalization
+    path = folder / NORMALIZATION
+    write_continued(path, data.initial.files.normalization, data.normalization)
+    return path
 
 
 def _loaders(data: _Data, config: TrainStageConfig, model: ModelConfig) -> Loaders:
@@ -266,7 +308,7 @@ def _loaders(data: _Data, config: TrainStageConfig, model: ModelConfig) -> Loade
     training, validation = (
         JetLoader(
             JetStream(data.sources, data.types, split, config.split, config.seed),
-            data.merged,
+            data.normalization,
             model,
             workers,
             hypergraph,

@@ -168,6 +168,7 @@ DEPENDS = {
     "correlators": CORRELATORS | {"device"},
     "normalize": NORMALIZED - {"seeds"},  # it reads sums and runs no kernel
     "train": MODEL | {"training", "device", "observables"},
+    "adopt": MODEL,
     "generate": MODEL | {"generation", "device"},
     "evaluate": CORRELATORS | {"evaluation", "observables"},
     "equivariance": MODEL | {"equivariance"},
@@ -183,6 +184,7 @@ NOT_WITHIN = {
     "correlators": {"data.simulate", "data.jetnet", "data.importing"},
     "normalize": {"data.simulate", "data.jetnet", "data.importing"},
     "train": {"data.simulate", "data.jetnet", "data.importing"},
+    "adopt": {"data.simulate", "data.jetnet", "data.importing", "model.losses.terms"},
     "generate": {"data.simulate", "data.jetnet", "data.importing", "model.losses.terms"},
     "evaluate": {"data.simulate", "data.jetnet", "data.importing"},
     "equivariance": {"data.simulate", "data.importing", "model.losses.terms"},

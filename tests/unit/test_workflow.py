@@ -112,12 +112,12 @@ def test_only_the_file_of_several_types_depends_on_their_mix():
     assert without.mixed_models == []
     assert mixed.mixed_models == ["all"]  # the other knows top quarks alone
     assert json.loads(mixed.section("generate"))["mix"] == {"g": 1, "q": 3}
-    assert mixed.generation() == without.generation() == without.section("generate")
+    assert mixed.generation("all") == without.generation("all") == without.section("generate")
 
 
 def test_how_training_runs_is_options_and_no_section():
     found = plan(train={"execution": {"device": "cpu", "devices": 2, "checkpoint_minutes": 1}})
-    words = found.execution_options().split()
+    words = found.execution_options("top").split()
     options = dict(zip(words[::2], words[1::2], strict=True))
     assert options["--execution.devices"] == "2"
     assert options["--execution.checkpoint-minutes"] == "1.0"
@@ -127,8 +127,50 @@ def test_how_training_runs_is_options_and_no_section():
 
 
 def test_a_training_job_has_a_cpu_for_each_of_its_processes():
-    assert plan().training_cpus == 1
-    assert plan(train={"execution": {"devices": 2, "workers": 3}}).training_cpus == 8
+    assert plan().training_cpus("top") == 1
+    assert plan(train={"execution": {"devices": 2, "workers": 3}}).training_cpus("top") == 8
+
+
+def models(**top):
+    return {"all": {"jet_types": ["g", "q", "t"]}, "top": {"jet_types": ["t"], **top}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "stale"),
+    [
+        ({"model": {"latent_dim": 64}}, {"train"}),
+        ({"train": {"execution": {"devices": 2}}}, set()),
+        ({"generate": {"seed": 5}}, {"generate"}),
+        ({"hyperedges": {"max_particles": 10}}, {"correlators"}),
+    ],
+)
+def test_a_key_of_an_entry_changes_the_sections_of_its_model_alone(entry, stale):
+    one, two = plan(), plan(models=models(**entry))
+    stages = ("correlators", "train", "generate")
+    changed = {name for name in stages if one.section(name, "top") != two.section(name, "top")}
+    assert changed == stale
+    for name in stages:
+        assert one.section(name, "all") == two.section(name, "all") == two.section(name)
+    assert two.has_own_hyperedges("top") == ("hyperedges" in entry)
+    assert two.training_devices("top") == (2 if "train" in entry else 1)
+
+
+def test_hyperedges_that_are_those_of_the_config_need_no_files_of_their_own():
+    found = plan(hyperedges={"max_particles": 9}, models=models(hyperedges={"max_particles": 9}))
+    assert found.with_own_hyperedges == "(?!)"
+
+
+def test_weights_are_trained_further_or_taken_as_they_are():
+    found = plan(models=models(weights="elsewhere/t"))
+    assert (found.trained_models, found.trained, found.adopted) == (["all"], "all", "top")
+    names = ("weights.safetensors", "config.json", "normalization.h5")
+    assert found.given_files("top") == [f"elsewhere/t/{name}" for name in names]
+    found = plan(models=models(init_from="elsewhere/best.safetensors"))
+    assert (found.trained, found.adopted) == ("all|top", "(?!)")
+    assert found.given_files("top")[:2] == [
+        "elsewhere/best.safetensors", "elsewhere/config.json",
+    ]  # fmt: skip
+    assert found.given_files("all") == []
 
 
 def test_code_digests_are_told_apart():

@@ -4,7 +4,7 @@ from snakemake.exceptions import WorkflowError
 
 from hypervae.errors import ConfigError
 from hypervae.io import write_list, write_text
-from hypervae.workflow import Plan
+from hypervae.workflow import MODEL_FILES, Plan
 
 try:
     PLAN = Plan(config)
@@ -32,7 +32,16 @@ def model_shards(wildcards):
 
 
 def model_correlators(wildcards):
-    return shard_files(PLAN.types_of(wildcards.model), "results/correlators")
+    """Those that all models share, unless this one has other hyperedges."""
+    folder = "results/correlators"
+    if PLAN.has_own_hyperedges(wildcards.model):
+        folder += f"/{wildcards.model}"
+    return shard_files(PLAN.types_of(wildcards.model), folder)
+
+
+def given_files(wildcards):
+    """As the user wrote them, whatever prefix a module puts before the other files."""
+    return [local(file) for file in PLAN.given_files(wildcards.model)]
 
 
 def type_shards(wildcards):
@@ -46,6 +55,17 @@ def growing(first, per_file=0):
         return int((first + per_file * len(input)) * 2 ** (attempt - 1))
 
     return mem_mb
+
+
+def training_memory(wildcards, input, attempt):
+    return growing(1000 + 2000 * PLAN.training_cpus(wildcards.model))(
+        wildcards, input, attempt
+    )
+
+
+def trained_model(wildcards):
+    """The files of a model, trained here or not; its folder is that of the first."""
+    return [f"results/models/{wildcards.model}/{file}" for file in MODEL_FILES]
 
 
 def evaluation_results(wildcards=None):
@@ -63,9 +83,10 @@ def all_results():
     ]
     figures += [
         f"{figure}/{model}"
-        for figure in ("history", "correlators", "latent", "reconstruction")
+        for figure in ("correlators", "latent", "reconstruction")
         for model in PLAN.models
     ]
+    figures += [f"history/{model}" for model in PLAN.trained_models]
     return [
         *evaluation_results(),
         *expand("results/generated/{model}/mix.h5", model=PLAN.mixed_models),

@@ -24,3 +24,19 @@ rule compute_correlators:
     shell:
         "{params.hypervae} correlators --input {input:q} --jet-type {wildcards.jet_type} --threads {threads}"
         " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+
+
+use rule compute_correlators as compute_model_correlators with:
+    # Of a model that has other hyperedges than the rest.
+    output:
+        "results/correlators/{model}/{jet_type}/{shard}.h5",
+    log:
+        "logs/correlators/{model}/{jet_type}/{shard}.log",
+    benchmark:
+        "results/timings/correlators/{model}/{jet_type}/{shard}.tsv"
+    wildcard_constraints:
+        model=PLAN.with_own_hyperedges,
+    params:
+        hypervae=library_command,
+        config=lambda wildcards: PLAN.section("correlators", wildcards.model),
+        code=PLAN.code("correlators"),

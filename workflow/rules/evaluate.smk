@@ -34,7 +34,7 @@ rule evaluate_jets:
 rule measure_equivariance:
     """Measure how far a trained model is from Lorentz equivariance, on held-out jets."""
     input:
-        model=rules.train_model.output,
+        model=trained_model,
         list=rules.list_model_files.output.shards,
         shards=model_shards,
     output:
@@ -69,7 +69,7 @@ rule measure_equivariance:
 rule reconstruct_jets:
     """Encode held-out jets of each type of a model, and decode them again."""
     input:
-        model=rules.train_model.output,
+        model=trained_model,
         list=rules.list_model_files.output.shards,
         shards=model_shards,
     output:

@@ -4,7 +4,7 @@
 rule generate_jets:
     """Generate jets of one type."""
     input:
-        model=rules.train_model.output,
+        model=trained_model,
     output:
         "results/generated/{model}/{jet_type}.h5",
     log:
@@ -19,7 +19,7 @@ rule generate_jets:
         runtime=120,
     params:
         hypervae=library_command,
-        config=PLAN.generation(),
+        config=lambda wildcards: PLAN.generation(wildcards.model),
         code=PLAN.code("generate"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
@@ -30,7 +30,7 @@ rule generate_jets:
 rule generate_mix:
     """Generate jets of several types into one file."""
     input:
-        model=rules.train_model.output,
+        model=trained_model,
     output:
         "results/generated/{model}/mix.h5",
     log:
@@ -45,7 +45,7 @@ rule generate_mix:
         runtime=120,
     params:
         hypervae=library_command,
-        config=PLAN.section("generate"),
+        config=lambda wildcards: PLAN.section("generate", wildcards.model),
         code=PLAN.code("generate"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:

@@ -1,4 +1,4 @@
-# One training job a model.
+# One training job a model, or a trained model that is taken as it is.
 
 
 rule train_model:
@@ -9,6 +9,7 @@ rule train_model:
         shards=model_shards,
         correlators=model_correlators,
         normalization=rules.merge_normalization.output[0],
+        initial=given_files,
     output:
         weights="results/models/{model}/weights.safetensors",
         config="results/models/{model}/config.json",
@@ -18,20 +19,26 @@ rule train_model:
         "logs/train/{model}.log",
     benchmark:
         "results/timings/train/{model}.tsv"
+    wildcard_constraints:
+        model=PLAN.trained,
     conda:
         "../../envs/training.yaml"
-    threads: PLAN.training_cpus
+    threads: lambda wildcards: PLAN.training_cpus(wildcards.model)
     resources:
-        mem_mb=growing(1000 + 2000 * PLAN.training_cpus),
+        mem_mb=training_memory,
         runtime=1440,
-        gpu=PLAN.training_devices,
+        gpu=lambda wildcards: PLAN.training_devices(wildcards.model),
     params:
         hypervae=library_command,
-        config=PLAN.section("train"),
+        config=lambda wildcards: PLAN.section("train", wildcards.model),
         code=PLAN.code("train"),
         jet_types=lambda wildcards: ",".join(PLAN.types_of(wildcards.model)),
         # A function of `input` does not count for staleness: how a job runs changes no result.
-        execution=lambda wildcards, input: PLAN.execution_options(),
+        execution=lambda wildcards, input: PLAN.execution_options(wildcards.model),
+        # The files are inputs.
+        initial=lambda wildcards, input: (
+            f"--init-from {shlex.quote(input.initial[0])}" if input.initial else ""
+        ),
         # Outside the outputs, which Snakemake deletes when a job fails.
         checkpoints=lambda wildcards, input: placed(
             [f"checkpoints/{wildcards.model}"]
@@ -41,5 +48,36 @@ rule train_model:
         "{params.hypervae} train --shards {input.shard_list:q}"
         " --correlators {input.correlator_list:q} --normalization {input.normalization:q}"
         " --output-dir {params.folder:q} --checkpoint-dir {params.checkpoints:q}"
-        " --jet-types {params.jet_types} --threads {threads}"
+        " --jet-types {params.jet_types} --threads {threads} {params.initial}"
         " --config {params.config:q} {params.execution} > {log:q} 2>&1"
+
+
+rule adopt_model:
+    """Take a trained model as it is, once it is seen to fit the jets of the run."""
+    input:
+        model=given_files,
+        normalization=rules.merge_normalization.output[0],
+    output:
+        weights="results/models/{model}/weights.safetensors",
+        config="results/models/{model}/config.json",
+        normalization="results/models/{model}/normalization.h5",
+    log:
+        "logs/adopt/{model}.log",
+    benchmark:
+        "results/timings/adopt/{model}.tsv"
+    wildcard_constraints:
+        model=PLAN.adopted,
+    conda:
+        "../../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=20,
+    params:
+        hypervae=library_command,
+        code=PLAN.code("adopt"),
+        jet_types=lambda wildcards: ",".join(PLAN.types_of(wildcards.model)),
+        folder=lambda wildcards, output: str(Path(output.weights).parent),
+    shell:
+        "{params.hypervae} adopt --model {input.model[0]:q} --normalization {input.normalization:q}"
+        " --jet-types {params.jet_types} --output-dir {params.folder:q} > {log:q} 2>&1"

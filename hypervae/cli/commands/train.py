@@ -26,6 +26,11 @@ from hypervae.config import TrainStageConfig
     help="Checkpoints; a stopped run resumes by itself.",
 )
 @click.option("--jet-types", help="Order of the model's types, e.g. q,g,t.  [sorted]")
+@click.option(
+    "--init-from",
+    type=click.Path(path_type=Path),
+    help="Start from this trained model: its folder, or its weights (safetensors).",
+)
 @click.option("--resume", type=INPUT_FILE, help="Resume this checkpoint, whatever its run.")
 @click.option(
     "--threads", type=click.IntRange(1), help="CPU threads of all processes together.  [all]"
@@ -38,6 +43,7 @@ def command(
     output_dir: Path,
     checkpoint_dir: Path,
     jet_types: str | None,
+    init_from: Path | None,
     resume: Path | None,
     threads: int | None,
     config: TrainStageConfig,
@@ -55,7 +61,7 @@ def command(
         # Lightning leaves alone what is set, and the other processes inherit it
         os.environ["OMP_NUM_THREADS"] = str(own)
     train(
-        TrainingFiles(read_list(shards), read_list(correlators), normalization),
+        TrainingFiles(read_list(shards), read_list(correlators), normalization, init_from),
         output_dir,
         checkpoint_dir,
         config,

@@ -11,7 +11,7 @@ from hypervae import HyperVAE
 from hypervae.data.jets import check_jets
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.kinematics import four_momenta
-from hypervae.model.hypervae import CONFIG, NORMALIZATION, WEIGHTS
+from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS
 from hypervae.model.noise import gumbel
 from hypervae.model.sampling_config import SamplingConfig
 from tests.unit.chain import MODEL

@@ -1,0 +1,26 @@
+"""``hypervae adopt``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hypervae.cli.options import DIRECTORY, INPUT_FILE
+
+
+@click.command("adopt")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A trained model's folder, or its weights (safetensors).",
+)
+@click.option("--normalization", type=INPUT_FILE, required=True, help="Of the jets of this run.")
+@click.option("--jet-types", required=True, help="The types that it must know, e.g. q,g,t.")
+@click.option("--output-dir", type=DIRECTORY, required=True, help="Gets the model.")
+def command(model: Path, normalization: Path, jet_types: str, output_dir: Path) -> None:
+    """Take a trained model as it is, once it is seen to fit the jets of a run."""
+    from hypervae.model.adoption import adopt_model
+
+    adopt_model(model, normalization, jet_types.split(","), output_dir)
