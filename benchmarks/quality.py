@@ -23,13 +23,13 @@ from typing import Any
 
 import yaml
 
-import hypervae
 from benchmarks.budget import fit
 from benchmarks.floors import SHARD, TEST_SHARDS, TRAINING_SHARDS, scores
 from benchmarks.simulation import simulate
 from hypervae.config import resolve_section
 from hypervae.data.jets import JET_TYPES, Jets, concatenate
 from hypervae.formats.shard import ShardReader
+from hypervae.model.pretrained import pretrained_folder
 from hypervae.seeds import derive_seed
 
 GENERATED = 10_000
@@ -57,7 +57,9 @@ def main() -> None:
     if wrong:
         parser.error(f"--types: found {wrong[0]!r}, expected some of {', '.join(JET_TYPES)}")
     recipe = yaml.safe_load(options.recipe.read_text())
-    models = pretrained_folder() if options.pretrained else options.models
+    models = options.models
+    if options.pretrained:
+        models = pretrained_folder(types[0]).parent
     with tempfile.TemporaryDirectory() as name:
         data = (options.data or Path(name)) / str(options.seed)
         simulated(types, data, options.seed, options.cores)
@@ -79,16 +81,6 @@ def main() -> None:
             }
         )
     )
-
-
-def pretrained_folder() -> Path:
-    """The folder of the weights that the package ships."""
-    folder = Path(hypervae.__file__).parent / "pretrained"
-    if not folder.is_dir():
-        raise SystemExit(
-            f"--pretrained: found no {folder}, expected a folder of models by jet type"
-        )
-    return folder
 
 
 def simulated(types: list[str], data: Path, seed: int, cores: int) -> None:

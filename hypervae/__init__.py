@@ -8,7 +8,7 @@ usable from Python and, through ``python -m hypervae``, from the command line.
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Loaded on first use, so that `import hypervae` needs neither torch nor h5py: Snakemake parses the
 # workflow again in every cluster job.

@@ -368,3 +368,26 @@ class HyperVAE(nn.Module):
                 files.weights, "weights", found=str(error), expected="this model's weights"
             ) from error
         return model.to(device).eval()
+
+    @classmethod
+    def pretrained(cls, jet_type: str, device: str = "cpu") -> HyperVAE:
+        """The model of a jet type that the package ships (`hypervae.model.pretrained`).
+
+        Parameters
+        ----------
+        jet_type : str
+            One of g, q, t, w, z.
+        device : str
+
+        Returns
+        -------
+        HyperVAE
+
+        Raises
+        ------
+        ConfigError
+            If there is no such model.
+        """
+        from hypervae.model.pretrained import pretrained_folder
+
+        return cls.load(pretrained_folder(jet_type), device)

@@ -12,7 +12,10 @@ from hypervae.errors import ConfigError
 
 
 @click.command("generate")
-@click.option("--model", type=DIRECTORY, required=True, help="Folder of a trained model.")
+@click.option("--model", type=DIRECTORY, help="Folder of a trained model.")
+@click.option(
+    "--pretrained", metavar="TYPE", help="Instead: the weights that come along, of g, q, t, w or z."
+)
 @click.option("--output", type=OUTPUT_FILE, required=True, help="Shard to write (HDF5).")
 @click.option("--jet-type", help="Jet type, where the model knows several.")
 @click.option(
@@ -23,7 +26,8 @@ from hypervae.errors import ConfigError
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
 @section_options("generate")
 def command(
-    model: Path,
+    model: Path | None,
+    pretrained: str | None,
     output: Path,
     jet_type: str | None,
     mix: str | None,
@@ -34,7 +38,11 @@ def command(
     import torch
 
     from hypervae.generation.generate import generate_jets
+    from hypervae.model.pretrained import pretrained_folder
 
+    if (model is None) == (pretrained is None):
+        raise ConfigError("found --model and --pretrained, or neither; expected one of them")
+    folder = model or pretrained_folder(str(pretrained))
     if mix is not None:
         import yaml
 
@@ -44,5 +52,5 @@ def command(
             raise ConfigError(f"--mix: found {mix!r}, expected e.g. {{q: 0.5, g: 0.5}}") from error
     if threads:
         torch.set_num_threads(threads)
-    redrawn = generate_jets(model, output, config, jet_type=jet_type)
+    redrawn = generate_jets(folder, output, config, jet_type=jet_type)
     click.echo(f"{output}: {config.jets} jets, {redrawn} of them drawn again (not physical)")

@@ -1,0 +1,103 @@
+"""The model cards of the weights that come along: ``hypervae/pretrained/{type}/card.md``.
+
+``python -m benchmarks.cards --types t --data FOLDER --seed 1`` scores the weights as
+`benchmarks.quality` does, with the jets that it simulates (or finds) in ``FOLDER/1``, writes the
+cards and prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality import GENERATED, measure, simulated
+from hypervae.io.atomic import atomic_path
+from hypervae.model.pretrained import pretrained_folder, pretrained_types
+
+_NAMES = {
+    "w1m": "W1M",
+    "w1p_etarel": "W1P, etarel",
+    "w1p_phirel": "W1P, phirel",
+    "w1p_ptrel": "W1P, ptrel",
+    "w1efp": "W1EFP",
+    "multiplicity": "W1 of the multiplicity",
+    "tau21": "W1 of tau21",
+    "tau32": "W1 of tau32",
+    "kept_over_full_mass": "W1 of kept over full mass",
+    "sum_ptrel": "W1 of the summed ptrel",
+    "deviation_e2c": "deviation of E2C",
+    "deviation_e3c": "deviation of E3C",
+}
+_TEMPLATE = Path(__file__).with_name("card_template.md")
+_TITLES = {"g": "gluon", "q": "light-quark", "t": "top-quark", "w": "W-boson", "z": "Z-boson"}
+
+
+def main() -> None:
+    """Score, write and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--types", help="jet types, with commas between; default: all there are")
+    parser.add_argument("--seed", type=int, default=1, help="of the jets and of the generation")
+    parser.add_argument("--evaluations", type=int, default=10, help="of the network, a jet")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the simulated jets")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args()
+    types = options.types.split(",") if options.types else pretrained_types()
+    data = options.data / str(options.seed)
+    simulated(types, data, options.seed, options.cores)
+    line: dict[str, Any] = {}
+    for jet_type in types:
+        folder = pretrained_folder(jet_type)
+        with tempfile.TemporaryDirectory() as name:
+            found, about = measure(jet_type, data, Path(name), folder.parent, {}, options)
+        line[jet_type] = found
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        with atomic_path(folder / "card.md") as temporary:
+            temporary.write_text(
+                card(jet_type, content, found, about["parameters"], options.evaluations),
+                encoding="utf-8",
+            )
+    print(json.dumps(line))
+
+
+def card(
+    jet_type: str,
+    content: Mapping[str, Any],
+    found: Mapping[str, Any],
+    parameters: int,
+    evaluations: int,
+) -> str:
+    """The card of one model, of its config and its scores."""
+    model, training = content["model"], content["training"]
+    train = training["config"]
+    rows = [
+        f"| {title} | {found[name][0]:.2f} ± {found[name][1]:.2f} |"
+        for name, title in _NAMES.items()
+    ]
+    return _TEMPLATE.read_text(encoding="utf-8").format(
+        jet_type=jet_type,
+        title=_TITLES[jet_type],
+        particles=content["max_particles"],
+        radius=model["hierarchical"]["jet_radius"],
+        jets=f"{training['training_jets']:,}",
+        decoder=model["decoder"],
+        prior=model["prior"],
+        parameters=f"{parameters:,}",
+        steps=f"{train['steps']:,}",
+        batch=train["batch_size"],
+        optimizer=train["optimizer"],
+        prior_steps=f"{train['prior_steps']:,}",
+        seed=train["seed"],
+        generated=f"{GENERATED:,}",
+        evaluations=evaluations,
+        rows="\n".join(rows),
+        auc=f"{found['auc'][0]:.3f} ± {found['auc'][1]:.3f}",
+    )
+
+
+if __name__ == "__main__":
+    main()
