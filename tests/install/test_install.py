@@ -35,6 +35,13 @@ def test_jets_are_generated_outside_the_repository(installed, saved):
     assert installed.folder.resolve() in Path(place).resolve().parents
 
 
+def test_the_weights_that_come_along_are_installed(installed):
+    done = installed.run(
+        "hypervae", "generate", "--pretrained", "t", "--output", "t.h5", "--jets", 20
+    )
+    assert "t.h5: 20 jets" in done.stdout
+
+
 def test_correlators_need_no_extra(installed, saved):
     installed.run("hypervae", "generate", "--model", saved, "--output", "c.h5", "--jets", 5)
     arguments = ("--input", "c.h5", "--output", "e.h5", "--table", "e.csv")
