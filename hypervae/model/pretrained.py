@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hypervae.errors import ConfigError
-from hypervae.model.hypervae import CONFIG
+from hypervae.model.files import CONFIG
 
 _FOLDER = Path(__file__).parents[1] / "pretrained"
 
