@@ -89,12 +89,14 @@ def test_all_extras_resolve_without_a_compiler(python, tmp_path):
     assert not {"wasserstein", "energyflow", "jetnet"} & set(names)
 
 
-def test_the_wheel_has_every_module_and_its_types(wheel):
+def test_the_wheel_has_every_module_its_types_and_the_weights(wheel):
     with zipfile.ZipFile(wheel) as file:
         packed = {name for name in file.namelist() if name.startswith("hypervae/")}
     sources = [path for path in (ROOT / "hypervae").rglob("*") if path.is_file()]
-    expected = {str(path.relative_to(ROOT)) for path in sources if path.suffix in (".py", ".typed")}
+    sources = [path for path in sources if path.parent.name != "__pycache__"]
+    expected = {str(path.relative_to(ROOT)) for path in sources}
     assert "hypervae/py.typed" in expected
+    assert "hypervae/pretrained/t/weights.safetensors" in expected
     assert packed == expected
 
 
