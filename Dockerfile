@@ -17,7 +17,8 @@ COPY envs /opt/hypervae/envs
 COPY profiles /opt/hypervae/profiles
 
 # The same as `make setup`.
-RUN python /opt/hypervae/requirements/install.py /opt/venv --torch "$TORCH" && rm -rf /root/.cache
+ENV PIP_NO_CACHE_DIR=1
+RUN python /opt/hypervae/requirements/install.py /opt/venv --torch "$TORCH"
 ENV PATH=/opt/venv/bin:$PATH
 
 # Written when jobs run, as any user: compiled kernels, the list of fonts, Snakemake's copies of sources.

@@ -66,7 +66,7 @@ def test_each_command_is_right_by_its_syntax(command):
 
 def test_the_build_of_torch_is_chosen_by_what_make_setup_knows():
     (install,) = [command for command in arguments_of("RUN") if "install.py" in command]
-    assert re.match(r'python (\S+) /opt/venv --torch "\$TORCH" ', install)
+    assert re.fullmatch(r'python (\S+) /opt/venv --torch "\$TORCH"', install.strip())
     assert "TORCH=cpu" in arguments_of("ARG")
     script = ROOT / Path(install.split()[1]).relative_to("/opt/hypervae")
     help_text = subprocess.run(
