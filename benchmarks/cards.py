@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality import GENERATED, measure, simulated
-from hypervae.io.atomic import atomic_path
+from hypervae.io import write_text
+from hypervae.model.files import files_of
 from hypervae.model.pretrained import pretrained_folder, pretrained_types
+from hypervae.plotting.style import JET_NAMES
 
 _NAMES = {
     "w1m": "W1M",
@@ -34,7 +36,6 @@ _NAMES = {
     "deviation_e3c": "deviation of E3C",
 }
 _TEMPLATE = Path(__file__).with_name("card_template.md")
-_TITLES = {"g": "gluon", "q": "light-quark", "t": "top-quark", "w": "W-boson", "z": "Z-boson"}
 
 
 def main() -> None:
@@ -55,12 +56,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             found, about = measure(jet_type, data, Path(name), folder.parent, {}, options)
         line[jet_type] = found
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        with atomic_path(folder / "card.md") as temporary:
-            temporary.write_text(
-                card(jet_type, content, found, about["parameters"], options.evaluations),
-                encoding="utf-8",
-            )
+        content = json.loads(files_of(folder).config.read_text(encoding="utf-8"))
+        text = card(jet_type, content, found, about["parameters"], options.evaluations)
+        write_text(folder / "card.md", text)
     print(json.dumps(line))
 
 
@@ -80,7 +78,7 @@ def card(
     ]
     return _TEMPLATE.read_text(encoding="utf-8").format(
         jet_type=jet_type,
-        title=_TITLES[jet_type],
+        title=JET_NAMES[jet_type],
         particles=content["max_particles"],
         radius=model["hierarchical"]["jet_radius"],
         jets=f"{training['training_jets']:,}",

@@ -27,6 +27,7 @@ from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS, files_of
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.inputs import JetBatch, make_batch
 from hypervae.model.noise import JetNoise
+from hypervae.model.pretrained import pretrained_folder
 from hypervae.model.prior import make_prior
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
@@ -388,6 +389,4 @@ class HyperVAE(nn.Module):
         ConfigError
             If there is no such model.
         """
-        from hypervae.model.pretrained import pretrained_folder
-
         return cls.load(pretrained_folder(jet_type), device)

@@ -13,6 +13,9 @@ are, so that what metrics look at has coordinates of its own. The distances them
 coordinates, too: one number more than there are, so that none of a drawn scaffold is far off when
 the others are a little.
 
+With a radius in the layout all of this is in the plane unfolded near it (`hypervae.scaffold.edge`),
+where tau_N is that of the jet but for what lies beyond 3/4 of the radius.
+
 Within a subjet of three or more particles a second axis says where its particles gather: the one
 that lowers the subjet's tau most when each particle belongs to the nearer of the two. So a subjet
 has two cells, that of its own axis and that of the second one, with six numbers that are alike for

@@ -12,6 +12,8 @@ with the knee k = 3/4 R, c = R - k, and e the slope far out, where rare particle
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,7 @@ _SMALLEST = 1e-12
 _FARTHEST = 1.6
 
 
+@functools.cache
 def farthest(radius: float | None) -> float:
     """The largest distance of a particle from an axis of its jet, unfolded.
 
