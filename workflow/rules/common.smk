@@ -35,7 +35,7 @@ def model_correlators(wildcards):
     """Those that all models share, unless this one has other hyperedges."""
     folder = "results/correlators"
     if PLAN.has_own_hyperedges(wildcards.model):
-        folder += f"/{wildcards.model}"
+        folder = f"results/correlators/{wildcards.model}"
     return shard_files(PLAN.types_of(wildcards.model), folder)
 
 
