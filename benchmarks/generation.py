@@ -81,7 +81,9 @@ def prepare(folder: Path) -> None:
         model.save(folder / decoder, path)
 
 
-def generate(kind: str, folder: Path, jets: int, threads: int, process: int, **config: Any) -> None:
+def generate(
+    sampler: str, folder: Path, jets: int, threads: int, process: int, **config: Any
+) -> None:
     """Generate jets with ``one_shot``, ``flow_N`` or ``hierarchical_N``."""
     import torch
 
@@ -89,11 +91,11 @@ def generate(kind: str, folder: Path, jets: int, threads: int, process: int, **c
 
     if threads:
         torch.set_num_threads(threads)
-    decoder = kind.rstrip("_0123456789")
-    if decoder != kind:
-        config["flow_evaluations"] = int(kind.rpartition("_")[2])
+    decoder = sampler.rstrip("_0123456789")
+    if decoder != sampler:
+        config["flow_evaluations"] = int(sampler.rpartition("_")[2])
     section = resolve_section("generate", {"jets": jets, "seed": process, **config})
-    generate_jets(folder / decoder, folder / f"{kind}-{process}.h5", section)
+    generate_jets(folder / decoder, folder / f"{sampler}-{process}.h5", section)
 
 
 def simulate(folder: Path, jets: int, process: int) -> None:
@@ -101,9 +103,9 @@ def simulate(folder: Path, jets: int, process: int) -> None:
     from hypervae.data.simulate import simulate_shard
 
     config = resolve_section("simulate", {})
-    for kind in SIMULATED:
-        path = folder / f"{kind}-{process}.h5"
-        simulate_shard(path, kind, process, jets // len(SIMULATED), 30, config)
+    for jet_type in SIMULATED:
+        path = folder / f"{jet_type}-{process}.h5"
+        simulate_shard(path, jet_type, process, jets // len(SIMULATED), 30, config)
 
 
 def timed(job: Callable[..., None], process: int) -> float:
@@ -155,29 +157,31 @@ def main() -> None:
     # each process has its threads by torch.set_num_threads; those of libraries would come on top
     os.environ.update(OMP_NUM_THREADS=str(options.threads), OPENBLAS_NUM_THREADS="1")
     # a multiple of 3, for the three simulated types
-    shares = {kind: 3 * max(int(jets * options.scale / 3), 1) for kind, jets in SHARES.items()}
+    shares = {
+        sampler: 3 * max(int(jets * options.scale / 3), 1) for sampler, jets in SHARES.items()
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        models = [kind for kind in SHARES if kind != "pythia"]
+        models = [sampler for sampler in SHARES if sampler != "pythia"]
         jobs = []
-        for kind in models:
-            job = partial(generate, kind, folder, threads=options.threads, device="cpu")
-            jobs.append((partial(job, jets=8), partial(job, jets=shares[kind])))
+        for sampler in models:
+            job = partial(generate, sampler, folder, threads=options.threads, device="cpu")
+            jobs.append((partial(job, jets=8), partial(job, jets=shares[sampler])))
         times = seconds(jobs, processes)
         found = {
-            kind: shares[kind] * processes / spent
-            for kind, spent in zip(models, times, strict=True)
+            sampler: shares[sampler] * processes / spent
+            for sampler, spent in zip(models, times, strict=True)
         }
         simulation = (partial(simulate, folder, 3), partial(simulate, folder, shares["pythia"]))
         (spent,) = seconds([simulation], options.cores)
         found["pythia"] = shares["pythia"] * options.cores / spent
         cuda = on_cuda(folder, options.scale, found["pythia"])
     ratios = {
-        f"ratio_{kind}": round(found[kind] / found["pythia"], 2)
-        for kind in ("one_shot", "hierarchical_3")
+        f"ratio_{sampler}": round(found[sampler] / found["pythia"], 2)
+        for sampler in ("one_shot", "hierarchical_3")
     }
-    rounded = {kind: round(value, 1) for kind, value in found.items()}
+    rounded = {sampler: round(value, 1) for sampler, value in found.items()}
     print(json.dumps({**rounded, "cores": options.cores, **ratios, "cuda": cuda}))
 
 
@@ -188,11 +192,11 @@ def on_cuda(folder: Path, scale: float, pythia: float) -> dict[str, Any] | None:
     if not torch.cuda.is_available():
         return None
     found: dict[str, Any] = {}
-    for kind, share in CUDA_JETS.items():
+    for sampler, share in CUDA_JETS.items():
         jets = max(int(share * scale), CUDA_BATCH)
-        job = partial(generate, kind, folder, threads=0, device="cuda", batch_size=CUDA_BATCH)
+        job = partial(generate, sampler, folder, threads=0, device="cuda", batch_size=CUDA_BATCH)
         timed(partial(job, jets=CUDA_BATCH), 0)
-        found[kind] = round(jets / timed(partial(job, jets=jets), 0), 1)
+        found[sampler] = round(jets / timed(partial(job, jets=jets), 0), 1)
     found["ratio_one_shot"] = round(found["one_shot"] / pythia, 2)
     found["device"] = torch.cuda.get_device_name()
     return found

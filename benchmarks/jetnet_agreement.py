@@ -87,7 +87,7 @@ def multiplicity_distance(simulated: np.ndarray, real: np.ndarray) -> dict[str, 
     return {"w1": wasserstein_distance(simulated, real), "chi2": chi2, "dof": len(a) - 1}
 
 
-def particles(jets: Jets, kind: str) -> dict[str, float]:
+def particles(jets: Jets, jet_type: str) -> dict[str, float]:
     """Tails and widths of the particles' coordinates, photon jets and the sum of ptrel."""
     etarel, phirel, ptrel = (jets.particle_features[..., i].astype(float) for i in range(3))
     hardest = ptrel.max(axis=1)
@@ -102,12 +102,12 @@ def particles(jets: Jets, kind: str) -> dict[str, float]:
         "jets_of_one_particle": int((hardest > ALONE).sum()),
         "sum_ptrel": total["mean"],
         "sum_ptrel_error": total["mean_error"],
-        "jetnet_sum_ptrel": JETNET_SUM[kind],
+        "jetnet_sum_ptrel": JETNET_SUM[jet_type],
         "jetnet_etarel": JETNET_EXTREMES["etarel"],
         "jetnet_phirel_max": JETNET_EXTREMES["phirel"],
     }
-    if kind in JETNET_ETAREL_WIDTH:
-        found["jetnet_etarel_width"] = JETNET_ETAREL_WIDTH[kind]
+    if jet_type in JETNET_ETAREL_WIDTH:
+        found["jetnet_etarel_width"] = JETNET_ETAREL_WIDTH[jet_type]
     return found
 
 
@@ -122,21 +122,21 @@ def read(paths: list[Path], jets: int) -> Jets:
     return concatenate(batches)[:jets]
 
 
-def agreement(kind: str, jets: Jets, fpnd_jets: int, jetnet: Path | None) -> dict[str, dict]:
+def agreement(jet_type: str, jets: Jets, fpnd_jets: int, jetnet: Path | None) -> dict[str, dict]:
     """All figures of one type."""
     features = jets.jet_features.astype(np.float64)
     result = {
-        column: beside(features[:, index], *JETNET[kind][column])
+        column: beside(features[:, index], *JETNET[jet_type][column])
         for column, index in COLUMNS.items()
     }
-    result["particles"] = particles(jets, kind)
+    result["particles"] = particles(jets, jet_type)
     if jetnet is not None:
-        with ShardReader(jetnet / f"{kind}.hdf5") as reader:
+        with ShardReader(jetnet / f"{jet_type}.hdf5") as reader:
             real = reader.read()
         result["multiplicity"] = multiplicity_distance(jets.multiplicity, real.multiplicity)
-        result["jetnet_particles"] = particles(real, kind)
+        result["jetnet_particles"] = particles(real, jet_type)
     if fpnd_jets:
-        value = fpnd(jets[:fpnd_jets], kind, seed=1)
+        value = fpnd(jets[:fpnd_jets], jet_type, seed=1)
         result["fpnd"] = {"value": value.value, "error": value.error, "jets": fpnd_jets}
     return result
 
@@ -171,18 +171,18 @@ def main() -> None:
         folder = Path(name)
         if options.shards is None:
             tasks = [
-                pool.submit(simulate, kind, 0, options.jets, folder, options.config)
-                for kind in options.jet_types
+                pool.submit(simulate, jet_type, 0, options.jets, folder, options.config)
+                for jet_type in options.jet_types
             ]
             for task in tasks:
                 task.result()
-        for kind in options.jet_types:
+        for jet_type in options.jet_types:
             if options.shards is None:
-                paths = [folder / f"{kind}-0.h5"]
+                paths = [folder / f"{jet_type}-0.h5"]
             else:
-                paths = sorted((options.shards / kind).glob("*.h5"))
+                paths = sorted((options.shards / jet_type).glob("*.h5"))
             jets = read(paths, options.jets)
-            result[kind] = agreement(kind, jets, options.fpnd, options.jetnet)
+            result[jet_type] = agreement(jet_type, jets, options.fpnd, options.jetnet)
     good = all(map(within_bars, result.values()))
     line = {"jets_per_type": options.jets, "within_bars": good, "types": rounded(result)}
     print(json.dumps(line))

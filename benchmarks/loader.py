@@ -31,13 +31,13 @@ def prepare(folder: Path) -> None:
     merge_normalization([folder / "correlators.h5"], folder / "n.h5", NormalizationConfig())
 
 
-def measure(kind: str, folder: Path, jets: int, batch_size: int) -> float:
+def measure(reader: str, folder: Path, jets: int, batch_size: int) -> float:
     """Jets per second of one way of reading, in this process."""
     import torch
 
     torch.set_num_threads(1)
     files = [folder / "shard.h5"], [folder / "correlators.h5"]
-    if kind == "pyg":
+    if reader == "pyg":
         from hypervae.hypergraph import HypergraphDataset
 
         HypergraphDataset(*files, folder / "n.h5")[0]  # compilation
@@ -81,15 +81,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         prepare(Path(name))
         rates = {}
-        for kind in ("pyg", "batch"):
-            command = [sys.executable, "-m", "benchmarks.loader", "--measure", kind]
+        for reader in ("pyg", "batch"):
+            command = [sys.executable, "-m", "benchmarks.loader", "--measure", reader]
             command += ["--folder", name, "--jets", str(options.jets)]
             command += ["--batch-size", str(options.batch_size)]
             found = [
                 float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
                 for _ in range(options.repeats)
             ]
-            rates[f"{kind}_jets_per_s"] = round(max(found))
+            rates[f"{reader}_jets_per_s"] = round(max(found))
     print(json.dumps(rates))
 
 

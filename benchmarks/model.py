@@ -1,4 +1,4 @@
-"""Jets per second of the default model, in training and in generation; prints one line of JSON.
+"""Jets per second of each trunk, in training and in generation; prints one line of JSON.
 
 ``python -m benchmarks.model``. 30-particle gluon jets with all 31,465 sets of 3 and 4 particles,
 batches of 64, 2 threads. Training is the trainer's own optimizer step on batches of the loader:
@@ -13,12 +13,14 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.jets import gluon_jets
 from hypervae.config import NormalizationConfig, resolve_section
@@ -34,14 +36,24 @@ from hypervae.training.step import Optimization
 from hypervae.training.stream import JetStream
 
 BATCH = 64
+# A model section for each trunk, and how many of the steps are timed.
+SCAFFOLD: dict[str, Any] = {"decoder": "hierarchical", "prior": "autoregressive", "hidden": 64}
+TRUNKS: dict[str, tuple[dict[str, Any], float]] = {
+    "slim": ({"lgatr": "slim"}, 1.0),
+    "full": ({"lgatr": "full"}, 0.25),
+    "flow": ({"decoder": "flow"}, 1.0),
+    "hierarchical": (SCAFFOLD, 1.0),
+    "hierarchical_alone": ({**SCAFFOLD, "latent_dim": 0}, 1.0),  # no encoder, no hypergraph
+}
+# Module and method of each branch of a training step.
 BRANCHES = {
-    "encoder particles": "encoder.particles",
-    "encoder edges": "encoder.edges",
-    "encoder hyperedges": "encoder.hyperedges",
-    "encoder fusion": "encoder.fusion",
-    "decoder particles": "decoder.particles",
-    "decoder edges": "decoder.edges",
-    "decoder hyperedges": "decoder.hyperedges",
+    "encoder particles": ("encoder.particles", "forward"),
+    "encoder edges": ("encoder.edges", "forward"),
+    "encoder hyperedges": ("encoder.hyperedges", "forward"),
+    "encoder fusion": ("encoder.fusion", "forward"),
+    "decoder particles": ("decoder.particles", "reconstruct"),
+    "decoder edges": ("decoder.edges", "forward"),
+    "decoder hyperedges": ("decoder.hyperedges", "forward"),
 }
 
 
@@ -60,12 +72,12 @@ def prepare(folder: Path) -> tuple[list[Path], list[Path], Path]:
 
 
 def make_optimization(
-    files: tuple[list[Path], list[Path], Path], lgatr: str
+    files: tuple[list[Path], list[Path], Path], section: dict[str, Any]
 ) -> tuple[Optimization, JetLoader]:
-    """The default recipe for the default model, with slim or full L-GATr, and training jets."""
+    """The default recipe for the default model but for a section, and training jets."""
     shards, correlators, path = files
     normalization = read_normalization(path)
-    config = resolve_section("train", {"batch_size": BATCH, "model": {"lgatr": lgatr}})
+    config = resolve_section("train", {"batch_size": BATCH, "model": section})
     config = config.replace(execution={"device": "cpu"})
     fabric = make_fabric(config)
     fabric.launch()
@@ -74,7 +86,9 @@ def make_optimization(
     sources = find_sources(shards, correlators, normalization, path)
     split = normalization.settings.split
     stream = JetStream(sources, ["g"], "train", split, seed=1)
-    return Optimization(fabric, model, config), JetLoader(stream, normalization, model.config)
+    loader = JetLoader(stream, normalization, model.config)
+    model.fit_decoder(loader.once(BATCH))
+    return Optimization(fabric, model, config), loader
 
 
 def seconds(function: Callable[[], Any], repeats: int) -> float:
@@ -93,6 +107,11 @@ def apart(value: Any) -> Any:
         return value.detach().requires_grad_(value.requires_grad)
     if is_dataclass(value):
         return replace(value, **{f.name: apart(getattr(value, f.name)) for f in fields(value)})
+    if isinstance(value, dict):
+        return {key: apart(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        made = [apart(item) for item in value]
+        return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
     return value
 
 
@@ -103,8 +122,10 @@ def tensors(value: Any) -> list[Tensor]:
     if is_dataclass(value):
         value = [getattr(value, f.name) for f in fields(value)]
     elif isinstance(value, dict):
-        value = value.values()
-    return [t for item in value or () for t in tensors(item)]
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [t for item in value for t in tensors(item)]
+    return []
 
 
 def take(optimization: Optimization, step: Step) -> None:
@@ -114,28 +135,29 @@ def take(optimization: Optimization, step: Step) -> None:
 
 def branch_seconds(optimization: Optimization, step: Step, repeats: int) -> dict[str, float]:
     """Time of each branch forward and backward, on the arguments that it gets in a step."""
-    model, caught = optimization.model, {}
-    names = {**BRANCHES, "losses": None}
-    handles = []
-    for name, path in names.items():
-        module = optimization.loss_terms if path is None else model.get_submodule(path)
+    model = optimization.model
+    here = dict(model.named_modules())
+    methods = {
+        name: (here[path], method) for name, (path, method) in BRANCHES.items() if path in here
+    }
+    methods["losses"] = (optimization.loss_terms, "forward")
+    caught: dict[str, tuple[Callable[..., Any], Any, Any]] = {}
+    with ExitStack() as stack:
+        for name, (module, method) in methods.items():
+            call = getattr(module, method)
 
-        def catch(_: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
-            caught[name] = (args, kwargs)
+            def catch(*args: Any, name: str = name, call: Any = call, **kwargs: Any) -> Any:
+                caught[name] = (call, args, kwargs)
+                return call(*args, **kwargs)
 
-        handles.append(module.register_forward_pre_hook(catch, with_kwargs=True))
-    take(optimization, step)
-    for handle in handles:
-        handle.remove()
+            stack.enter_context(patch.object(module, method, catch))
+        take(optimization, step)
     found = {}
-    for name, path in names.items():
-        module = optimization.loss_terms if path is None else model.get_submodule(path)
-        # the trainer calls a branch on the decoder's methods too: keep to forward
-        args, kwargs = caught[name]
+    for name, (call, args, kwargs) in caught.items():
 
-        def once(module: nn.Module = module, args: Any = args, kwargs: Any = kwargs) -> None:
+        def once(call: Any = call, args: Any = args, kwargs: Any = kwargs) -> None:
             some = [apart(value) for value in args]
-            out = tensors(module(*some, **{key: apart(value) for key, value in kwargs.items()}))
+            out = tensors(call(*some, **{key: apart(value) for key, value in kwargs.items()}))
             torch.autograd.backward(out, [torch.ones_like(value) for value in out])
 
         found[name] = seconds(once, repeats)
@@ -143,9 +165,9 @@ def branch_seconds(optimization: Optimization, step: Step, repeats: int) -> dict
     return found
 
 
-def measure(lgatr: str, files: tuple[list[Path], list[Path], Path], steps: int):
-    """The figures of one kind of network."""
-    optimization, loader = make_optimization(files, lgatr)
+def measure(section: dict[str, Any], files: tuple[list[Path], list[Path], Path], steps: int):
+    """The figures of one trunk."""
+    optimization, loader = make_optimization(files, section)
     model = optimization.model
     model.train()
     taken = loader.steps(0, jets_per_step=BATCH, batch_size=BATCH)
@@ -168,7 +190,7 @@ def measure(lgatr: str, files: tuple[list[Path], list[Path], Path], steps: int):
     share["rest"] = round(max(1 - sum(share.values()), 0.0), 3)
     model.eval()
     model.generate(512, seed=1)
-    jets = 2048 if lgatr == "slim" else 512
+    jets = 512 if section.get("lgatr") == "full" else 2048
     made = seconds(lambda: model.generate(jets, seed=1), 3)
     config = model.config
     return {
@@ -189,14 +211,16 @@ def main() -> None:
         "--steps", type=int, default=20, help="optimizer steps; their median counts"
     )
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--kinds", nargs="+", default=["slim", "full"])
+    parser.add_argument("--trunks", nargs="+", choices=TRUNKS, default=list(TRUNKS))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = prepare(folder)
-        steps = {"slim": options.steps, "full": max(options.steps // 4, 3)}
-        found = {kind: measure(kind, files, steps[kind]) for kind in options.kinds}
+        found = {}
+        for trunk in options.trunks:
+            section, share = TRUNKS[trunk]
+            found[trunk] = measure(section, files, max(int(options.steps * share), 3))
     print(json.dumps(found))
 
 

@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     types = options.types.split(",")
-    wrong = [kind for kind in types if kind not in JET_TYPES]
+    wrong = [jet_type for jet_type in types if jet_type not in JET_TYPES]
     if wrong:
         parser.error(f"--types: found {wrong[0]!r}, expected some of {', '.join(JET_TYPES)}")
     recipe = yaml.safe_load(options.recipe.read_text())
@@ -65,10 +65,10 @@ def main() -> None:
         simulated(types, data, options.seed, options.cores)
         line: dict[str, Any] = {}
         parameters, made, seconds = 0, 0, 0.0
-        for kind in types:
-            work = Path(name) / kind
+        for jet_type in types:
+            work = Path(name) / jet_type
             work.mkdir()
-            line[kind], about = measure(kind, data, work, models, recipe, options)
+            line[jet_type], about = measure(jet_type, data, work, models, recipe, options)
             parameters = max(parameters, about["parameters"])
             made, seconds = made + GENERATED, seconds + about["seconds"]
     print(
@@ -87,22 +87,22 @@ def simulated(types: list[str], data: Path, seed: int, cores: int) -> None:
     """Simulate the shards that are not there yet."""
     config = json.dumps({"seed": derive_seed(seed, "quality")})
     missing = []
-    for kind in types:
-        (data / kind).mkdir(parents=True, exist_ok=True)
+    for jet_type in types:
+        (data / jet_type).mkdir(parents=True, exist_ok=True)
         for shard in (*TRAINING_SHARDS, *TEST_SHARDS):
-            if not (data / kind / f"{shard}.h5").exists():
-                missing.append((kind, shard))
+            if not (data / jet_type / f"{shard}.h5").exists():
+                missing.append((jet_type, shard))
     with ThreadPoolExecutor(cores) as pool:
         tasks = [
-            pool.submit(simulate, kind, shard, SHARD, data / kind, config, f"{shard}.h5")
-            for kind, shard in missing
+            pool.submit(simulate, jet_type, shard, SHARD, data / jet_type, config, f"{shard}.h5")
+            for jet_type, shard in missing
         ]
         for task in tasks:
             task.result()
 
 
 def measure(
-    kind: str,
+    jet_type: str,
     data: Path,
     work: Path,
     models: Path | None,
@@ -115,29 +115,29 @@ def measure(
     from hypervae.generation.generate import generate_jets
     from hypervae.model.hypervae import HyperVAE
 
-    shards = [data / kind / f"{shard}.h5" for shard in TRAINING_SHARDS]
+    shards = [data / jet_type / f"{shard}.h5" for shard in TRAINING_SHARDS]
     cpu, seen = 0.0, 0
     if models is None:
         torch.set_num_threads(options.cores)
         cpu, seen = fit(shards, work, recipe, options.cpu_seconds, options.seed)
         folder = work / "model"
     else:
-        folder = models / kind
+        folder = models / jet_type
     settings = resolve_section(
         "generate",
         {
             "jets": GENERATED,
-            "seed": derive_seed(options.seed, "generate", kind),
+            "seed": derive_seed(options.seed, "generate", jet_type),
             "flow_evaluations": options.evaluations,
         },
     )
     start = time.perf_counter()
-    generate_jets(folder, work / "generated.h5", settings, jet_type=kind)
+    generate_jets(folder, work / "generated.h5", settings, jet_type=jet_type)
     seconds = time.perf_counter() - start
     model = HyperVAE.load(folder)
     found = scores(
         [read(path) for path in shards],
-        [read(data / kind / f"{shard}.h5") for shard in TEST_SHARDS],
+        [read(data / jet_type / f"{shard}.h5") for shard in TEST_SHARDS],
         read(work / "generated.h5"),
         seed=options.seed,
     )

@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=2, help="shards of each type")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
-    jobs = [(kind, shard) for shard in range(options.shards) for kind in JET_TYPES]
+    jobs = [(jet_type, shard) for shard in range(options.shards) for jet_type in JET_TYPES]
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(options.cores) as pool:
         start = time.perf_counter()
         times = list(pool.map(lambda job: simulate(*job, options.jets, Path(directory)), jobs))
@@ -64,8 +64,8 @@ def main() -> None:
     # Cores stand idle while the last shards end: the busy time is what counts on a full machine.
     busy = sum(elapsed for elapsed, _ in times)
 
-    def rate(kind: str | None, which: int) -> float:
-        rows = [t[which] for (k, _), t in zip(jobs, times, strict=True) if kind in (None, k)]
+    def rate(jet_type: str | None, which: int) -> float:
+        rows = [t[which] for (k, _), t in zip(jobs, times, strict=True) if jet_type in (None, k)]
         return round(options.jets * len(rows) / sum(rows), 1)
 
     print(
@@ -73,7 +73,7 @@ def main() -> None:
             {
                 "jets_per_s_per_core": round(options.jets * len(jobs) / busy, 1),
                 "jets_per_cpu_s": rate(None, 1),
-                "per_type": {kind: rate(kind, 0) for kind in JET_TYPES},
+                "per_type": {jet_type: rate(jet_type, 0) for jet_type in JET_TYPES},
                 "cores": options.cores,
                 "jets": options.jets * len(jobs),
                 "wall_s": round(wall, 1),

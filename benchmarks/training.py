@@ -55,14 +55,14 @@ def prepare(folder: Path, jets: int, many: int) -> None:
         files[0].append(shard)
         files[1].append(correlators)
     merge_normalization(files[1], folder / "n.h5", NormalizationConfig())
-    for kind, paths in zip(("shards", "correlators"), files, strict=True):
-        write_list(folder / f"few.{kind}.txt", paths)
+    for content, paths in zip(("shards", "correlators"), files, strict=True):
+        write_list(folder / f"few.{content}.txt", paths)
         links = []
         for copy in range(many // jets):
             for path in paths:
                 links.append(path.with_name(f"l{copy}-{path.name}"))
                 links[-1].symlink_to(path)
-        write_list(folder / f"many.{kind}.txt", links)
+        write_list(folder / f"many.{content}.txt", links)
 
 
 def fit(folder: Path, which: str, section: dict[str, Any], observer: Observer) -> None:
@@ -217,15 +217,15 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=1_000_000)
     parser.add_argument("--speed-jets", type=int, default=3_000)
     parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--measure", nargs=3, metavar=("KIND", "FOLDER", "SECTION"))
+    parser.add_argument("--measure", nargs=3, metavar=("FIGURE", "FOLDER", "SECTION"))
     options = parser.parse_args()
     if options.measure:
-        kind, folder, text = options.measure
+        figure, folder, text = options.measure
         section = json.loads(text)
-        if kind == "speed":
+        if figure == "speed":
             found = measure_speed(Path(folder), section)
         else:
-            found = measure_memory(Path(folder), kind, section)
+            found = measure_memory(Path(folder), figure, section)
         print(json.dumps(found))
         return
     on_cpu = {"device": "cpu", "workers": options.workers}

@@ -100,22 +100,22 @@ def import_closure(subcommand: str, package: Path = _ROOT) -> frozenset[str]:
         Full names, e.g. ``"hypervae.correlators.compute"``.
     """
     entry = f"{_NAME}.cli.commands.{command_module(subcommand)}"
-    counts = {_NAME: False}  # the library's own package holds its version alone
+    included = {_NAME: False}  # the library's own package holds its version alone
     waiting = [entry]
     while waiting:
         name = waiting.pop()
-        if name in counts:
+        if name in included:
             continue
         holder = name.rpartition(".")[0]
-        if holder not in counts:  # importing a module runs its package first
+        if holder not in included:  # importing a module runs its package first
             waiting += [name, holder]
             continue
         source = _source(name, package)
         decides = source.decides is None or subcommand in source.decides
-        counts[name] = name == entry or (decides and (holder == _NAME or counts[holder]))
-        if counts[name]:
+        included[name] = name == entry or (decides and (holder == _NAME or included[holder]))
+        if included[name]:
             waiting += source.imports
-    return frozenset(name for name, counted in counts.items() if counted)
+    return frozenset(name for name, counted in included.items() if counted)
 
 
 def _file_of(module: str, package: Path) -> Path:

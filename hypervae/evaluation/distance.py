@@ -61,7 +61,7 @@ def bin_edges(name: str, real: Sequence[ObservableValues]) -> NDArray[np.float64
     return (np.geomspace if OBSERVABLES[name].log_x else np.linspace)(low, high, BINS + 1)
 
 
-def counts(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def bin_counts(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """[bins + 2] entries of each bin, underflow first; a value on an edge counts above it.
 
     Parameters

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hypervae.config import EvaluateStageConfig
 from hypervae.evaluation import correlators, distance, fpnd, frechet
 from hypervae.evaluation.comparison import ComparedSample, Comparison
-from hypervae.evaluation.distance import MetricValue, bin_edges, counts
+from hypervae.evaluation.distance import MetricValue, bin_counts, bin_edges
 from hypervae.evaluation.inputs import (
     GeneratedJets,
     check_particles,
@@ -71,7 +71,8 @@ class Evaluation:
         observables = {name: sample.observables for name, sample in self.samples.items()}
         histograms = {
             name: Histograms(
-                edges, {key: counts(some.values[name], edges) for key, some in observables.items()}
+                edges,
+                {key: bin_counts(some.values[name], edges) for key, some in observables.items()},
             )
             for name, edges in self.edges.items()
         }

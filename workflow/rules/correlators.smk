@@ -11,6 +11,7 @@ rule compute_correlators:
         "logs/correlators/{jet_type}/{shard}.log",
     benchmark:
         "results/timings/correlators/{jet_type}/{shard}.tsv"
+    priority: 20
     conda:
         "../../envs/correlators.yaml"
     threads: 1

@@ -13,6 +13,7 @@ rule simulate_shard:
         jet_type=PLAN.types_from("pythia"),
     conda:
         "../../envs/simulation.yaml"
+    priority: 10
     threads: 1
     resources:
         mem_mb=growing(600),
@@ -42,6 +43,7 @@ rule download_jetnet:
         jet_type=PLAN.types_from("jetnet"),
     conda:
         "../../envs/correlators.yaml"
+    priority: 10
     threads: 1
     resources:
         mem_mb=growing(600),
@@ -69,6 +71,7 @@ rule split_shard:
         jet_type=PLAN.types_from("jetnet"),
     conda:
         "../../envs/correlators.yaml"
+    priority: 10
     threads: 1
     resources:
         mem_mb=growing(600),
@@ -100,6 +103,7 @@ rule import_shard:
         jet_type=PLAN.types_from("files"),
     conda:
         "../../envs/training.yaml"
+    priority: 10
     threads: 1
     resources:
         mem_mb=growing(2000),

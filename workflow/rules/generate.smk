@@ -11,6 +11,7 @@ rule generate_jets:
         "logs/generate/{model}/{jet_type}.log",
     benchmark:
         "results/timings/generate/{model}/{jet_type}.tsv"
+    priority: 5
     conda:
         "../../envs/training.yaml"
     threads: 1

@@ -12,6 +12,7 @@ rule merge_normalization:
         "logs/normalization/{model}.log",
     benchmark:
         "results/timings/normalization/{model}.tsv"
+    priority: 30
     conda:
         "../../envs/correlators.yaml"
     threads: 1

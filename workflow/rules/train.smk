@@ -21,6 +21,8 @@ rule train_model:
         "results/timings/train/{model}.tsv"
     wildcard_constraints:
         model=PLAN.trained,
+    # The longest chain goes first: beside the last training there is then something else to do.
+    priority: 40
     conda:
         "../../envs/training.yaml"
     threads: lambda wildcards: PLAN.training_cpus(wildcards.model)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm, wasserstein_distance
 
 from hypervae.evaluation import distance
-from hypervae.evaluation.distance import bin_edges, counts, difference
+from hypervae.evaluation.distance import bin_counts, bin_edges, difference
 from hypervae.observables import OBSERVABLES, JetSample, ObservableValues, compute_observables
 from tests.unit.toys import toy_jets
 
@@ -115,7 +115,7 @@ class TestOverlap:
         generator = np.random.default_rng(7)
         a, b = generator.integers(0, 9, 400).astype(float), generator.normal(4, 2, 300)
         edges = np.arange(1.0, 8.0)
-        shares = [counts(side, edges) / len(side) for side in (a, b)]
+        shares = [bin_counts(side, edges) / len(side) for side in (a, b)]
         found = compare(sample_of(a), sample_of(b), edges=edges).overlap.value
         assert found == pytest.approx(np.minimum(*shares).sum(), rel=1e-12)
 
@@ -136,4 +136,4 @@ class TestBins:
     def test_of_a_constant(self):
         edges = bin_edges("mass", [sample_of([3.0] * 4)])
         assert (np.diff(edges) > 0).all()
-        assert counts(np.full(4, 3.0), edges).max() == 4
+        assert bin_counts(np.full(4, 3.0), edges).max() == 4

@@ -71,13 +71,13 @@ def test_a_sample_has_the_quantile_of_its_noise(mixtures):
 def test_it_starts_near_the_standard_normal_with_the_posteriors_moments():
     prior = AutoregressivePrior(4, 2, 16)
     mean = torch.randn(5000, 4, generator=torch.manual_seed(5)) * 3 + 7
-    kinds = torch.ones(5000, dtype=torch.int64)
-    prior.fit_moments(Posterior(mean, torch.full_like(mean, 0.1), kinds))
+    jet_types = torch.ones(5000, dtype=torch.int64)
+    prior.fit_moments(Posterior(mean, torch.full_like(mean, 0.1), jet_types))
     noise = torch.randn(5000, 4)
-    one = prior.sample(noise, kinds)
+    one = prior.sample(noise, jet_types)
     torch.testing.assert_close(one.mean(0), torch.full((4,), 7.0), rtol=0, atol=0.2)
     torch.testing.assert_close(one.std(0), torch.full((4,), 3.0), rtol=0.1, atol=0)
-    other = prior.sample(noise, 0 * kinds)
+    other = prior.sample(noise, 0 * jet_types)
     torch.testing.assert_close(other.std(0), torch.ones(4), rtol=0.1, atol=0)
     assert all(not parameter.requires_grad for parameter in prior.parameters())
 
@@ -88,12 +88,12 @@ def test_groups_are_drawn_given_the_rest_alike():
     prior = AutoregressivePrior(8, 1, 16, groups)
     for parameter in prior.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    noise, kinds = torch.randn(4, 8), torch.zeros(4, dtype=torch.int64)
-    one = prior.sample(noise, kinds)
+    noise, jet_types = torch.randn(4, 8), torch.zeros(4, dtype=torch.int64)
+    one = prior.sample(noise, jet_types)
     noise[:, 3] += 0.5  # the first number of the second group
-    moved = (prior.sample(noise, kinds) - one).abs().amax(0) > 1e-4
+    moved = (prior.sample(noise, jet_types) - one).abs().amax(0) > 1e-4
     assert moved.tolist() == [False] * 3 + [True] * 2 + [False] * 3
-    batch = PriorBatch(one, noise, noise[:, 0], kinds, kinds)
+    batch = PriorBatch(one, noise, noise[:, 0], jet_types, jet_types)
     parts = prior.of_rest.ln_density(one[:, prior.rest], torch.ones(4, 1)).sum(-1)
     condition = prior.group_condition(one[:, prior.rest], torch.ones(4, 1))
     of_groups = prior.of_group.ln_density(groups.of(one).flatten(0, 1), condition)

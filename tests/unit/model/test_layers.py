@@ -55,8 +55,8 @@ def test_vectors_stay_in_single_precision_under_autocast(normalization, decoder)
     def given(dtype):
         state = torch.randn(8, MODEL["hidden"]).bfloat16().to(dtype)
         latent = torch.zeros(8, MODEL["latent_dim"], dtype=dtype)
-        kinds = torch.zeros(8, dtype=torch.int64)
-        return LatentJets(state, latent, kinds, torch.eye(4), batch.mask.to(dtype))
+        jet_types = torch.zeros(8, dtype=torch.int64)
+        return LatentJets(state, latent, jet_types, torch.eye(4), batch.mask.to(dtype))
 
     def run():
         torch.manual_seed(4)
