@@ -67,6 +67,10 @@ test-slurm: $(STAMP) ## the workflow on a throwaway Slurm cluster (root and Slur
 test-install: $(STAMP) ## build the package, install it by pip and uv in empty environments, generate jets there
 	$(PY) -m pytest tests/install --timeout 1500 $(ARGS)
 
+.PHONY: docs
+docs: $(STAMP) ## build the docs site into site/, without network; a broken link is an error
+	$(PY) -m mkdocs build --strict --quiet
+
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy, snakefmt, snakemake --lint
 	$(PY) -m ruff check .
@@ -87,7 +91,7 @@ lock: $(STAMP) ## resolve requirements/*.in into the locks (ARGS=--upgrade: newe
 
 .PHONY: clean
 clean: ## remove what runs and tools leave behind, but neither .venv nor resources/ (the shards)
-	rm -rf results logs slurm_logs checkpoints .snakemake build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf results logs slurm_logs checkpoints .snakemake build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 .PHONY: force

@@ -29,14 +29,14 @@ class PtHatConfig(Section):
 
     reruns: ClassVar[str] = "the type"
 
-    g: PositiveRange = key((1000.0, 3000.0), "gluon pairs, [low, high]", unit="GeV")
-    q: PositiveRange = key((1000.0, 1010.0), "light-quark pairs, [low, high]", unit="GeV")
-    t: PositiveRange = key((1000.0, 1010.0), "top pairs, hadronic decays, [low, high]", unit="GeV")
-    w: PositiveRange = key((1000.0, 1010.0), "W bosons, hadronic decays, [low, high]", unit="GeV")
-    z: PositiveRange = key((1000.0, 1010.0), "Z bosons, hadronic decays, [low, high]", unit="GeV")
+    g: PositiveRange = key((1000.0, 3000.0), "gluon pairs, (low, high)", unit="GeV")
+    q: PositiveRange = key((1000.0, 1010.0), "light-quark pairs, (low, high)", unit="GeV")
+    t: PositiveRange = key((1000.0, 1010.0), "top pairs, hadronic decays, (low, high)", unit="GeV")
+    w: PositiveRange = key((1000.0, 1010.0), "W bosons, hadronic decays, (low, high)", unit="GeV")
+    z: PositiveRange = key((1000.0, 1010.0), "Z bosons, hadronic decays, (low, high)", unit="GeV")
 
     def of_type(self, jet_type: str) -> tuple[float, float]:
-        """The range of one jet type, [low, high] in GeV.
+        """The range of one jet type, (low, high) in GeV.
 
         Parameters
         ----------

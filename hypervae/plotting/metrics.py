@@ -57,7 +57,7 @@ def in_floors(name: str, metric: Mapping[str, Any]) -> InFloors | None:
     """A metric in units of its truth floor: 1 is as good as real jets, more is worse.
 
     A distance is ideal at 0, a metric of which more is better at 1, the AUC at 0.5. Floors that are
-    0 within their error (as may be those of FPD, extrapolated to infinite samples, and of KPD, free
+    0 within their error (as may be those of FPD, extrapolated to infinite batches, and of KPD, free
     of bias and of either sign) are no unit: their error stands in. None where both are 0.
 
     Parameters

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("hypervae", "workflow", "tests", "benchmarks")
+FOLDERS = ("hypervae", "workflow", "tests", "benchmarks", "website")
 LINES, FUNCTION_LINES, ARGUMENTS = 400, 60, 7
 
 #: Place -> why it may stay.

@@ -1,0 +1,1 @@
+"""What builds the docs site beside MkDocs: pages from outside of ``docs/``, and the last checks."""
