@@ -17,6 +17,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 from website.check import problems
+from website.command_line import helps
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Files from outside of ``docs/`` -> the pages that they are.
@@ -28,6 +29,9 @@ PAGES = {
     "requirements/README.md": "dependencies.md",
     **{f"hypervae/pretrained/{kind}/card.md": f"pretrained/{kind}.md" for kind in "gqtwz"},
 }
+#: The page that is written anew, and the place in it.
+COMMAND_LINE = "reference/command-line.md"
+PLACE = "<!-- written when the site is built -->"
 _SOURCES = {page: source for source, page in PAGES.items()}
 _LINK = re.compile(r"(?<!`)(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 _FENCE = re.compile(r"^( *)(```+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
@@ -41,8 +45,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Lead links to where the files are on the site."""
-    return with_links(markdown, page.file.src_uri, config.repo_url)
+    """Lead links to where the files are on the site, and write the page of the command line."""
+    text = with_links(markdown, page.file.src_uri, config.repo_url)
+    return text.replace(PLACE, helps()) if page.file.src_uri == COMMAND_LINE else text
 
 
 def on_post_build(config: Any) -> None:

@@ -2,8 +2,10 @@
 
 import pytest
 
+from hypervae.cli import SUBCOMMANDS
 from tests.unit.docs.pages import ROOT
 from website.check import problems
+from website.command_line import helps
 
 mkdocs = pytest.importorskip("mkdocs")
 hooks = pytest.importorskip("website.hooks")
@@ -38,6 +40,17 @@ def test_code_is_as_it_was():
 
 def test_the_files_that_are_pages_are_there():
     assert [source for source in hooks.PAGES if not (ROOT / source).is_file()] == []
+
+
+def test_the_page_of_the_command_line_has_every_subcommand():
+    text = helps()
+    assert hooks.PLACE in (ROOT / "docs" / hooks.COMMAND_LINE).read_text()
+    for name in SUBCOMMANDS:
+        assert f"## hypervae {name}\n" in text
+    for option in ("--pretrained", "--flow-evaluations", "--model.latent-dim", "--html"):
+        assert option in text
+    assert "## hypervae plot summary\n" in text
+    assert "Usage: hypervae plot summary [OPTIONS]" in text
 
 
 def site(folder, body):
