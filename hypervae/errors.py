@@ -31,3 +31,37 @@ class InputError(HyperVAEError):
     def __init__(self, file: str | PathLike[str], field: str, *, found: str, expected: str):
         self.file, self.field, self.found, self.expected = str(file), field, found, expected
         super().__init__(f"{self.file}: {field}: found {found}, expected {expected}")
+
+
+class ArgumentError(HyperVAEError, ValueError):
+    """An argument of a function is of the wrong type, shape or range.
+
+    Parameters
+    ----------
+    argument : str
+        Its name.
+    found, expected : str
+        What was handed in, and what should have been.
+    """
+
+    def __init__(self, argument: str, *, found: str, expected: str):
+        self.argument, self.found, self.expected = argument, found, expected
+        super().__init__(f"{argument}: found {found}, expected {expected}")
+
+
+class MissingPackageError(HyperVAEError, ModuleNotFoundError):
+    """A package that only some functions need is not installed.
+
+    Parameters
+    ----------
+    what : str
+        What needs it.
+    module : str
+        As imported.
+    install : str
+        The command line that installs it.
+    """
+
+    def __init__(self, what: str, module: str, install: str):
+        text = f"{what} needs {module}, which is not installed: {install}"
+        super().__init__(text, name=module)

@@ -6,7 +6,11 @@ The extras are those of pyproject.toml (a test holds both to be the same).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
+
+from hypervae.errors import MissingPackageError
 
 DECIDES_RESULTS_OF = ()
 
@@ -17,6 +21,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "simulate": ("awkward", "fastjet", "pythia8mc"),
     "evaluate": ("awkward", "fastjet", "ot"),
     "export": ("awkward", "pyarrow", "torch_geometric", "uproot"),
+    "analysis": ("awkward", "hist", "matplotlib", "mplhep", "vector"),
     "train": ("awkward", "fastjet", "lightning", "matplotlib", "mplhep", "tensorboard"),
     "workflow": ("snakemake", "snakemake_executor_plugin_slurm", "submitit"),
 }
@@ -85,3 +90,34 @@ def missing(module: str) -> bool:
         return find_spec(module) is None
     except ValueError:  # None stands in sys.modules
         return True
+
+
+def optional(module: str, what: str, extra: str = "") -> ModuleType:
+    """Import a package that only some functions need.
+
+    Parameters
+    ----------
+    module : str
+        As imported.
+    what : str
+        What needs it, for the message.
+    extra : str, optional
+        The extra to name where several have the module.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    MissingPackageError
+        With the command line that installs it.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        name = error.name or module
+        install = how_to_install(name, extra)
+        if install is None:
+            raise
+        raise MissingPackageError(what, name, install) from error

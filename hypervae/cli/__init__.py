@@ -75,6 +75,9 @@ def main() -> None:
     """Run the command line; what the user can mend is one message and exit status 1."""
     # without a search of all installed packages for plugins of pydantic, at the start of each job
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    os.environ["MPLBACKEND"] = (
+        "Agg"  # a notebook's choice, which jobs started from it inherit, draws nothing here
+    )
     show_on_terminal()
     try:
         cli(standalone_mode=True)

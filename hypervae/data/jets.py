@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from hypervae.errors import InputError
+from hypervae.arguments import HDF5_SUFFIXES, file_to_write, numbers, one_of
+from hypervae.errors import ArgumentError, InputError
 
 #: Jet types and their indices, as JetNet numbers them.
 JET_TYPES = {"g": 0, "q": 1, "t": 2, "w": 3, "z": 4}
@@ -21,7 +23,7 @@ JET_FEATURES = ("pt", "eta", "mass", "num_particles")
 LOWEST_MASS = -1.0
 
 
-@dataclass
+@dataclass(repr=False)
 class Jets:
     """A batch of jets in JetNet's layout.
 
@@ -37,6 +39,19 @@ class Jets:
         0 train, 1 validation, 2 test.
     jet_type : str, optional
         One of `JET_TYPES`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hypervae import Jets
+    >>> particles = [[[0.1, 0.0, 0.6], [-0.1, 0.1, 0.3]], [[0.0, 0.0, 0.9], [0.0, 0.0, 0.0]]]
+    >>> jets = Jets.from_arrays(particles, [[1000, 0.2, 95], [900, -1.0, 5]], jet_type="q")
+    >>> jets
+    <Jets: 2 q jets, 2 particle slots, mean pT 950 GeV>
+    >>> jets.multiplicity
+    array([2, 1])
+    >>> jets[jets.multiplicity > 1]
+    <Jets: 1 q jet, 2 particle slots, mean pT 1000 GeV>
     """
 
     particle_features: NDArray[np.float32]
@@ -45,10 +60,133 @@ class Jets:
     split: NDArray[np.uint8] | None = None
     jet_type: str | None = None
 
+    @classmethod
+    def from_arrays(
+        cls,
+        particles: ArrayLike,
+        jets: ArrayLike,
+        *,
+        jet_type: str | None = None,
+        event_id: ArrayLike | None = None,
+        split: ArrayLike | None = None,
+    ) -> Jets:
+        """Jets from arrays of one's own, checked and sorted.
+
+        Parameters
+        ----------
+        particles : [n, P, 3] or [n, P, 4] array-like
+            (etarel, phirel [rad], ptrel) relative to axis and pT of the full jet, and the mask;
+            without a mask, particles are where ptrel is not 0.
+        jets : [n, 3] or [n, 4] array-like
+            (pt [GeV], eta, mass [GeV]) of the full jet. A fourth column is not read: the number
+            of particles is counted.
+        jet_type : str, optional
+            One of `JET_TYPES`.
+        event_id : [n] array-like of int, optional
+        split : [n] array-like of int, optional
+            0 train, 1 validation, 2 test.
+
+        Returns
+        -------
+        Jets
+
+        Raises
+        ------
+        ArgumentError
+            If a shape or type is wrong.
+        InputError
+            If a value is none that a jet has; see `check_jets`.
+        """
+        slots = numbers("particles", particles, (None, None, (3, 4)))
+        full = numbers("jets", jets, (len(slots), (3, 4)))
+        if slots.size == 0:
+            raise ArgumentError(
+                "particles", found=f"shape {list(slots.shape)}", expected="at least one particle"
+            )
+        mask = slots[..., 3:] if slots.shape[2] == 4 else slots[..., 2:3] != 0
+        laid_out = np.concatenate([slots[..., :3], mask], axis=-1).astype(np.float32)
+        count = (mask[..., 0] > 0.5).sum(axis=1)
+        features = np.column_stack([full[:, :3], count]).astype(np.float32)
+        length = (len(slots),)
+        events = None if event_id is None else numbers("event_id", event_id, length)
+        parts = None if split is None else numbers("split", split, length)
+        if jet_type is not None:
+            one_of("jet_type", jet_type, JET_TYPES)
+        made = cls(
+            laid_out,
+            features,
+            None if events is None else events.astype(np.int64),
+            None if parts is None else parts.astype(np.uint8),
+            jet_type,
+        )
+        check_jets(made, "jets")
+        return sort_particles(made)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], jet_type: str | None = None) -> Jets:
+        """Read a shard, generated jets or a JetNet file (HDF5), checked.
+
+        Parameters
+        ----------
+        path : path-like
+        jet_type : str, optional
+            Where the file names none.
+
+        Returns
+        -------
+        Jets
+
+        Raises
+        ------
+        InputError
+            As `hypervae.formats.shard.ShardReader`.
+        """
+        from hypervae.formats.shard import ShardReader
+
+        if jet_type is not None:
+            one_of("jet_type", jet_type, JET_TYPES)
+        with ShardReader(path, jet_type) as reader:
+            return reader.read()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a shard, which every command takes; ``hypervae export`` makes other formats of it.
+
+        Parameters
+        ----------
+        path : path-like
+            Ends in .h5 or .hdf5.
+
+        Raises
+        ------
+        ArgumentError
+            If the name ends otherwise, or the jets have no type.
+        InputError
+            If a value is none that a jet has.
+        """
+        from hypervae.formats.shard import write_shard
+
+        file_to_write("path", path, HDF5_SUFFIXES)
+        one_of("jet_type", self.jet_type, JET_TYPES)
+        write_shard(path, self, source="python")
+
     def __len__(self) -> int:
         return len(self.particle_features)
 
-    def __getitem__(self, rows: slice | NDArray) -> Jets:
+    def __repr__(self) -> str:
+        from hypervae.data.views import one_line
+
+        return one_line(self)
+
+    def _repr_html_(self) -> str:
+        from hypervae.data.views import html_table
+
+        return html_table(self)
+
+    def __getitem__(self, rows: int | slice | list[int] | NDArray) -> Jets:
+        if isinstance(rows, int | np.integer):  # a batch of one, so that jets stay jets
+            if not -len(self) <= rows < len(self):
+                raise IndexError(f"jet {rows} of {len(self)}")
+            rows = slice(int(rows) % len(self), int(rows) % len(self) + 1)
         return Jets(
             self.particle_features[rows],
             self.jet_features[rows],
@@ -66,6 +204,30 @@ class Jets:
     def multiplicity(self) -> NDArray[np.int64]:
         """[n] number of kept particles."""
         return self.mask.sum(axis=1)
+
+    @property
+    def four_momenta(self) -> Any:
+        """[n, P] four-momenta of the particles [GeV], 0 where none is: an array of ``vector``."""
+        from hypervae.data.views import momentum_vectors
+
+        return momentum_vectors(self)
+
+    def to_awkward(self) -> Any:
+        """An awkward array: a record a jet, its particles a list without empty slots.
+
+        Returns
+        -------
+        awkward.Array [n]
+            See `hypervae.data.views.awkward_array`.
+
+        Raises
+        ------
+        MissingPackageError
+            Without awkward or vector (``pip install 'hypervae[analysis]'``).
+        """
+        from hypervae.data.views import awkward_array
+
+        return awkward_array(self)
 
 
 def concatenate(batches: Sequence[Jets]) -> Jets:

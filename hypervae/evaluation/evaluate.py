@@ -4,85 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.config import EvaluateStageConfig
+from hypervae.config import EvaluateConfig, EvaluateStageConfig
 from hypervae.evaluation import correlators, distance, fpnd, frechet
 from hypervae.evaluation.comparison import ComparedSample, Comparison
-from hypervae.evaluation.distance import MetricValue, bin_counts, bin_edges
+from hypervae.evaluation.distance import MetricValue, bin_edges
 from hypervae.evaluation.inputs import (
     GeneratedJets,
+    RealJets,
     check_particles,
     read_generated,
     read_real,
     same_slots,
 )
 from hypervae.evaluation.metrics import GROUPS, Metric, Unavailable, chosen
+from hypervae.evaluation.result import Evaluation
 from hypervae.extras import require
-from hypervae.formats.evaluation import (
-    SCHEMA_VERSION,
-    Histograms,
-    write_arrays,
-    write_results,
-)
+from hypervae.formats.evaluation import SCHEMA_VERSION
 from hypervae.io import software_versions
 from hypervae.observables import OBSERVABLES
 from hypervae.progress import Progress
 
 #: Pairs of real samples at most, over which a floor is averaged.
 FLOOR_PAIRS = 8
-
-
-@dataclass
-class Evaluation:
-    """What an evaluation found.
-
-    Parameters
-    ----------
-    results : dict
-        Ready for JSON; see `evaluate`.
-    samples : dict of str to ComparedSample
-        ``generated``, ``test`` and ``train``: all jets that were read.
-    compared : dict of str to ComparedSample
-        The same, as many jets of each as the metrics compared.
-    edges : dict of str to [bins + 1]
-        Bins of the observables' histograms.
-    """
-
-    results: dict[str, Any]
-    samples: dict[str, ComparedSample]
-    compared: dict[str, ComparedSample]
-    edges: dict[str, NDArray[np.float64]]
-
-    def write(self, results: str | os.PathLike[str], arrays: str | os.PathLike[str]) -> None:
-        """Write the results (JSON) and the arrays behind the figures (HDF5), atomically.
-
-        Parameters
-        ----------
-        results : path-like
-            Gets the results.
-        arrays : path-like
-            Gets the arrays.
-        """
-        observables = {name: sample.observables for name, sample in self.samples.items()}
-        histograms = {
-            name: Histograms(
-                edges,
-                {key: bin_counts(some.values[name], edges) for key, some in observables.items()},
-            )
-            for name, edges in self.edges.items()
-        }
-        means = {}
-        if "correlators" in self.results["protocol"]["metrics"]:
-            means = {name: sample.correlators.means() for name, sample in self.compared.items()}
-        write_arrays(
-            arrays, self.results, observables, histograms, means, correlators.BINNING.edges
-        )
-        write_results(results, self.results)
+#: What is noted where one sample of real jets is all there is.
+HALVED = (
+    "no training jets were at hand: the real jets were cut in two at random, one half is compared, "
+    "and the truth floor is the distance between the halves"
+)
 
 
 def evaluate(
@@ -129,10 +82,54 @@ def evaluate(
     ModuleNotFoundError
         If a metric needs a package that is not installed.
     """
-    groups = chosen(config.metrics)
-    require(*(module for group in groups for module in GROUPS[group].needs))
+    require_metrics(config)
     made = read_generated(generated, jet_type, config.max_jets)
     truth = read_real(real, str(made.jets.jet_type), config.split, config.max_jets)
+    return compare(made, truth, config, model)
+
+
+def require_metrics(config: EvaluateConfig) -> None:
+    """Fail at once where a package is missing that the metrics need.
+
+    Parameters
+    ----------
+    config : EvaluateConfig
+
+    Raises
+    ------
+    ConfigError
+        As `chosen`.
+    ModuleNotFoundError
+        Naming it.
+    """
+    require(*(module for group in chosen(config.metrics) for module in GROUPS[group].needs))
+
+
+def compare(
+    made: GeneratedJets, truth: RealJets, config: EvaluateConfig, model: str | None = None
+) -> Evaluation:
+    """Compare generated jets with real ones in memory; what is found is that of `evaluate`.
+
+    Parameters
+    ----------
+    made : GeneratedJets
+    truth : RealJets
+    config : EvaluateConfig
+    model : str, optional
+        The model's name; else the one of the generated jets.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ConfigError
+        As `chosen`.
+    InputError
+        As `check_particles`.
+    """
+    groups = chosen(config.metrics)
     check_particles(made.jets, truth)
     jets = same_slots([made.jets, truth.test, truth.train])
     names = [name for name in OBSERVABLES if OBSERVABLES[name].group in {"observables", *groups}]
@@ -149,7 +146,7 @@ def evaluate(
     compared = min(len(sample) for sample in samples.values())
     parts = {name: sample.parts(compared) for name, sample in samples.items()}
     same = {name: sides[0] for name, sides in parts.items()}
-    metrics, unavailable = _measure(groups, parts, edges, config)
+    metrics, unavailable = _measure(groups, parts, edges, config, not truth.halved)
     results = {
         "schema_version": SCHEMA_VERSION,
         "jet_type": made.jets.jet_type,
@@ -157,7 +154,12 @@ def evaluate(
         "generated": {"read": made.read, **made.broken},
         "sizes": {name: len(sample) for name, sample in samples.items()} | {"compared": compared},
         "protocol": _protocol(
-            config, list(groups), compared, made, {entry["group"] for entry in metrics.values()}
+            config,
+            list(groups),
+            compared,
+            made,
+            {entry["group"] for entry in metrics.values()},
+            truth.halved,
         ),
         "metrics": metrics,
         "unavailable": unavailable,
@@ -170,9 +172,13 @@ def _measure(
     groups: Mapping[str, Sequence[str]],
     parts: Mapping[str, Sequence[ComparedSample]],
     edges: Mapping[str, NDArray[np.float64]],
-    config: EvaluateStageConfig,
+    config: EvaluateConfig,
+    trained_on: bool,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """The metrics that are asked for, and why others could not be computed."""
+    """The metrics that are asked for, and why others could not be computed.
+
+    `trained_on` says whether the training jets are those of the model.
+    """
     metrics: dict[str, dict[str, Any]] = {}
     unavailable: dict[str, str] = {}
     generated, test, train = (parts[name] for name in ("generated", "test", "train"))
@@ -182,7 +188,14 @@ def _measure(
             group = GROUPS[name]
             try:
                 value = group.measure(
-                    Comparison(generated[0], test[0], "generated", edges, config, train[0])
+                    Comparison(
+                        generated[0],
+                        test[0],
+                        "generated",
+                        edges,
+                        config,
+                        train[0] if trained_on else None,
+                    )
                 )
                 floors = [
                     group.measure(
@@ -275,11 +288,12 @@ def _entry(
 
 
 def _protocol(
-    config: EvaluateStageConfig,
+    config: EvaluateConfig,
     groups: Sequence[str],
     compared: int,
     made: GeneratedJets,
     computed: Set[str],
+    halved: bool,
 ) -> dict[str, Any]:
     """What was asked for and what was done, the latter of the groups that were computed."""
     protocols = {name: GROUPS[name].jets for name in groups}
@@ -294,6 +308,8 @@ def _protocol(
     ]
     if made.read < made.stored:
         notes.append(f"{made.read} of {made.stored} generated jets were read (max_jets)")
+    if halved:
+        notes.append(HALVED)
     return {
         "seed": config.seed,
         "metrics": list(groups),

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,14 +16,16 @@ from hypervae.data.jets import LOWEST_MASS, Jets, check_jets, concatenate, sort_
 from hypervae.data.split import TEST, TRAIN, split_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader
-from hypervae.io import read_list
 from hypervae.io.hdf5 import reading_h5
+from hypervae.seeds import derive_seed
 
 # A distance between distributions, and its bootstrap error, need more than one jet.
 FEWEST_JETS = 2
 # The largest |eta| and ptrel: beyond, powers of them overflow. Real |eta| stay below 11 and real
 # ptrel near 1 at most.
 HIGHEST = 100.0
+# Training, validation and test fractions that cut a sample in two.
+HALF = [0.5, 0.0, 0.5]
 
 
 @dataclass
@@ -63,27 +63,14 @@ class RealJets:
         Held-out and training jets.
     slots : int
         The fewest particle slots among the files that were read.
+    halved : bool
+        Whether `train` is the other half of the jets, since no training jets were at hand.
     """
 
     test: Jets
     train: Jets
     slots: int
-
-
-def real_files(path: str | os.PathLike[str]) -> list[Path]:
-    """The shards that ``--real`` names: an HDF5 file itself, else the entries of a list file.
-
-    Parameters
-    ----------
-    path : path-like
-        As given on the command line.
-
-    Returns
-    -------
-    list of Path
-    """
-    path = Path(path)
-    return [path] if path.is_file() and h5py.is_hdf5(path) else read_list(path)
+    halved: bool = False
 
 
 def broken_jets(jets: Jets) -> dict[str, NDArray[np.bool_]]:
@@ -146,16 +133,42 @@ def read_generated(
         particles = file["particle_features"][:max_jets].astype(np.float32, copy=False)
         features = file["jet_features"][:max_jets].astype(np.float32, copy=False)
     jets = Jets(particles, features, jet_type=jet_type)
+    return without_broken(jets, path, stored, _model_name(attributes))
+
+
+def without_broken(
+    jets: Jets, place: str | os.PathLike[str], stored: int, model: str | None = None
+) -> GeneratedJets:
+    """Count generated jets that are broken, and leave them out.
+
+    Parameters
+    ----------
+    jets : Jets
+    place : path-like
+        Where they come from, for the message.
+    stored : int
+        Jets there, of which these are the first.
+    model : str, optional
+        The model's name.
+
+    Returns
+    -------
+    GeneratedJets
+
+    Raises
+    ------
+    InputError
+        If fewer than two good jets are left.
+    """
+    read = len(jets)
     reasons = broken_jets(jets)
     broken = {reason: int(rows.sum()) for reason, rows in reasons.items()}
     if any(broken.values()):
         jets = jets[~np.logical_or.reduce(list(reasons.values()))]
     counted = ", ".join(f"{count} {reason}" for reason, count in broken.items())
-    _require(jets, path, f"generated jets ({len(particles)} read, {counted})")
-    check_jets(jets, path)
-    return GeneratedJets(
-        sort_particles(jets), len(particles), stored, broken, _model_name(attributes)
-    )
+    _require(jets, place, f"generated jets ({read} read, {counted})")
+    check_jets(jets, place)
+    return GeneratedJets(sort_particles(jets), read, stored, broken, model)
 
 
 def read_real(
@@ -177,7 +190,8 @@ def read_real(
 
     Returns
     -------
-    Real
+    RealJets
+        Without any training jet: two halves of the held-out ones.
 
     Raises
     ------
@@ -202,11 +216,42 @@ def read_real(
                     missing[name] -= len(chosen)
                     batches[name].append(chosen)
     place = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
-    samples = {}
-    for name, read in batches.items():
-        samples[name] = concatenate(same_slots(read))
-        _require(samples[name], place, f"{name} jets")
-    return RealJets(samples["test"], samples["train"], min(slots))
+    test, train = (concatenate(same_slots(batches[name])) for name in ("test", "train"))
+    if len(train) == 0 and len(test) > 1:
+        return halves(test, place, split, min(slots))
+    for name, sample in (("test", test), ("train", train)):
+        _require(sample, place, f"{name} jets")
+    return RealJets(test, train, min(slots))
+
+
+def halves(jets: Jets, place: str | os.PathLike[str], split: SplitConfig, slots: int) -> RealJets:
+    """Cut real jets in two where there are no training jets for the truth floor.
+
+    Parameters
+    ----------
+    jets : Jets
+    place : path-like
+        Where they come from, for the message.
+    split : SplitConfig
+        Its seed counts; jets of one event stay together.
+    slots : int
+        See `RealJets`.
+
+    Returns
+    -------
+    RealJets
+
+    Raises
+    ------
+    InputError
+        If a half has fewer than two jets.
+    """
+    in_two = SplitConfig.of({"seed": derive_seed(split.seed, "halves"), "fractions": HALF})
+    side = split_of(replace(jets, split=None), in_two)
+    test, train = jets[side == TEST], jets[side == TRAIN]
+    for half in (test, train):
+        _require(half, place, f"real jets of a half of {len(jets)}")
+    return RealJets(test, train, slots, halved=True)
 
 
 def check_particles(generated: Jets, real: RealJets) -> None:
@@ -259,7 +304,7 @@ def same_slots(batches: Sequence[Jets]) -> list[Jets]:
     for batch in batches:
         short = slots - batch.particle_features.shape[1]
         particles = np.pad(batch.particle_features, ((0, 0), (0, short), (0, 0)))
-        padded.append(Jets(particles, batch.jet_features, jet_type=batch.jet_type))
+        padded.append(replace(batch, particle_features=particles))
     return padded
 
 

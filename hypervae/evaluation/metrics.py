@@ -167,7 +167,7 @@ def _memorization(pair: Comparison) -> dict[str, MetricValue]:
 
     _require(pair, memorization.FEWEST)
     if pair.training is None:
-        raise Unavailable("there are too few training jets for the truth floor")
+        raise Unavailable("no training jets, or too few for the truth floor")
     return memorization.nearest(pair.sample.efps, pair.training.efps, pair.reference.efps)
 
 

@@ -1,6 +1,7 @@
 """List files: one path a line.
 
 A stage that reads thousands of shards takes a list file, since a command line ends at about 128 kB.
+Where there are few, their own names will do.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from pathlib import Path
 from hypervae.errors import InputError
 from hypervae.io.atomic import write_text
 
+#: The first bytes of every HDF5 file.
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_EXPECTED = "one path a line, or the name of an HDF5 file"
+
 
 def read_list(path: str | os.PathLike[str]) -> list[Path]:
-    """Read a list file.
+    """The files that an option names: an HDF5 file itself, or the entries of a list file.
 
     Relative paths are taken from the working directory, as on a command line. Empty lines and lines
-    that start with ``#`` are skipped.
+    that start with ``#`` are skipped. Several names may be joined by commas.
 
     Parameters
     ----------
@@ -33,16 +38,22 @@ def read_list(path: str | os.PathLike[str]) -> list[Path]:
         If the list is missing, names no file, or names one that does not exist.
     """
     path = Path(path)
+    if not path.exists() and "," in os.fspath(path):
+        names = [name.strip() for name in os.fspath(path).split(",")]
+        return [file for name in names if name for file in read_list(name)]
     if not path.is_file():
-        raise InputError(path, "list file", found="no such file", expected="one path a line")
+        raise InputError(path, "list file", found="no such file", expected=_EXPECTED)
+    with open(path, "rb") as start:
+        if start.read(len(_HDF5)) == _HDF5:
+            return [path]
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(path, "list file", found="no text", expected="one path a line") from error
+        raise InputError(path, "list file", found="no text", expected=_EXPECTED) from error
     lines = [line.strip() for line in text.splitlines()]
     files = [Path(line) for line in lines if line and not line.startswith("#")]
     if not files:
-        raise InputError(path, "list file", found="no paths", expected="one path a line")
+        raise InputError(path, "list file", found="no paths", expected=_EXPECTED)
     for file in files:
         if not file.is_file():
             raise InputError(path, "list file", found=f"{file}, which is missing", expected="files")

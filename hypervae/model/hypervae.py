@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
-from hypervae.data.jets import Jets, check_jet_type, concatenate
+from hypervae.data.jets import Jets, check_jet_type
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.formats.normalization import read_normalization
 from hypervae.io import atomic_path, write_json
@@ -26,15 +26,14 @@ from hypervae.model.encoder import Encoder
 from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS, files_of
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.inputs import JetBatch, make_batch
+from hypervae.model.jet_methods import JetMethods
 from hypervae.model.noise import JetNoise
 from hypervae.model.pretrained import pretrained_folder
 from hypervae.model.prior import make_prior
-from hypervae.model.sampling import Sampler
-from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
 
 
-class HyperVAE(nn.Module):
+class HyperVAE(JetMethods, nn.Module):
     """Variational autoencoder of jets as hypergraphs.
 
     Parameters
@@ -212,76 +211,6 @@ class HyperVAE(nn.Module):
             known = ", ".join(self.jet_types)
             raise HyperVAEError(f"jet type {jet_type!r}: this model knows {known}")
         return self.jet_types.index(jet_type)
-
-    def generate_batches(
-        self,
-        n_jets: int,
-        *,
-        seed: int,
-        jet_type: str | None = None,
-        sampling: SamplingConfig = SamplingConfig(),
-        batch_size: int = 256,
-        latents: Tensor | None = None,
-    ) -> Iterator[Jets]:
-        """Generate jets in batches; the jets do not depend on the batch size beyond rounding.
-
-        Parameters
-        ----------
-        n_jets : int
-        seed : int
-        jet_type : str, optional
-            May be left out if the model knows one type.
-        sampling : SamplingConfig
-            How; `hypervae.model.sampling.Sampler` also draws mixes of jet types.
-        batch_size : int
-        latents : Tensor [n_jets, latent_dim], optional
-            Latent vectors to decode, instead of some drawn from the prior.
-
-        Yields
-        ------
-        Jets
-            Massless particles with pT > 0, sorted by falling pT.
-
-        Raises
-        ------
-        HyperVAEError
-            If the type is not known, or (with `check`) jets stay unphysical when drawn again.
-        """
-        if jet_type is None:
-            if len(self.jet_types) > 1:
-                raise HyperVAEError(f"a jet type is needed: one of {', '.join(self.jet_types)}")
-            jet_type = self.jet_types[0]
-        sampler = Sampler(self, seed=seed, mix={jet_type: 1.0}, sampling=sampling)
-        for start in range(0, n_jets, batch_size):
-            stop = min(start + batch_size, n_jets)
-            some = None if latents is None else latents[start:stop]
-            yield sampler.draw(stop - start, some).jets
-
-    def generate(
-        self,
-        n_jets: int,
-        *,
-        seed: int = 1,
-        jet_type: str | None = None,
-        **options: Any,
-    ) -> Jets:
-        """Generate jets in physical units; further options as `generate_batches`.
-
-        Parameters
-        ----------
-        n_jets : int
-        seed : int
-        jet_type : str, optional
-            A type of the model; it may be left out where there is one.
-        **options : object
-
-        Returns
-        -------
-        Jets
-        """
-        return concatenate(
-            list(self.generate_batches(n_jets, seed=seed, jet_type=jet_type, **options))
-        )
 
     def save(
         self,

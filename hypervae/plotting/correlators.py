@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from hypervae.formats.correlator_curves import Correlators
 from hypervae.plotting.style import COLOURS
 
-# Decades below the maximum that the axis shows: the bins of smallest R_L hold next to nothing.
-_DECADES = 3.5
+#: Decades below the maximum that the axis shows: the bins of smallest R_L hold next to nothing.
+DECADES = 3.5
 _LINES: tuple[str | tuple[Any, ...], ...] = ("-", "--", "-.", ":", (0, (5, 1)))
 
 
@@ -40,14 +40,14 @@ def draw_correlators(correlators: Correlators, title: str = "") -> Figure:
     for order, colour, line in zip(correlators.means.orders, COLOURS, _LINES, strict=False):
         values, errors = correlators.density(order)
         peak = max(peak, values.max())
-        _draw(main, edges, values, errors, colour, line, f"E{order}C")
+        draw_curve(main, edges, values, errors, colour, line, f"E{order}C")
         if order != 2:
-            _draw(ratio, edges, *correlators.ratio(order), colour, line, f"E{order}C / E2C")
+            draw_curve(ratio, edges, *correlators.ratio(order), colour, line, f"E{order}C / E2C")
     main.set_xscale("log")
     main.set_yscale("log")
     if peak > 0:
-        main.set_ylim(peak * 10**-_DECADES, peak * 3)
-    drawn = np.flatnonzero(correlators.density(2)[0] > peak * 10**-_DECADES)
+        main.set_ylim(peak * 10**-DECADES, peak * 3)
+    drawn = np.flatnonzero(correlators.density(2)[0] > peak * 10**-DECADES)
     if len(drawn):
         main.set_xlim(edges[drawn[0]], edges[drawn[-1] + 1])
     main.set_ylabel(r"$\mathrm{d\,ENC}\,/\,\mathrm{d}\,\ln R_L$ per jet")
@@ -60,7 +60,7 @@ def draw_correlators(correlators: Correlators, title: str = "") -> Figure:
     return figure
 
 
-def _draw(
+def draw_curve(
     axis: Axes,
     edges: NDArray,
     values: NDArray,
@@ -69,6 +69,19 @@ def _draw(
     line: str | tuple[Any, ...],
     label: str,
 ) -> None:
+    """Draw a curve of bins with a band of its errors.
+
+    Parameters
+    ----------
+    axis : Axes
+    edges : [bins + 1]
+    values, errors : [bins]
+    colour : str
+    line : str or tuple
+        Style of the line.
+    label : str
+        For the legend.
+    """
     values = np.where(values > 0, values, np.nan)
     low = np.maximum(values - errors, values * 1e-3)
     axis.stairs(values, edges, baseline=None, color=colour, linestyle=line, label=label)

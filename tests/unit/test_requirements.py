@@ -56,8 +56,7 @@ def test_what_is_asked_for_by_name_is_the_same_in_both():
         re.MULTILINE,
     )
     names = {canonicalize_name(name) for name in named}
-    # Imported by fastjet, and drawn in by it; that it is ours to pin is for the seed's sake.
-    assert names - {"vector"} == {canonicalize_name(each.name) for each in required()}
+    assert names == {canonicalize_name(each.name) for each in required()}
 
 
 def test_every_file_but_torchs_has_its_hash():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -41,34 +40,12 @@ def command(
     Every metric stands beside its statistical error and its truth floor: the same distance between
     training and held-out jets.
     """
+    from hypervae.evaluation.display import left_out
     from hypervae.evaluation.evaluate import evaluate
-    from hypervae.evaluation.inputs import real_files
+    from hypervae.io import read_list
 
-    evaluation = evaluate(generated, real_files(real), config, jet_type=jet_type, model=model)
+    evaluation = evaluate(generated, read_list(real), config, jet_type=jet_type, model=model)
     evaluation.write(output, arrays)
-    _report(evaluation.results)
-
-
-def _report(results: dict[str, Any]) -> None:
-    """Print the metrics as a table, and what must not be overlooked as warnings."""
-    sizes, metrics = results["sizes"], results["metrics"]
-    click.echo(f"{sizes['compared']} jets a side, type {results['jet_type']}")
-    width = max(map(len, ["metric", *metrics])) + 1
-    click.echo(f"{'metric':<{width}}{'value':>11}{'error':>10}{'floor':>11}{'error':>10}  unit")
-    for name, metric in metrics.items():
-        click.echo(
-            f"{name:<{width}}{metric['value']:>11.4g}{metric['error']:>10.2g}"
-            f"{metric['floor']:>11.4g}{metric['floor_error']:>10.2g}  {metric['unit']}"
-            f"{'  (higher is better)' if metric['higher_is_better'] else ''}"
-        )
-    for name, reason in results["unavailable"].items():
-        click.echo(f"{name}: unavailable: {reason}")
-    for note in results["protocol"]["notes"]:
-        click.echo(f"note: {note}")
-    for reason in ("non_finite", "unphysical"):
-        if results["generated"][reason]:
-            click.echo(
-                f"warning: {results['generated'][reason]} of {results['generated']['read']} "
-                f"generated jets are {reason} and were left out of every metric",
-                err=True,
-            )
+    click.echo(str(evaluation))
+    for line in left_out(evaluation.results):
+        click.echo(f"warning: {line}", err=True)

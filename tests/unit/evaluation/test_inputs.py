@@ -11,10 +11,7 @@ from hypervae.evaluation.inputs import (
     check_particles,
     read_generated,
     read_real,
-    real_files,
 )
-from hypervae.formats.shard import write_shard
-from hypervae.io import write_list
 from tests.unit.toys import toy_jets
 
 SPLIT = SplitConfig(seed=1, fractions=(0.6, 0.1, 0.3))
@@ -28,8 +25,9 @@ def shard(tmp_path):
         with h5py.File(tmp_path / name, "w") as file:
             file["particle_features"] = jets.particle_features
             file["jet_features"] = jets.jet_features
-            if jets.split is not None:
-                file["split"] = jets.split
+            for column in ("split", "event_id"):
+                if getattr(jets, column) is not None:
+                    file[column] = getattr(jets, column)
             file.attrs.update({"jet_type": jets.jet_type, **attributes})
         return tmp_path / name
 
@@ -187,12 +185,14 @@ def test_shards_of_different_slots_are_joined(shard):
     assert found.slots == 30
 
 
-def test_real_is_a_list_or_a_shard(tmp_path):
-    write_shard(tmp_path / "a.h5", toy_jets(5), source="test")
-    write_list(tmp_path / "list.txt", [tmp_path / "a.h5"])
-    assert real_files(tmp_path / "a.h5") == real_files(tmp_path / "list.txt") == [tmp_path / "a.h5"]
-    with pytest.raises(InputError, match="no such file"):
-        real_files(tmp_path / "none.txt")
-    (tmp_path / "binary.npy").write_bytes(bytes(range(256)))
-    with pytest.raises(InputError, match=r"binary\.npy: list file"):
-        real_files(tmp_path / "binary.npy")
+def test_held_out_jets_alone_are_cut_in_two(shard):
+    jets = toy_jets(200)
+    jets.event_id = np.arange(200) // 2
+    jets.split = np.full(200, 2, dtype=np.uint8)
+    found = read_real([shard(jets)], "g", SPLIT, 1000)
+    assert found.halved
+    assert len(found.test) + len(found.train) == 200
+    assert min(len(found.test), len(found.train)) > 60
+    assert not set(found.test.event_id) & set(found.train.event_id)
+    with pytest.raises(InputError, match="real jets of a half of 2"):
+        read_real([shard(jets[:2])], "g", SPLIT, 1000)

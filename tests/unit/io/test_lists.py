@@ -1,3 +1,4 @@
+import h5py
 import pytest
 
 from hypervae.errors import InputError
@@ -22,7 +23,7 @@ def test_what_is_written_is_read(tmp_path, monkeypatch):
         ("", "found no paths, expected one path a line"),
         ("# nothing\n", "no paths"),
         ("nowhere.h5\n", r"found nowhere\.h5, which is missing"),
-        (b"\x89HDF\r\n\x1a\n\xff", "found no text"),
+        (b"\x93NUMPY\xff", "found no text"),
     ],
 )
 def test_a_wrong_list_is_named(tmp_path, monkeypatch, content, message):
@@ -33,3 +34,20 @@ def test_a_wrong_list_is_named(tmp_path, monkeypatch, content, message):
         (tmp_path / "list.txt").write_text(content)
     with pytest.raises(InputError, match=rf"list\.txt: list file: .*{message}"):
         read_list("list.txt")
+
+
+def test_an_hdf5_file_stands_for_itself_and_commas_join(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.h5", "b.h5", "c,d.h5"):
+        with h5py.File(name, "w") as file:
+            file.attrs["name"] = name
+    write_list("list.txt", ["b.h5"])
+    for given, names in {
+        "a.h5": ["a.h5"],
+        "a.h5,b.h5": ["a.h5", "b.h5"],
+        "a.h5, list.txt": ["a.h5", "b.h5"],
+        "c,d.h5": ["c,d.h5"],
+    }.items():
+        assert [str(file) for file in read_list(given)] == names
+    with pytest.raises(InputError, match=r"no\.h5: list file: found no such file"):
+        read_list("a.h5,no.h5")
