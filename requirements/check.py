@@ -12,13 +12,24 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 #: Packages whose module has another name.
-MODULES = {"pot": "ot", "pyyaml": "yaml", "py-rattler": "rattler", "pytest-xdist": "xdist"}
+MODULES = {
+    "mkdocs-material": "material",
+    "pot": "ot",
+    "py-rattler": "rattler",
+    "pytest-xdist": "xdist",
+    "pyyaml": "yaml",
+}
 
 
 def direct_dependencies() -> list[str]:
     """Return the names in base.in and dev.in, in their order."""
     text = "".join((HERE / name).read_text() for name in ("base.in", "dev.in"))
     return re.findall(r"^([A-Za-z][\w.-]*)", text, re.MULTILINE)
+
+
+def module_of(name: str) -> str:
+    """Return the module that a package is imported as."""
+    return MODULES.get(name.lower(), name.lower().replace("-", "_"))
 
 
 def gpu() -> str:
@@ -42,9 +53,8 @@ def main() -> int:
     sys.modules["wasserstein"] = types.ModuleType("wasserstein")
     failed = 0
     for name in direct_dependencies():
-        module = MODULES.get(name.lower(), name.lower().replace("-", "_"))
         try:
-            importlib.import_module(module)
+            importlib.import_module(module_of(name))
             print(f"{name:<34}{importlib.metadata.version(name)}")
         except Exception as error:  # whatever a package raises at import is the finding
             failed += 1

@@ -1,5 +1,6 @@
 """The locks name what the package and its tests need, with hashes, in versions that it allows."""
 
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -47,6 +48,15 @@ def test_the_lock_has_a_version_that_the_package_allows(requirement):
         (pin,) = locking.specifier
         assert pin.operator == "=="
         assert requirement.specifier.contains(pin.version)
+
+
+def test_the_check_after_the_installation_knows_what_each_package_is_imported_as():
+    spec = importlib.util.spec_from_file_location("check", FOLDER / "check.py")
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    modules = {name: check.module_of(name) for name in check.direct_dependencies()}
+    missing = {name for name, module in modules.items() if not importlib.util.find_spec(module)}
+    assert missing == set()
 
 
 def test_what_is_asked_for_by_name_is_the_same_in_both():
