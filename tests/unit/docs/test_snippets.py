@@ -10,7 +10,7 @@ from hypervae.cli import cli
 from tests.unit.docs.pages import PAGES, ROOT, blocks, words
 
 #: Fewer jets than a reader would take.
-SMALLER = {"10_000": "120", "10000": "120", "--jets 1000": "--jets 120"}
+SMALLER = {"10_000": "120", "10000": "120", "--jets 1000": "--jets 120", "1_000": "120"}
 PYTHON = [
     (page, index, block.text)
     for page in PAGES
@@ -19,6 +19,7 @@ PYTHON = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["README", "docs/tutorial", "docs/how-to/own-jets"])
 def test_a_page_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
