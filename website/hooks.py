@@ -18,6 +18,7 @@ from mkdocs.structure.files import File, Files
 
 from website.check import problems
 from website.command_line import helps
+from website.notebooks import as_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Files from outside of ``docs/`` -> the pages that they are.
@@ -38,9 +39,12 @@ _FENCE = re.compile(r"^( *)(```+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages from outside of ``docs/``."""
+    """Add the pages from outside of ``docs/``, and those of the notebooks."""
     for source, page in PAGES.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+    for notebook in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        page = _notebook_page(notebook.relative_to(ROOT / "docs").as_posix())
+        files.append(File.generated(config, page, content=as_markdown(notebook)))
     return files
 
 
@@ -88,6 +92,10 @@ def _text(text: str, page: str, repository: str) -> str:
     return _LINK.sub(led, text)
 
 
+def _notebook_page(notebook: str) -> str:
+    return notebook.removesuffix(".ipynb") + ".md"
+
+
 def _target(link: str, page: str, repository: str) -> str:
     if re.match(r"[a-z]+:", link):
         return link
@@ -96,6 +104,8 @@ def _target(link: str, page: str, repository: str) -> str:
     there = PAGES.get(file)
     if there is None and file.startswith("docs/") and (ROOT / file).is_file():
         there = file.removeprefix("docs/")
+        if there.endswith(".ipynb") and page != _notebook_page(there):
+            there = _notebook_page(there)
     if there is not None:
         return posixpath.relpath(there, posixpath.dirname(page) or ".")
     if file.startswith("..") or not os.path.exists(ROOT / file):

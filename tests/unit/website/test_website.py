@@ -1,11 +1,14 @@
 """Links between files become links between pages, and a site with a broken one is refused."""
 
+import json
+
 import pytest
 
 from hypervae.cli import SUBCOMMANDS
 from tests.unit.docs.pages import ROOT
 from website.check import problems
 from website.command_line import helps
+from website.notebooks import as_markdown
 
 mkdocs = pytest.importorskip("mkdocs")
 hooks = pytest.importorskip("website.hooks")
@@ -51,6 +54,19 @@ def test_the_page_of_the_command_line_has_every_subcommand():
         assert option in text
     assert "## hypervae plot summary\n" in text
     assert "Usage: hypervae plot summary [OPTIONS]" in text
+
+
+def test_a_notebook_is_a_page_of_its_cells(tmp_path):
+    cells = [
+        {"cell_type": "markdown", "source": ["# Title\n", "\n", "Text."]},
+        {"cell_type": "code", "source": ["a = 1\n", "a"], "outputs": []},
+    ]
+    path = tmp_path / "some.ipynb"
+    path.write_text(json.dumps({"nbformat": 4, "cells": cells}))
+    text = as_markdown(path)
+    assert text.startswith("# Title\n")
+    assert "[some.ipynb](some.ipynb)" in text
+    assert text.endswith("Text.\n\n```python\na = 1\na\n```\n")
 
 
 def site(folder, body):
