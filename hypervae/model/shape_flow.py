@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from hypervae.model.flow_matching import TIME_FEATURES, time_features, velocity_of
 from hypervae.records import TensorRecord
+from hypervae.scaffold.border import fold_about_axes
 from hypervae.scaffold.geometry import Scaffold, Slots, slots_of
 from hypervae.scaffold.shapes import SlotTables, free_directions
 
@@ -34,8 +35,10 @@ class ShapeContext(TensorRecord):
     scaffold : Scaffold
     slots : Slots
     jet_type : [B] int64
-    place : [B, P, 2]
-        Axis of the particle's cell.
+    place, node : [B, P, 2]
+        Axes of the particle's cell and of its subjet.
+    normals : [B, P, K, 2]
+        Borders of its subjet; [B, P, 0, 2] in layouts without.
     width, ln_share, multiplicity : [B, P]
         Of its cell.
     free : [B, P, 3]
@@ -46,6 +49,8 @@ class ShapeContext(TensorRecord):
     slots: Slots
     jet_type: Tensor
     place: Tensor
+    node: Tensor
+    normals: Tensor
     width: Tensor
     ln_share: Tensor
     multiplicity: Tensor
@@ -77,11 +82,14 @@ class ShapeContext(TensorRecord):
             return values.gather(1, taken.cell).to(real)
 
         index = taken.cell.unsqueeze(-1).expand(-1, -1, 2)
+        rows = taken.cell[..., None, None].expand(-1, -1, *scaffold.normals.shape[2:])
         return cls(
             scaffold=scaffold,
             slots=taken,
             jet_type=jet_type,
             place=scaffold.axes.gather(1, index).to(real),
+            node=(scaffold.axes - scaffold.hop).gather(1, index).to(real),
+            normals=scaffold.normals.gather(1, rows).to(real),
             width=of_cell(scaffold.width),
             ln_share=of_cell(scaffold.share.clamp_min(1e-9).log()),
             multiplicity=of_cell(scaffold.multiplicities),
@@ -235,6 +243,8 @@ class ShapeNetwork(nn.Module):
         width, multiplicity = (part.unsqueeze(-1) for part in (context.width, context.multiplicity))
         ln_share, of_cell = ln_share.unsqueeze(-1), context.ln_share.unsqueeze(-1)
         place = context.place + width * offset
+        if context.normals.shape[2]:
+            place = context.node + fold_about_axes(place - context.node, context.normals)
         squared = offset.square().sum(-1, keepdim=True)
         axes = context.scaffold.axes.to(points.dtype).unsqueeze(1)
         far = (place.unsqueeze(2) - axes).square().sum(-1)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hypervae.scaffold.border import borders, unfold_about_axes
 from hypervae.scaffold.clustering import winner_takes_all_axes
 from hypervae.scaffold.coordinates import Layout, columns
 from hypervae.scaffold.edge import unfold
@@ -78,22 +79,41 @@ def analyse(
     positions, weight, subjet, mask = _ordered(subjet, is_axis, positions, weight, subjet, mask)
     features: NDArray[np.float64] = jets.astype(np.float64)
     frame = _Frame.of(positions, weight, nodes, parents, features[:, 1], multiplicity)
+    places = _unfolded(frame, subjet, axes >= 0) if layout.borders else frame.positions
     shapes = _Shapes.of(frame.positions, frame.nodes, weight, subjet, mask)
     found = {
         **_of_jet(frame, mass, weight, features),
         **_of_nodes(frame, weight, shapes, parents),
     }
     coordinates = [found[name] for name in columns(layout) if name in found]
+    if layout.borders:
+        shapes = _Shapes.of(places, frame.nodes, weight, subjet, mask)
     if layout.second_axes:
-        values, shapes = _with_second_axes(frame, weight, subjet, mask, shapes)
+        values, shapes = _with_second_axes(frame, places, weight, subjet, mask, shapes)
         coordinates += list(values.reshape(len(values), -1).T)
     return ScaffoldedJets(
         np.stack(coordinates, axis=1), shapes.offsets, shapes.ln_share, shapes.multiplicities
     )
 
 
+def _unfolded(
+    frame: _Frame, subjet: NDArray[np.int64], there: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """[n, P, 2] places of the particles, unfolded about the axes of their subjets [n, P]."""
+    near = np.minimum(subjet, there.shape[1] - 1)
+    axes = np.take_along_axis(frame.nodes, near[..., None], axis=1)
+    normals = borders(torch.from_numpy(frame.nodes), torch.from_numpy(there)).numpy()
+    normals = np.take_along_axis(normals, near[..., None, None], axis=1)
+    local = unfold_about_axes(
+        torch.from_numpy(frame.positions - axes), torch.from_numpy(normals)
+    ).numpy()
+    unfolded: NDArray[np.float64] = axes + local
+    return unfolded
+
+
 def _with_second_axes(
     frame: _Frame,
+    places: NDArray[np.float64],
     weight: NDArray[np.float64],
     subjet: NDArray[np.int64],
     mask: NDArray[np.bool_],
@@ -102,13 +122,13 @@ def _with_second_axes(
     """Coordinates [n, K, 6] of the second axes, and the shapes of the cells."""
     found = find_second_axes(shapes.offsets, np.exp(shapes.ln_share), shapes.multiplicities)
     there = found.axes >= 0
-    second = np.take_along_axis(frame.positions, np.maximum(found.axes, 0)[..., None], axis=1)
+    second = np.take_along_axis(places, np.maximum(found.axes, 0)[..., None], axis=1)
     axes = np.stack([frame.nodes, np.where(there[..., None], second, frame.nodes)], axis=2)
     starts = np.cumsum(shapes.multiplicities, axis=1) - shapes.multiplicities
     firsts = np.concatenate([starts, np.where(there, found.axes, -1)], axis=1)
     is_axis = (firsts[:, :, None] == np.arange(mask.shape[1])).any(axis=1)
     cell = 2 * subjet + found.second
-    positions, weight, cell, mask = _ordered(cell, is_axis, frame.positions, weight, cell, mask)
+    positions, weight, cell, mask = _ordered(cell, is_axis, places, weight, cell, mask)
     cells = _Shapes.of(positions, axes.reshape(len(axes), -1, 2), weight, cell, mask)
     return found.coordinates, cells
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from hypervae.scaffold.border import fold_to_width
+from hypervae.scaffold.coordinates import Layout
 from hypervae.scaffold.edge import farthest, fold
 from hypervae.scaffold.geometry import Scaffold, mass_over_pt, slots_of
 
@@ -21,7 +23,7 @@ _ITERATIONS = 6
 
 
 def assemble(
-    scaffold: Scaffold, offsets: Tensor, ln_share: Tensor, radius: float | None
+    scaffold: Scaffold, offsets: Tensor, ln_share: Tensor, layout: Layout
 ) -> tuple[Tensor, Tensor]:
     """Particles of scaffolds whose cells have the given shapes.
 
@@ -37,8 +39,8 @@ def assemble(
     offsets : [B, P, 2]
         In units of the widths; those of axes (rank 0) are not read.
     ln_share : [B, P]
-    radius : float or None
-        The layout's: of the jets, in whose unfolded plane (`hypervae.scaffold.edge`) it is.
+    layout : Layout
+        Of the scaffold.
 
     Returns
     -------
@@ -62,6 +64,9 @@ def assemble(
     stretch = (scaffold.reach / far.clamp_min(_SMALLEST)).clamp_max(_MOST_STRETCHED)
     stretch = torch.where(far > 0, stretch.clamp_min(1 / _MOST_STRETCHED), 1.0)
     local = local * _of_cell(stretch, slots.cell).unsqueeze(-1)
+    if layout.borders:
+        local = _within_borders(local, share, scaffold, slots.cell, member)
+    radius = layout.radius
     most = farthest(radius)
     local = local * (most / local.norm(dim=-1, keepdim=True).clamp_min(most))
     own = _at(scaffold.axes - scaffold.hop, slots.cell)
@@ -82,6 +87,21 @@ def assemble(
     logs = torch.where(slots.mask, ptrel.clamp_min(_SMALLEST).log(), 0.0)
     coordinates = torch.cat([positions, logs.unsqueeze(-1)], dim=-1)
     return coordinates * slots.mask.unsqueeze(-1), slots.mask
+
+
+def _within_borders(
+    local: Tensor, share: Tensor, scaffold: Scaffold, cell: Tensor, member: Tensor
+) -> Tensor:
+    """[B, P, 2] folded places about the subjets' axes; shares [B, P] are of the cells' pT."""
+    subjets = scaffold.normals.shape[2]  # each has as many cells as the others
+    of_subjet = scaffold.share.unflatten(1, (subjets, -1)).sum(-1)
+    tau = (scaffold.share * scaffold.reach).unflatten(1, (subjets, -1)).sum(-1)
+    width = tau / of_subjet.clamp_min(_SMALLEST)
+    number = cell // (member.shape[-1] // subjets)
+    share = share * _of_cell(scaffold.share, cell) / _of_cell(of_subjet, number, _SMALLEST)
+    index = cell[..., None, None].expand(-1, -1, *scaffold.normals.shape[2:])
+    normals = scaffold.normals.gather(1, index)
+    return fold_to_width(local, normals, share, member.unflatten(-1, (subjets, -1)).sum(-1), width)
 
 
 def _unit(placed: Callable[[Tensor], Tensor], ptrel: Tensor, mass: Tensor) -> Tensor:

@@ -84,11 +84,15 @@ class Layout:
     radius : float or None
         Of the jets: lengths are those of the plane unfolded about it (`hypervae.scaffold.edge`),
         in which jets have no edge; None: as they are.
+    borders: bool
+        Whether subjets are unfolded about their axes (`hypervae.scaffold.border`), so that their
+        particles are nearer to these than to the others.
     """
 
     subjets: int
     second_axes: bool = True
     radius: float | None = None
+    borders: bool = False
 
     @property
     def cells(self) -> int:

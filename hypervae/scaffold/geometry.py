@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hypervae.records import TensorRecord
+from hypervae.scaffold.border import borders
 from hypervae.scaffold.coordinates import OF_JET, Layout, columns
 from hypervae.scaffold.edge import farthest
 from hypervae.scaffold.second_axes import cells_of
@@ -31,6 +32,9 @@ class Scaffold(TensorRecord):
     ----------
     axes : [B, C, 2]
         About node 0.
+    normals : [B, C, K, 2]
+        Borders of the cell's subjet (`hypervae.scaffold.border.borders`); [B, C, 0, 2] in layouts
+        without.
     hop : [B, C, 2]
         From the subjet's own axis to that of the cell.
     width : [B, C]
@@ -45,6 +49,7 @@ class Scaffold(TensorRecord):
     """
 
     axes: Tensor
+    normals: Tensor
     hop: Tensor
     width: Tensor
     reach: Tensor
@@ -120,16 +125,25 @@ def scaffold_of(coordinates: Tensor, layout: Layout, slots: int) -> Scaffold:
     Scaffold
     """
     axes, width, share, multiplicities = _subjets(coordinates, layout, slots)
+    normals = borders(axes, multiplicities > 0)
+    if not layout.borders:
+        normals = normals[:, :, :0]
     if not layout.second_axes:
-        return Scaffold(
-            axes, torch.zeros_like(axes), width, width, share, multiplicities, coordinates
-        )
+        hop = torch.zeros_like(axes)
+        return Scaffold(axes, normals, hop, width, width, share, multiplicities, coordinates)
     number, size = layout.alike
     values = coordinates[:, -number * size :].unflatten(1, (number, size))
     cells = cells_of(values, width, share, multiplicities, farthest(layout.radius))
     axes = axes.repeat_interleave(2, dim=1) + cells.hop
     return Scaffold(
-        axes, cells.hop, cells.width, cells.reach, cells.share, cells.multiplicities, coordinates
+        axes,
+        normals.repeat_interleave(2, dim=1),
+        cells.hop,
+        cells.width,
+        cells.reach,
+        cells.share,
+        cells.multiplicities,
+        coordinates,
     )
 
 

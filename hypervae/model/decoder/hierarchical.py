@@ -79,7 +79,7 @@ def layout_of(config: ModelConfig) -> Layout:
     Layout
     """
     own = config.hierarchical
-    return Layout(own.subjets, own.second_axes, own.jet_radius or None)
+    return Layout(own.subjets, own.second_axes, own.jet_radius or None, own.borders)
 
 
 class HierarchicalParticles(ParticleDecoder):
@@ -200,7 +200,7 @@ class HierarchicalParticles(ParticleDecoder):
             power=_TIME_POWER,
         )
         shapes = self.tables.shapes(points, context.slots, scaffold.multiplicities, jets.jet_type)
-        made, mask = assemble(scaffold, *shapes, self.layout.radius)
+        made, mask = assemble(scaffold, *shapes, self.layout)
         angles = squash_far_angles(made[..., :2], _FARTHEST * self.radius)
         ln_ptrel = made[..., 2:].clamp(*LN_PTREL_RANGE)
         return Particles(

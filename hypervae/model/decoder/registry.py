@@ -73,6 +73,11 @@ class HierarchicalConfig(DecoderConfig):
         "there, too; 0: not",
         ge=0,
     )
+    borders: Flag = key(
+        False,
+        "lengths are unfolded near the border of two subjets, so that generated particles stay "
+        "nearest to the axis of their own",
+    )
     anchor_width: Number = key(
         0.03, "posterior width of the latent dimensions that are the scaffold", gt=0, lt=1
     )

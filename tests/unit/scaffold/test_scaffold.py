@@ -16,6 +16,12 @@ from hypervae.scaffold import (
     scaffold_of,
     slots_of,
 )
+from hypervae.scaffold.border import (
+    borders,
+    fold_about_axes,
+    nearness,
+    unfold_about_axes,
+)
 from hypervae.scaffold.clustering import winner_takes_all_axes
 from hypervae.scaffold.geometry import mass_over_pt
 from hypervae.scaffold.scores import NormalScores
@@ -24,6 +30,7 @@ from hypervae.scaffold.shapes import SlotTables, free_directions
 SLOTS = 12
 PLAIN = Layout(3, second_axes=False)
 FINE = Layout(3)
+BORDERED = Layout(3, borders=True)
 
 
 def made_jets(number=300, seed=0, slots=SLOTS):
@@ -52,16 +59,17 @@ def as_tensor(values):
 def back(found, layout, slots=SLOTS):
     scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), layout, slots)
     shapes = as_tensor(found.offsets), as_tensor(found.ln_share)
-    return scaffold, *assemble(scaffold, *shapes, layout.radius)
+    return scaffold, *assemble(scaffold, *shapes, layout)
 
 
+@pytest.mark.parametrize("borders", [False, True])
 @pytest.mark.parametrize("radius", [None, 0.4])
 @pytest.mark.parametrize("second_axes", [False, True])
 @pytest.mark.parametrize("subjets", [2, 3, 4, 5])
-def test_jets_come_back_from_their_scaffolds(subjets, second_axes, radius):
+def test_jets_come_back_from_their_scaffolds(subjets, second_axes, radius, borders):
     particles, jets = made_jets()
     assert (np.linalg.norm(particles[..., :2], axis=-1) > 0.4).any(1).sum() > 20
-    layout = Layout(subjets, second_axes, radius)
+    layout = Layout(subjets, second_axes, radius, borders)
     found = analyse(particles, jets, layout)
     scaffold, places, mask = back(found, layout)
     np.testing.assert_array_equal(scaffold.multiplicities.numpy(), found.multiplicities)
@@ -76,13 +84,14 @@ def test_jets_come_back_from_their_scaffolds(subjets, second_axes, radius):
     np.testing.assert_allclose(features, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("borders", [False, True])
 @pytest.mark.parametrize("radius", [None, 0.4])
-def test_a_lone_soft_particle_far_out_comes_back(radius):
+def test_a_lone_soft_particle_far_out_comes_back(radius, borders):
     particles, jets = made_jets()
     particles[..., :2] *= 0.03
     particles[:, -1] = [0.35, 0.3, 4e-4, 1.0]
     full = particles[..., 3].all(1)
-    layout = Layout(2, True, radius)
+    layout = Layout(2, True, radius, borders)
     found = analyse(particles[full], jets[full], layout)
     reach = [place for place, one in enumerate(coordinates(layout)) if "reach_second" in one.name]
     assert (np.nanmax(found.coordinates[:, reach], axis=1) > np.log(150)).sum() > 5
@@ -138,17 +147,18 @@ def test_tau_ratios_are_coordinates():
         np.testing.assert_allclose(column[full], expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("borders", [False, True])
 @pytest.mark.parametrize("radius", [None, 0.4])
 @pytest.mark.parametrize("second_axes", [False, True])
-def test_any_numbers_are_a_scaffold_of_physical_jets(second_axes, radius):
+def test_any_numbers_are_a_scaffold_of_physical_jets(second_axes, radius, borders):
     generator = torch.Generator().manual_seed(0)
-    layout = Layout(4, second_axes, radius)
+    layout = Layout(4, second_axes, radius, borders)
     wild = 3 * torch.randn(500, len(coordinates(layout)), generator=generator, dtype=torch.float64)
     scaffold = scaffold_of(wild, layout, SLOTS)
     assert (scaffold.multiplicities.sum(1) >= 1).all()
     assert (scaffold.multiplicities.sum(1) <= SLOTS).all()
     shapes = torch.randn(500, SLOTS, 3, generator=generator, dtype=torch.float64)
-    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2], radius)
+    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2], layout)
     assert torch.isfinite(places).all()
     assert torch.equal(mask.sum(1), scaffold.multiplicities.sum(1))
 
@@ -232,7 +242,7 @@ def test_the_mass_is_that_of_the_summed_momenta():
     np.testing.assert_array_equal(found[~several], 0.0)
 
 
-@pytest.mark.parametrize("layout", [PLAIN, FINE])
+@pytest.mark.parametrize("layout", [PLAIN, FINE, BORDERED])
 def test_made_jets_have_the_mass_of_their_scaffold(layout):
     """Wide ones too, whose mass is not proportional to their lengths."""
     particles, jets = made_jets()
@@ -240,7 +250,7 @@ def test_made_jets_have_the_mass_of_their_scaffold(layout):
     found = analyse(particles, jets, layout)
     scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), layout, SLOTS)
     shapes = torch.randn(300, SLOTS, 3, generator=torch.manual_seed(1), dtype=torch.float64)
-    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2] - 2, None)
+    places, mask = assemble(scaffold, shapes[..., :2], shapes[..., 2] - 2, layout)
     ptrel = torch.where(mask, places[..., 2].exp(), 0.0)
     several = torch.from_numpy(jets[:, 3] > 1)
     made = mass_over_pt(places[..., :2], ptrel)
@@ -302,7 +312,7 @@ def test_made_subjets_have_their_width_whatever_the_second_axes():
     values[:, first:] += 0.3 * torch.randn(len(values), size, generator=generator).double()
     scaffold = scaffold_of(values, FINE, SLOTS)
     shapes = torch.randn(len(values), SLOTS, 3, generator=generator).double()
-    places, mask = assemble(scaffold, shapes[..., :2], 0.3 * shapes[..., 2] - 2, None)
+    places, mask = assemble(scaffold, shapes[..., :2], 0.3 * shapes[..., 2] - 2, FINE)
     share = torch.where(mask, places[..., 2].exp(), 0.0)
     subjet = slots_of(scaffold.multiplicities, SLOTS).cell // 2
     ratios = []
@@ -320,3 +330,54 @@ def test_made_subjets_have_their_width_whatever_the_second_axes():
     spread = torch.stack([r[r.isfinite()].log().std() for r in ratios[several]])
     assert several.sum() > 50
     assert float(spread.median()) < 1e-6
+
+
+@pytest.mark.parametrize("second_axes", [False, True])
+def test_made_particles_are_nearest_to_the_axis_of_their_own_subjet(second_axes):
+    """And the subjets have their width, which makes tau_K what the coordinates say."""
+    particles, jets = made_jets()
+    layout = Layout(3, second_axes, borders=True)
+    found = analyse(particles, jets, layout)
+    scaffold = scaffold_of(as_tensor(np.nan_to_num(found.coordinates, nan=0.3)), layout, SLOTS)
+    shapes = torch.randn(300, SLOTS, 3, generator=torch.manual_seed(1), dtype=torch.float64)
+    places, mask = assemble(scaffold, shapes[..., :2], 0.3 * shapes[..., 2] - 2, layout)
+    cells = 1 + second_axes
+    subjet = slots_of(scaffold.multiplicities, SLOTS).cell // cells
+    counts = scaffold.multiplicities.unflatten(1, (3, cells)).sum(2)
+    starts = (counts.cumsum(1) - counts).clamp(max=SLOTS - 1)
+    axes = places[..., :2].gather(1, starts.unsqueeze(-1).expand(-1, -1, 2))
+    far = (places[:, :, None, :2] - axes[:, None]).norm(dim=-1)
+    far = torch.where((counts > 0)[:, None], far, torch.inf)
+    own = far.gather(2, subjet.unsqueeze(-1))[..., 0]
+    assert (own <= far.amin(2) * (1 + 1e-6) + 1e-12)[mask].all()
+    share = torch.where(mask, places[..., 2].exp(), 0.0)
+    share = share / share.sum(1, keepdim=True)
+    names = [coordinate.name for coordinate in coordinates(layout)]
+    ratio = as_tensor(found.coordinates)[:, names.index("ln_tau32")].exp()
+    width = (scaffold.share * scaffold.reach).sum(1)
+    tau = (share * own).sum(1)
+    # up to the unit of lengths, which is that of the distances of the axes
+    unit = (axes[:, 1] - axes[:, 0]).norm(dim=-1) / scaffold.axes[:, cells].norm(dim=-1)
+    right = (tau / (unit * width) - 1).abs() < 1e-6
+    known = ratio.isfinite() & (width > 0)
+    assert known.sum() > 200
+    assert right[known].double().mean() > 0.9
+
+
+def test_borders_are_half_way_and_unfolding_is_undone():
+    generator = torch.manual_seed(5)
+    nodes = torch.randn(50, 3, 2, generator=generator, dtype=torch.float64)
+    places = 0.5 * torch.randn(50, 20, 2, generator=generator, dtype=torch.float64)
+    normals = borders(nodes, torch.ones(50, 3, dtype=torch.bool))[:, :1].expand(-1, 20, -1, -1)
+    inside = ((places[:, :, None] + nodes[:, :1, None] - nodes[:, None]).norm(dim=-1)).argmin(
+        2
+    ) == 0
+    near = nearness(places, normals)
+    torch.testing.assert_close(near < 1, inside)
+    there = inside & (near < 1 - 1e-6)
+    unfolded = unfold_about_axes(places, normals)
+    torch.testing.assert_close(fold_about_axes(unfolded, normals)[there], places[there])
+    torch.testing.assert_close(unfolded[near < 0.5], places[near < 0.5], rtol=0, atol=0)
+    torch.testing.assert_close(
+        borders(torch.zeros(1, 3, 2), torch.ones(1, 3) > 0).norm(), torch.tensor(0.0)
+    )
