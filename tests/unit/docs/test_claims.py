@@ -5,36 +5,18 @@ import tomllib
 
 import yaml
 
+from benchmarks.readme_table import row, with_table
 from hypervae import __version__
-from hypervae.model.pretrained import pretrained_folder
 from tests.unit.docs.pages import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-ROWS = {"g": "gluon", "q": "light quark", "t": "top", "w": "W", "z": "Z"}
-#: Of the table: what the card calls it.
-COLUMNS = {
-    "W1 mass": "W1M",
-    "W1 EFPs": "W1EFP",
-    "E2C": "deviation of E2C",
-    "E3C": "deviation of E3C",
-    "tau21": "W1 of tau21",
-    "tau32": "W1 of tau32",
-}
 
 
 def test_the_table_is_that_of_the_cards():
-    head = next(line for line in README.splitlines() if line.startswith("| jets |"))
-    assert [cell.strip() for cell in head.split("|")[2:-1]] == [*COLUMNS, "AUC"]
-    for kind, name in ROWS.items():
-        card = (pretrained_folder(kind) / "card.md").read_text(encoding="utf-8")
-        wanted = []
-        for title in COLUMNS.values():
-            found = re.search(rf"^\| {title} \| ([\d.]+ ± [\d.]+) \|$", card, re.MULTILINE)
-            wanted.append(found[1])
-        wanted.append(re.search(r"AUC of ([\d.]+ ± [\d.]+)", card)[1])
-        row = next(line for line in README.splitlines() if line.startswith(f"| {name} |"))
-        assert [cell.strip() for cell in row.split("|")[2:-1]] == wanted
+    assert with_table(README) == README, "run python -m benchmarks.readme_table"
+    assert [row(kind) in README.splitlines() for kind in "gqtwz"] == 5 * [True]
+    assert row("t").count("±") == 7
 
 
 def test_badges_say_what_the_package_says():
