@@ -25,6 +25,8 @@ _LN_WIDTHS = (-4.5, 2.0)
 # Halvings of the interval in which a drawn number lies: to 24 / 2^22, in units of its width.
 _HALVINGS = 22
 _FARTHEST = 12.0
+# Of a Gaussian: eight widths from its middle.
+_LEAST_TAIL = 1e-15
 _LEAST_VARIANCE = 1e-12
 
 
@@ -134,27 +136,31 @@ class ConditionalMixtures(nn.Module):
         parts = ln_share - 0.5 * away.square() - ln_width - 0.5 * math.log(2 * math.pi)
         return torch.logsumexp(parts, dim=-1)
 
-    def sample(self, noise: Tensor, condition: Tensor) -> Tensor:
-        """Vectors [B, dimensions] of standard normal numbers: each at the same quantile.
+    def sample(self, noise: Tensor, condition: Tensor, *, at_quantile: bool = False) -> Tensor:
+        """Vectors [B, dimensions] of standard normal numbers.
 
         Parameters
         ----------
         noise : [B, dimensions]
             Standard normal numbers.
         condition : [B, C]
+        at_quantile : bool
+            Each number at the quantile of its noise, which takes longer: then what lies nearer to 0
+            gives what is nearer to the median.
 
         Returns
         -------
         [B, dimensions]
         """
         values = torch.zeros_like(noise)
+        draw = _quantile if at_quantile else _drawn
         weight = (self.leave.weight * self.leave.mask).unflatten(0, (self.dimensions, -1))
         bias = self.leave.bias.unflatten(0, (self.dimensions, -1))
         for place in range(self.dimensions):  # one number's outputs only: most of the network
             hidden = self._hidden(values, condition)
             made = nn.functional.linear(hidden, weight[place], bias[place])
             mixture = _mixtures(made.view(-1, 3, _COMPONENTS))
-            values[:, place] = _quantile(noise[:, place], *mixture)
+            values[:, place] = draw(noise[:, place], *mixture)
         return values
 
 
@@ -162,6 +168,18 @@ def _mixtures(made: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Shares (ln), middles and ln of the widths [.., components], of [.., 3, components]."""
     shares, middle, ln_width = made.unbind(-2)
     return shares.log_softmax(-1), middle, ln_width.clamp(*_LN_WIDTHS)
+
+
+def _drawn(noise: Tensor, ln_share: Tensor, middle: Tensor, ln_width: Tensor) -> Tensor:
+    """Numbers from mixtures [B, components]: which Gaussian, and where in it, by one quantile."""
+    quantile = torch.special.ndtr(noise.double())
+    share = ln_share.double().exp()
+    upper = share.cumsum(-1)
+    which = (quantile.unsqueeze(-1) > upper).sum(-1, keepdim=True).clamp_max(share.shape[-1] - 1)
+    own = share.gather(-1, which)
+    part = (quantile.unsqueeze(-1) - (upper.gather(-1, which) - own)) / own
+    place = torch.special.ndtri(part.clamp(_LEAST_TAIL, 1 - _LEAST_TAIL)).to(noise.dtype)
+    return (middle.gather(-1, which) + ln_width.gather(-1, which).exp() * place)[:, 0]
 
 
 def _quantile(noise: Tensor, ln_share: Tensor, middle: Tensor, ln_width: Tensor) -> Tensor:
@@ -218,10 +236,13 @@ class AutoregressivePrior(FittedPrior):
     def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:
         """See `Prior.sample`: temperature 0 gives the medians."""
         noise, label = noise * temperature, one_hot(jet_type, self.types, noise.dtype)
-        drawn = self.of_rest.sample(noise[:, self.rest], label)
+        ordered = temperature != 1
+        drawn = self.of_rest.sample(noise[:, self.rest], label, at_quantile=ordered)
         if self.of_group is not None:
             groups = self.of_group.sample(
-                self.groups.of(noise).flatten(0, 1), self.group_condition(drawn, label)
+                self.groups.of(noise).flatten(0, 1),
+                self.group_condition(drawn, label),
+                at_quantile=ordered,
             )
             drawn = self.groups.joined(drawn, groups)
         return drawn * self.scale[jet_type].to(drawn) + self.offset[jet_type].to(drawn)

@@ -115,7 +115,8 @@ class AdaptiveBlock(nn.Module):
     """Pre-norm transformer block; a condition sets scales and shifts of its norms.
 
     As DiT's blocks (Peebles, Xie, arXiv:2212.09748), without gates. What it adds starts at zero.
-    Attention is written out: masked fused attention has no fast kernel in half precision on CPUs.
+    Attention is written out in training, where masked fused attention has no fast kernel in half
+    precision on CPUs; without gradients the fused one is faster.
 
     Parameters
     ----------
@@ -158,8 +159,13 @@ class AdaptiveBlock(nn.Module):
             .view(batch, slots, 3, self.heads, width // self.heads)
             .permute(2, 0, 3, 1, 4)
         )
-        logits = query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5 + bias
-        mixed = logits.softmax(dim=-1).to(value.dtype) @ value
+        if torch.is_grad_enabled() or query.dtype.itemsize < 4:
+            logits = query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5 + bias
+            mixed = logits.softmax(dim=-1).to(value.dtype) @ value
+        else:
+            mixed = nn.functional.scaled_dot_product_attention(
+                query, key, value, attn_mask=bias.to(query.dtype)
+            )
         values = values + self.attended(mixed.transpose(1, 2).reshape(batch, slots, width))
         normed = torch.addcmul(shift2, self.norms[1](values), 1 + scale2)
         return values + self.narrow(nn.functional.silu(self.widen(normed)))

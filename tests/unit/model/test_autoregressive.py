@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scipy.stats import kstest
 
 from hypervae.model.alike_groups import AlikeGroups
 from hypervae.model.autoregressive import AutoregressivePrior, ConditionalMixtures
@@ -51,12 +52,12 @@ def test_densities_are_normalized(mixtures):
         assert float(torch.trapezoid(density, grid)) == pytest.approx(1, abs=1e-4)
 
 
-def test_a_sample_has_the_quantile_of_its_noise(mixtures):
+def test_a_sample_may_have_the_quantile_of_its_noise(mixtures):
     mixtures.float()
     _, condition = given(200)
     noise = torch.randn(200, DIMENSIONS, generator=torch.manual_seed(3))
     noise[0], noise[1] = 4.5, -4.5
-    found = mixtures.sample(noise, condition.float())
+    found = mixtures.sample(noise, condition.float(), at_quantile=True)
     mixtures.double()
     ln_share, middle, ln_width = mixtures(found.double(), condition)
     away = (found.double().unsqueeze(-1) - middle) * (-ln_width).exp()
@@ -66,6 +67,22 @@ def test_a_sample_has_the_quantile_of_its_noise(mixtures):
     side = noise < 0
     tail, wanted = torch.where(side, below, above), torch.special.ndtr(-noise.double().abs())
     torch.testing.assert_close(tail[inside], wanted[inside], rtol=1e-3, atol=1e-9)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("at_quantile", [False, True])
+def test_samples_follow_the_densities(mixtures, at_quantile):
+    """Each number's place in its own distribution is uniform, and knows nothing of the others."""
+    condition = given(1)[1].expand(20_000, -1)
+    noise = torch.randn(20_000, DIMENSIONS, generator=torch.manual_seed(11)).double()
+    found = mixtures.sample(noise, condition, at_quantile=at_quantile)
+    ln_share, middle, ln_width = mixtures(found, condition)
+    away = (found.unsqueeze(-1) - middle) * (-ln_width).exp()
+    place = (ln_share.exp() * torch.special.ndtr(away)).sum(-1)
+    for number in range(DIMENSIONS):
+        assert kstest(place[:, number].numpy(), "uniform").pvalue > 1e-3
+    correlations = torch.corrcoef(place.T) - torch.eye(DIMENSIONS)
+    assert float(correlations.abs().max()) < 4 / 20_000**0.5
 
 
 def test_it_starts_near_the_standard_normal_with_the_posteriors_moments():
