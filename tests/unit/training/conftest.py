@@ -132,13 +132,14 @@ def blocks(request):
 def make_loader(chain, blocks):
     """Make a loader of the jets of both types."""
 
-    def make_loader(split="train", seed=1, encoder="binned", workers=0, sources=None):
+    def make_loader(split="train", seed=1, encoder="binned", workers=0, sources=None, **options):
         merged = chain.merged
         if sources is None:
             sources = find_sources(chain.shards, chain.correlators, merged, chain.normalization)
         modes = {"hyperedge_encoder": encoder, "hyperedge_decoder": "binned"}
         stream = JetStream(sources, ["q", "g"], split, SplitConfig.of(SPLIT), seed, **blocks)
-        return JetLoader(stream, merged, ModelConfig.of(modes), workers)
+        model = ModelConfig.of({**modes, "decoder": options.pop("decoder", "one_shot")})
+        return JetLoader(stream, merged, model, workers, **options)
 
     return make_loader
 
