@@ -21,6 +21,7 @@ from hypervae.config import (
     resolve_config,
     sections_of_model,
 )
+from hypervae.data.columns import split_columns
 from hypervae.data.sources.files import shard_files
 from hypervae.data.sources.registry import JET_SOURCES
 from hypervae.digest import code_digest
@@ -234,6 +235,26 @@ class Plan:
         str
         """
         return shard_files(self.source(jet_type))[shard]
+
+    def import_options(self, jet_type: str) -> str:
+        """How the user's own files of a type are laid out, as command-line options.
+
+        Parameters
+        ----------
+        jet_type : str
+
+        Returns
+        -------
+        str
+            Empty for the format's own layout.
+        """
+        source = self.source(jet_type)
+        columns = ",".join(split_columns(source.layout))
+        options = {"layout": columns, "units": source.units, "angles": source.angles}
+        own = {"layout": "", "units": "GeV", "angles": "radians"}
+        return " ".join(
+            f"--{name} {value}" for name, value in options.items() if value != own[name]
+        )
 
     def section(self, subcommand: str, model: str = "") -> str:
         """What a subcommand gets with ``--config``: one JSON text with sorted keys.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hypervae.data.importing import GRAPH_SUFFIXES
+from hypervae.data.graph_loading import holds_graphs
 from hypervae.data.jets import JET_TYPES
 from hypervae.errors import InputError
 from hypervae.formats.correlators import CorrelatorReader
@@ -39,7 +39,7 @@ def check_file(path: str | os.PathLike[str], jet_type: str | None = None) -> lis
         On the first thing that is wrong.
     """
     path = Path(path)
-    if path.suffix in GRAPH_SUFFIXES:
+    if holds_graphs(path):
         from hypervae.checks.graphs import check_graphs
 
         return check_graphs(path)

@@ -1,17 +1,20 @@
-"""Check exported PyG graphs."""
+"""Check PyG graphs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from hypervae.data.importing import load_graphs
+from hypervae.data.importing import GraphJets
 from hypervae.errors import InputError
 
 
 def check_graphs(path: Path) -> list[str]:
     """Describe a list of PyG graphs, or raise `InputError`; see `check_file`.
+
+    Particles and jets are read as `hypervae import` reads them, so that both agree.
 
     Parameters
     ----------
@@ -23,38 +26,36 @@ def check_graphs(path: Path) -> list[str]:
     list of str
         Lines to show.
     """
-    graphs, _ = load_graphs(path)
-    nodes = edges = 0
-    for number, graph in enumerate(graphs):
-        for name, width in (("x", 4), ("edge_attr", None), ("y", 4)):
-            value = getattr(graph, name, None)
-            if value is None:
-                if name == "x":
-                    raise InputError(path, f"graph {number}: x", found="none", expected="[n, 4]")
-                continue
-            if not torch.isfinite(value).all():
-                raise InputError(
-                    path, f"graph {number}: {name}", found="NaN or infinity", expected="numbers"
-                )
-            if width is not None and value.shape[-1] != width:
-                raise InputError(
-                    path,
-                    f"graph {number}: {name}",
-                    found=f"shape {tuple(value.shape)}",
-                    expected=f"[..., {width}]",
-                )
-        nodes += len(graph.x)
-        index = getattr(graph, "edge_index", None)
-        if index is not None:
-            edges += index.shape[1]
-            if index.numel() and (index.min() < 0 or index.max() >= len(graph.x)):
-                raise InputError(
-                    path,
-                    f"graph {number}: edge_index",
-                    found=f"node {int(index.max())}",
-                    expected=f"0 to {len(graph.x) - 1}",
-                )
+    jets = GraphJets(path)
+    graphs = jets.file.graphs
+    for _ in jets.batches(range(len(graphs))):
+        pass
+    edges = sum(_check_edges(path, number, graph) for number, graph in enumerate(graphs))
+    nodes = sum(len(graph.x) for graph in graphs)
     count = len(graphs)
     return [
         f"{count} PyG graphs, {nodes / count:.2f} particles and {edges / count:.1f} edges a jet"
     ]
+
+
+def _check_edges(path: Path, number: int, graph: Any) -> int:
+    """Check the edges of a graph, which import does not read; returns how many there are."""
+
+    def refuse(name: str, found: str, expected: str) -> None:
+        raise InputError(path, f"graph {number}: {name}", found=found, expected=expected)
+
+    features = graph.get("edge_attr")
+    if features is not None:
+        if not isinstance(features, torch.Tensor):
+            refuse("edge_attr", type(features).__name__, "a tensor")
+        if not torch.isfinite(features).all():
+            refuse("edge_attr", "NaN or infinity", "numbers")
+    index = graph.get("edge_index")
+    if index is None:
+        return 0
+    if not isinstance(index, torch.Tensor) or index.ndim != 2 or len(index) != 2:
+        refuse("edge_index", f"{getattr(index, 'shape', type(index).__name__)}", "[2, edges]")
+    nodes = len(graph.x)
+    if index.numel() and (index.min() < 0 or index.max() >= nodes):
+        refuse("edge_index", f"node {int(index.max())}", f"0 to {nodes - 1}")
+    return index.shape[1]

@@ -9,9 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.moments import Moments
+from hypervae.data.ranges import HIGHEST_ETA, HIGHEST_PHIREL, HIGHEST_PT, HIGHEST_PTREL
 
 #: The fields of `JetSums` that are arrays.
 SUMMED_ARRAYS = ("enc", "enc_squares", "enc_cross", "pairs", "sets", "multiplicity")
+# The largest size of features that jets are held to when they are read.
+HIGHEST = {
+    "eta": HIGHEST_ETA,
+    "etarel": HIGHEST_ETA,
+    "phirel": HIGHEST_PHIREL,
+    "pt": HIGHEST_PTREL * HIGHEST_PT,
+}
 
 
 @dataclass
@@ -58,3 +66,24 @@ class JetSums:
             name: Moments.merge(part.moments[name] for part in parts) for name in first.moments
         }
         return merged
+
+    def offence(self) -> str:
+        """What no jets can have: sums that are not finite, or ranges beyond those of jets.
+
+        Returns
+        -------
+        str
+            Empty where there is none.
+        """
+        for name in SUMMED_ARRAYS:
+            if not np.isfinite(getattr(self, name)).all():
+                return f"NaN or infinity in {name}"
+        for name, moments in self.moments.items():
+            if not moments.count:
+                continue
+            if not np.isfinite(moments.to_array()).all():
+                return f"NaN or infinity in the moments of {name}"
+            most = HIGHEST.get(name, np.inf)
+            if max(-moments.low, moments.high) > most:
+                return f"{name} of {moments.low:.4g} to {moments.high:.4g}, beyond {most:g}"
+        return ""

@@ -1,37 +1,27 @@
 """Turn the user's own files into shards: HDF5 in the shard layout, or PyG graphs (``.pt``).
 
-Graphs are read as the reference implementation (fijicist/hyperVAE) writes them, ``torch.save`` of
-``{"graphs": [Data, ...], "metadata": {...}}`` or of a plain list of ``Data``. Read are, of a graph:
-
-``x`` [particles, 4]
-    (E, px, py, pz) in GeV. E is not used: particles are massless here.
-``y`` [4], optional
-    (type, ln pt [GeV], eta, ln mass [GeV]) of the full jet; type is JetNet's index (g 0, q 1, t 2,
-    w 3, z 4). Graphs of other types than the one asked for are left out. Without ``y`` the jet
-    features are those of the summed particles, hence not of the full jet.
-``particle_norm_stats``, ``jet_norm_stats``, optional (in ``metadata``, else on the graph)
-    Per column ("E", "px", "py", "pz"; "pt", "eta", "mass") either method "zscore" with mean and std
-    or "minmax" with min and max; ``x`` and ``y`` are taken back with them.
-
-All else (edges, hyperedges, line graphs) is computed anew from the particles. Files are loaded with
-``weights_only``: a pickle that needs anything but tensors and PyG's ``Data`` is refused.
+What is read of graphs stands in `hypervae.data.graphs`. Particles in other columns, units or angles
+are converted where a `hypervae.data.layouts.Layout` says so, and refused where it does not. Graphs
+of other types than the one asked for are left out.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.jets import JET_TYPES, Jets, check_jet_type, check_jets
+from hypervae.data.columns import CARTESIAN, RELATIVE
+from hypervae.data.converted import ConvertedReader
+from hypervae.data.graph_loading import holds_graphs, load_graphs
+from hypervae.data.graphs import GraphFile
+from hypervae.data.jets import Jets, check_jet_type, check_jets
+from hypervae.data.layouts import Layout
+from hypervae.data.ranges import misread
 from hypervae.data.slots import fit_slots
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader, ShardWriter
@@ -40,7 +30,6 @@ from hypervae.progress import Progress
 
 # Jets converted at once.
 BATCH = 5_000
-GRAPH_SUFFIXES = (".pt", ".pth")
 # Jets of the reference implementation sit at phi = 0, and the kept particles' sum within a few
 # hundredths of it. In graphs with directions of their own the median |phi| would be about pi / 2.
 AT_ZERO = 0.2
@@ -67,19 +56,22 @@ def import_shard(
     path: str | os.PathLike[str],
     jet_type: str,
     max_particles: int,
+    layout: Layout | None = None,
 ) -> Imported:
     """Write the jets of one HDF5 or PyG file as a shard.
 
     Parameters
     ----------
     source : path-like
-        HDF5 in the shard layout, or PyG graphs (``.pt``, ``.pth``).
+        HDF5 in the shard layout, or PyG graphs, whatever they are called.
     path : path-like
         The shard to write.
     jet_type : str
         The type of the jets; a file that says otherwise is refused.
     max_particles : int
         The hardest particles kept.
+    layout : Layout, optional
+        Of the particles, where it is not the format's own.
 
     Returns
     -------
@@ -88,21 +80,26 @@ def import_shard(
     Raises
     ------
     InputError
-        If the file is unreadable, lacks a column, or holds values that no jet has.
+        If the file is unreadable, lacks a column, or holds values that no jet has, or that show
+        other units or another layout.
     """
     check_jet_type(jet_type)
     source = Path(source)
-    if source.suffix.lower() in GRAPH_SUFFIXES and not (source.is_file() and h5py.is_hdf5(source)):
-        return _import_graphs(source, path, jet_type, max_particles)
-    return _import_h5(source, path, jet_type, max_particles)
+    if holds_graphs(source):
+        return _import_graphs(GraphJets(source, layout), path, jet_type, max_particles)
+    return _import_h5(source, path, jet_type, max_particles, layout)
 
 
 def _import_h5(
-    source: Path, path: str | os.PathLike[str], jet_type: str, max_particles: int
+    source: Path,
+    path: str | os.PathLike[str],
+    jet_type: str,
+    max_particles: int,
+    layout: Layout | None,
 ) -> Imported:
     with (
-        ShardReader(source, jet_type) as reader,
-        _writer(path, source, jet_type, max_particles, "hdf5") as writer,
+        reader_of(source, jet_type, layout) as reader,
+        _writer(path, source, jet_type, max_particles, "hdf5", layout) as writer,
         Progress(reader.n_jets, f"import {source.name}", "jets") as progress,
     ):
         for jets in reader.chunks(BATCH):
@@ -116,242 +113,134 @@ def _import_h5(
         return Imported(writer.n_jets, notes)
 
 
+def reader_of(
+    source: str | os.PathLike[str], jet_type: str | None, layout: Layout | None
+) -> ShardReader:
+    """A reader of HDF5 in the shard layout, or in one that is named.
+
+    Parameters
+    ----------
+    source : path-like
+    jet_type : str, optional
+    layout : Layout, optional
+
+    Returns
+    -------
+    ShardReader
+    """
+    if layout is None:
+        return ShardReader(source, jet_type)
+    return ConvertedReader(source, jet_type, layout.with_columns(RELATIVE))
+
+
 def _writer(
-    path: str | os.PathLike[str], source: Path, jet_type: str, max_particles: int, file_format: str
+    path: str | os.PathLike[str],
+    source: Path,
+    jet_type: str,
+    max_particles: int,
+    file_format: str,
+    layout: Layout | None,
 ) -> ShardWriter:
+    settings = {"file": source.name}
+    if layout is not None:
+        settings |= {
+            "layout": ",".join(layout.columns),
+            "units": layout.units,
+            "angles": layout.angles,
+        }
     return ShardWriter(
-        path,
-        max_particles,
-        jet_type=jet_type,
-        source=f"files ({file_format})",
-        settings={"file": source.name},
+        path, max_particles, jet_type=jet_type, source=f"files ({file_format})", settings=settings
     )
 
 
 def _import_graphs(
-    source: Path, path: str | os.PathLike[str], jet_type: str, max_particles: int
+    graphs: GraphJets, path: str | os.PathLike[str], jet_type: str, max_particles: int
 ) -> Imported:
-    graphs, metadata = load_graphs(source)
-    rows, others = _of_type(source, graphs, metadata, jet_type)
-    at_zero = _jets_at_zero(source, graphs, metadata, rows)
-    summed = 0
+    source, layout = graphs.file.source, graphs.layout
+    rows, others = graphs.file.rows_of(jet_type)
     with (
-        _writer(path, source, jet_type, max_particles, "pyg") as writer,
+        _writer(path, source, jet_type, max_particles, "pyg", layout) as writer,
         Progress(len(rows), f"import {source.name}", "jets") as progress,
     ):
-        for start in range(0, len(rows), BATCH):
-            batch = rows[start : start + BATCH]
-            parts = [_read_graph(source, row, graphs[row], metadata) for row in batch]
-            summed += sum(jet is None for _, jet in parts)
-            jets = to_jets(parts, at_zero)
-            jets.event_id = np.asarray(batch, dtype=np.int64)
-            check_jets(jets, source, start)
+        for jets in graphs.batches(rows):
             writer.append(fit_slots(jets, max_particles))
-            progress.update(len(batch))
+            progress.update(len(jets))
     notes = []
     if others:
         notes.append(f"left out {others} graphs of other jet types")
-    if summed:
-        notes.append(f"{summed} graphs have no jet features (y): taken from the summed particles")
+    if graphs.summed:
+        notes.append(
+            f"{graphs.summed} graphs have no jet features (y): taken from the summed particles"
+        )
     return Imported(len(rows), notes)
 
 
-def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Load a list of PyG graphs and their metadata, without running code from the file.
+class GraphJets:
+    """The jets of PyG graphs, checked as all others.
 
     Parameters
     ----------
     source : Path
-        A ``.pt`` file.
+    layout : Layout, optional
+        Of the particles, where it is not the format's own.
 
-    Returns
-    -------
-    graphs : sequence
-    metadata : mapping
+    Attributes
+    ----------
+    file : GraphFile
+    summed : int
+        Graphs so far whose jet is the sum of their particles.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, needs other classes, or holds no list of graphs.
+        As `hypervae.data.graph_loading.load_graphs`.
     """
-    import torch
-    from torch_geometric.data import Data
-    from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
-    from torch_geometric.data.storage import GlobalStorage
 
-    wanted = "a list of torch_geometric Data"
-    if not source.is_file():
-        raise InputError(source, "file", found="no such file", expected=wanted)
-    if source.stat().st_size == 0:
-        raise InputError(source, "file", found="an empty file", expected=wanted)
-    try:
-        with torch.serialization.safe_globals([Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]):
-            # Mapped: edges and hyperedges, most of such a file, are never read.
-            content = torch.load(
-                source, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(source)
-            )
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            source,
-            "pickle",
-            found=_refusal(str(error)),
-            expected="tensors and torch_geometric Data only: other classes could run code",
-        ) from error
-    except MemoryError:
-        raise  # says nothing about the file
-    except Exception as error:
-        # Any other error: torch runs a damaged pickle until something in it does not fit.
-        first = " ".join(str(error).strip().splitlines()[:1]) or type(error).__name__
-        raise InputError(
-            source, "file", found=f"unreadable content ({first})", expected=wanted
-        ) from error
-    graphs: Any = content
-    metadata: Any = {}
-    if isinstance(content, Mapping):
-        graphs, metadata = content.get("graphs"), content.get("metadata") or {}
-    if isinstance(graphs, Data):
-        graphs = [graphs]
-    if not isinstance(graphs, (list, tuple)) or not all(isinstance(g, Data) for g in graphs):
-        keys = f" with keys {', '.join(map(str, content))}" if isinstance(content, Mapping) else ""
-        found = f"{type(content).__name__}{keys}"
-        raise InputError(source, "graphs", found=found, expected=wanted)
-    if not graphs:
-        raise InputError(source, "graphs", found="an empty list", expected="at least one graph")
-    return graphs, metadata
+    def __init__(self, source: Path, layout: Layout | None = None):
+        graphs, metadata = load_graphs(source)
+        self.layout = layout
+        columns = Layout(CARTESIAN) if layout is None else layout.with_columns(CARTESIAN)
+        self.file = GraphFile(source, graphs, metadata, columns)
+        self.summed = 0
 
+    def batches(self, rows: Sequence[int]) -> Iterator[Jets]:
+        """Read graphs in batches.
 
-def _refusal(message: str) -> str:
-    """The class that torch will not load, out of its long message."""
-    for line in message.splitlines():
-        if "GLOBAL " in line:
-            return f"the class {line.split('GLOBAL ')[1].split()[0]}"
-    return f"content that is refused ({message.strip().splitlines()[0]})"
+        Parameters
+        ----------
+        rows : sequence of int
 
+        Yields
+        ------
+        Jets
 
-def _column(source: Path, row: int, graph: Any, name: str) -> NDArray[np.float64] | None:
-    value = graph.get(name) if name in graph else None
-    if value is None:
-        return None
-    try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            source, f"graph {row}: {name}", found=type(value).__name__, expected="numbers"
-        ) from error
+        Raises
+        ------
+        InputError
+            As `GraphFile.read`, `check_jets` and, of the first batch, `misread`.
+        """
+        at_zero = self._lie_at_zero(rows)
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            parts = [self.file.read(row) for row in batch]
+            self.summed += sum(jet is None for _, jet in parts)
+            jets = to_jets(parts, at_zero)
+            jets.event_id = np.asarray(batch, dtype=np.int64)
+            check_jets(jets, self.file.source, start)
+            found = misread(jets.particle_features, jets.jet_features) if start == 0 else None
+            if found is not None:
+                raise InputError(
+                    self.file.source,
+                    f"graphs: {found.field}",
+                    found=found.found,
+                    expected=found.expected,
+                )
+            yield jets
 
-
-def _restored(
-    source: Path,
-    row: int,
-    values: NDArray[np.float64],
-    stats: Mapping[str, Any] | None,
-    columns: Sequence[str],
-    key: str,
-) -> NDArray[np.float64]:
-    """Undo a normalization, column by column."""
-    if not stats:
-        return values
-    restored = values.copy()
-    for index, column in enumerate(columns):
-        try:
-            stat = stats[column]
-            if stat["method"] == "zscore":
-                restored[..., index] = values[..., index] * float(stat["std"]) + float(stat["mean"])
-            elif stat["method"] == "minmax":
-                low, high = float(stat["min"]), float(stat["max"])
-                restored[..., index] = values[..., index] * (high - low) + low
-            else:
-                raise KeyError("method")
-        except (KeyError, TypeError) as error:
-            raise InputError(
-                source,
-                f"graph {row}: {key}",
-                found=f"{stats!r:.200}",
-                expected=f"'{column}' with method zscore (mean, std) or minmax (min, max)",
-            ) from error
-    return restored
-
-
-def _of_type(
-    source: Path, graphs: Sequence[Any], metadata: Mapping[str, Any], jet_type: str
-) -> tuple[list[int], int]:
-    """Rows of the graphs of one jet type, and how many others there are."""
-    rows, seen = [], set()
-    names = {index: name for name, index in JET_TYPES.items()}
-    for row, graph in enumerate(graphs):
-        label = _label(source, row, graph)
-        found = None if label is None else names.get(round(float(label[0])), f"index {label[0]:g}")
-        if found in (None, jet_type):
-            rows.append(row)
-        else:
-            seen.add(found)
-    if not rows:
-        raise InputError(
-            source,
-            "y (jet type)",
-            found=f"only {', '.join(sorted(seen))}",
-            expected=f"{jet_type} ({JET_TYPES[jet_type]})",
-        )
-    return rows, len(graphs) - len(rows)
-
-
-def _label(source: Path, row: int, graph: Any) -> NDArray[np.float64] | None:
-    y = _column(source, row, graph, "y")
-    if y is None or y.size == 0:
-        return None
-    y = y.reshape(-1)
-    if y.size != 4:
-        raise InputError(
-            source,
-            f"graph {row}: y",
-            found=f"{y.size} numbers",
-            expected="type, ln pt, eta, ln mass",
-        )
-    if not np.isfinite(y).all():
-        raise InputError(source, f"graph {row}: y", found=str(y), expected="finite numbers")
-    return y
-
-
-def _read_graph(
-    source: Path, row: int, graph: Any, metadata: Mapping[str, Any]
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Momenta [particles, 3] (px, py, pz) of a graph, and (pt, eta, mass) of its jet or None."""
-
-    def stats(key: str) -> Mapping[str, Any] | None:
-        return metadata.get(key) or (graph.get(key) if key in graph else None)
-
-    x = _column(source, row, graph, "x")
-    if x is None or x.ndim != 2 or x.shape[1] != 4 or len(x) == 0:
-        found = "none" if x is None else f"shape {x.shape}"
-        raise InputError(
-            source, f"graph {row}: x", found=found, expected="[particles, 4], E px py pz"
-        )
-    if not np.isfinite(x).all():
-        raise InputError(
-            source, f"graph {row}: x", found="NaN or infinity", expected="finite numbers"
-        )
-    key = "particle_norm_stats"
-    x = _restored(source, row, x, stats(key), ("E", "px", "py", "pz"), key)
-    momenta = x[:, 1:]
-    momenta = momenta[np.hypot(momenta[:, 0], momenta[:, 1]) > 0]  # padding
-    if len(momenta) == 0:
-        raise InputError(
-            source, f"graph {row}: x", found="no particle with pT > 0", expected="at least one"
-        )
-    label = _label(source, row, graph)
-    if label is None:
-        return momenta, None
-    key = "jet_norm_stats"
-    ln_pt, eta, ln_mass = _restored(source, row, label[1:], stats(key), ("pt", "eta", "mass"), key)
-    return momenta, np.array([np.exp(ln_pt), eta, np.exp(ln_mass)])
-
-
-def _jets_at_zero(
-    source: Path, graphs: Sequence[Any], metadata: Mapping[str, Any], rows: Sequence[int]
-) -> bool:
-    """Whether the jets of a file lie at phi = 0, seen from the sums of the first hundred."""
-    sums = [_read_graph(source, row, graphs[row], metadata)[0].sum(axis=0) for row in rows[:100]]
-    return bool(np.median([abs(np.arctan2(s[1], s[0])) for s in sums]) < AT_ZERO)
+    def _lie_at_zero(self, rows: Sequence[int]) -> bool:
+        """Whether the jets lie at phi = 0, seen from the sums of the first hundred."""
+        sums = [self.file.read(row)[0].sum(axis=0) for row in rows[:100]]
+        return bool(np.median([abs(np.arctan2(s[1], s[0])) for s in sums]) < AT_ZERO)
 
 
 def to_jets(

@@ -11,16 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hypervae.arguments import HDF5_SUFFIXES, file_to_write, numbers, one_of
+from hypervae.data.ranges import LOWEST_MASS, beyond, likely_cause
 from hypervae.errors import ArgumentError, InputError
 
 #: Jet types and their indices, as JetNet numbers them.
 JET_TYPES = {"g": 0, "q": 1, "t": 2, "w": 3, "z": 4}
 PARTICLE_FEATURES = ("etarel", "phirel", "ptrel", "mask")
 JET_FEATURES = ("pt", "eta", "mass", "num_particles")
-
-# A massless jet's m^2 rounds to a small negative number, which clustering codes report as a mass of
-# -sqrt(-m^2): up to about 0.1 GeV at float32 and 1 TeV.
-LOWEST_MASS = -1.0
 
 
 @dataclass(repr=False)
@@ -314,9 +311,11 @@ def check_jets(jets: Jets, file: str | os.PathLike[str], first_row: int = 0) -> 
     Raises
     ------
     InputError
-        Naming the file, the column, the row and the value, on: NaN or infinity; a jet pt that is
-        not positive; a negative mass; a mask that is not 0 or 1; ptrel <= 0 where the mask is 1 or
-        other than 0 where it is 0; a jet without particles; a split other than 0, 1, 2.
+        Naming the file, the column, the row and the value, and what the file looks like instead
+        where that shows, on: NaN or infinity; a jet pt that is not positive; a negative mass; a
+        mask that is not 0 or 1; ptrel <= 0 where the mask is 1 or other than 0 where it is 0; a jet
+        without particles; a split other than 0, 1, 2; values beyond the ranges of
+        `hypervae.data.ranges.beyond`.
     """
 
     def refuse(field: str, wrong: NDArray, value: NDArray, expected: str) -> None:
@@ -327,7 +326,13 @@ def check_jets(jets: Jets, file: str | os.PathLike[str], first_row: int = 0) -> 
         where = row if len(place) == 1 else f"{row}, particle {place[1]}"
         count = int(wrong.sum())
         more = f" (and {count - 1} more)" if count > 1 else ""
-        raise InputError(file, field, found=f"{value[place]} at {where}{more}", expected=expected)
+        cause = likely_cause(jets.particle_features, jets.jet_features)
+        raise InputError(
+            file,
+            field,
+            found=f"{value[place]} at {where}{more}",
+            expected=expected + (f"; {cause}" if cause else ""),
+        )
 
     for index, name in enumerate(PARTICLE_FEATURES):
         column = jets.particle_features[..., index]
@@ -346,5 +351,7 @@ def check_jets(jets: Jets, file: str | os.PathLike[str], first_row: int = 0) -> 
     pt, mass = jets.jet_features[:, 0], jets.jet_features[:, 2]
     refuse("jet_features pt", pt <= 0, pt, "pt > 0 GeV")
     refuse("jet_features mass", mass < LOWEST_MASS, mass, "mass >= 0 GeV up to rounding")
+    for breach in beyond(jets.particle_features, jets.jet_features):
+        refuse(*breach)
     if jets.split is not None:
         refuse("split", jets.split > 2, jets.split, "0 (train), 1 (validation) or 2 (test)")

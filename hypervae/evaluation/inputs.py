@@ -12,18 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.config import SplitConfig
-from hypervae.data.jets import LOWEST_MASS, Jets, check_jets, concatenate, sort_particles
+from hypervae.data.jets import Jets, check_jets, concatenate, sort_particles
+from hypervae.data.ranges import LOWEST_MASS, beyond, blank_absent, likely_cause, misread
 from hypervae.data.split import TEST, TRAIN, split_of
 from hypervae.errors import InputError
-from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard import GENERATED, ShardReader, as_float32
 from hypervae.io.hdf5 import reading_h5
 from hypervae.seeds import derive_seed
 
 # A distance between distributions, and its bootstrap error, need more than one jet.
 FEWEST_JETS = 2
-# The largest |eta| and ptrel: beyond, powers of them overflow. Real |eta| stay below 11 and real
-# ptrel near 1 at most.
-HIGHEST = 100.0
 # Training, validation and test fractions that cut a sample in two.
 HALF = [0.5, 0.0, 0.5]
 
@@ -41,7 +39,7 @@ class GeneratedJets:
         Jets in the file.
     broken : dict of str to int
         Jets left out, by reason: ``non_finite`` (NaN or infinity), ``unphysical`` (negative pT, no
-        particles, mask and ptrel that disagree, eta or ptrel beyond 100, ...).
+        particles, mask and ptrel that disagree, values beyond `hypervae.data.ranges.beyond`, ...).
     model : str or None
         The model's name, if the file tells.
     """
@@ -74,7 +72,7 @@ class RealJets:
 
 
 def broken_jets(jets: Jets) -> dict[str, NDArray[np.bool_]]:
-    """Which jets break the rules of `check_jets` or lie beyond all reason; no jet counts twice.
+    """Which jets break the rules of `check_jets`; no jet counts twice.
 
     Parameters
     ----------
@@ -92,8 +90,8 @@ def broken_jets(jets: Jets) -> dict[str, NDArray[np.bool_]]:
     present = mask == 1
     good = np.where(present, ptrel > 0, (mask == 0) & (ptrel == 0)).all(axis=1)
     good &= present.any(axis=1) & (features[:, 0] > 0) & (features[:, 2] >= LOWEST_MASS)
-    good &= (np.abs(particles[..., [0, 2]]) <= HIGHEST).all(axis=(1, 2))
-    good &= np.abs(features[:, 1]) <= HIGHEST
+    for breach in beyond(particles, features):
+        good &= ~(breach.wrong if breach.wrong.ndim == 1 else breach.wrong.any(axis=1))
     return {"non_finite": non_finite, "unphysical": ~good & ~non_finite}
 
 
@@ -122,7 +120,7 @@ def read_generated(
     ------
     InputError
         As `ShardReader` on a wrong layout; if no jet type is known; if fewer than two good jets are
-        left.
+        left; if jets of others have other units or another layout.
     """
     with ShardReader(path, jet_type) as reader:
         attributes, jet_type, stored = reader.attributes, reader.jet_type, reader.n_jets
@@ -130,10 +128,12 @@ def read_generated(
         raise InputError(path, "jet_type", found="no attribute", expected="one, or --jet-type")
     # ShardReader refuses a file for one NaN, so that the values are read beside it.
     with reading_h5(path) as file:
-        particles = file["particle_features"][:max_jets].astype(np.float32, copy=False)
-        features = file["jet_features"][:max_jets].astype(np.float32, copy=False)
+        particles = as_float32(file["particle_features"][:max_jets])
+        features = as_float32(file["jet_features"][:max_jets])
     jets = Jets(particles, features, jet_type=jet_type)
-    return without_broken(jets, path, stored, _model_name(attributes))
+    found = without_broken(jets, path, stored, _model_name(attributes))
+    _check_units(found.jets, path, attributes)
+    return found
 
 
 def without_broken(
@@ -160,13 +160,15 @@ def without_broken(
     InputError
         If fewer than two good jets are left.
     """
-    read = len(jets)
+    read, particles, features = len(jets), jets.particle_features, jets.jet_features
+    jets = Jets(blank_absent(particles), features, jet_type=jets.jet_type)
     reasons = broken_jets(jets)
     broken = {reason: int(rows.sum()) for reason, rows in reasons.items()}
     if any(broken.values()):
         jets = jets[~np.logical_or.reduce(list(reasons.values()))]
     counted = ", ".join(f"{count} {reason}" for reason, count in broken.items())
-    _require(jets, place, f"generated jets ({read} read, {counted})")
+    cause = likely_cause(particles, features) if len(jets) < FEWEST_JETS else ""
+    _require(jets, place, f"generated jets ({read} read, {counted})", cause)
     check_jets(jets, place)
     return GeneratedJets(sort_particles(jets), read, stored, broken, model)
 
@@ -308,11 +310,23 @@ def same_slots(batches: Sequence[Jets]) -> list[Jets]:
     return padded
 
 
-def _require(jets: Jets, file: str | os.PathLike[str], what: str) -> None:
+def _require(jets: Jets, file: str | os.PathLike[str], what: str, cause: str = "") -> None:
     if len(jets) < FEWEST_JETS:
         raise InputError(
-            file, what, found=f"{len(jets)} to compare", expected=f"at least {FEWEST_JETS}"
+            file,
+            what,
+            found=f"{len(jets)} to compare",
+            expected=f"at least {FEWEST_JETS}" + (f"; {cause}" if cause else ""),
         )
+
+
+def _check_units(jets: Jets, file: str | os.PathLike[str], attributes: Mapping[str, Any]) -> None:
+    """Refuse jets of others in other units; what HyperVAE generated is in those that it has."""
+    if str(attributes.get("source")) == GENERATED:
+        return
+    found = misread(jets.particle_features, jets.jet_features)
+    if found is not None:
+        raise InputError(file, found.field, found=found.found, expected=found.expected)
 
 
 def _model_name(attributes: Mapping[str, Any]) -> str | None:

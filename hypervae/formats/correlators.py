@@ -35,6 +35,7 @@ from hypervae.io.hdf5 import H5Reader, naming_damage
 
 KIND = "correlators"
 SCHEMA_VERSION = 1
+REAL_SUMS = "finite sums over jets within their ranges"
 
 
 class CorrelatorWriter:
@@ -121,6 +122,8 @@ class CorrelatorWriter:
         sums : JetSums
             Over its jets.
         """
+        if offence := sums.offence():
+            raise InputError(self.path, split, found=offence, expected=REAL_SUMS)
         write_sums(self._file.create_group(split), sums)
 
 
@@ -199,7 +202,10 @@ class CorrelatorReader(H5Reader):
         if split not in self._file:
             return None
         with naming_damage(self.path, split):
-            return read_sums(self._file[split])
+            sums = read_sums(self._file[split])
+        if offence := sums.offence():
+            raise InputError(self.path, split, found=offence, expected=REAL_SUMS)
+        return sums
 
     def pair_bins(self, start: int = 0, stop: int | None = None) -> NDArray[np.unsignedinteger]:
         """[stop - start, P (P - 1) / 2] pair bins of the jets of rows [start, stop).

@@ -85,6 +85,7 @@ def write_normalization(path: str | os.PathLike[str], merged: MergedShards) -> N
     path : path-like
     merged : MergedShards
     """
+    _check_finite(path, merged)
     sums, pt = merged.sums, merged.sums.moments["pt"]
     with atomic_h5(path) as file:
         file["edges"] = merged.edges
@@ -116,6 +117,17 @@ def write_normalization(path: str | os.PathLike[str], merged: MergedShards) -> N
                 "digest": _digest(merged.contents),
             }
         )
+
+
+def _check_finite(path: str | os.PathLike[str], merged: MergedShards) -> None:
+    """Statistics that are not finite are never written."""
+    tables = {"tables/ln_e2c": merged.ln_e2c, "tables/ln_ratio": merged.ln_ratio}
+    tables |= {f"stats/{name}": values for name, (_, values) in merged.statistics.items()}
+    for name, values in tables.items():
+        if not np.isfinite(values).all():
+            raise InputError(path, name, found="NaN or infinity", expected="finite statistics")
+    if offence := merged.sums.offence():
+        raise InputError(path, "sums", found=offence, expected="finite sums over jets")
 
 
 def _digest(contents: Iterable[str]) -> str:
@@ -180,7 +192,7 @@ def read_normalization(path: str | os.PathLike[str]) -> Normalization:
     Raises
     ------
     InputError
-        If it is unreadable, is no normalization file or lacks an entry.
+        If it is unreadable, is no normalization file, lacks an entry or holds NaN or infinity.
     """
     path = Path(path)
     with reading_h5(path) as file:
@@ -197,7 +209,7 @@ def read_normalization(path: str | os.PathLike[str]) -> Normalization:
                 )
                 for name in GROUPS
             }
-            return Normalization(
+            normalization = Normalization(
                 **scalers,
                 momentum_scale=float(file.attrs["momentum_scale"]),
                 ln_e2c=file["tables/ln_e2c"][()],
@@ -215,6 +227,15 @@ def read_normalization(path: str | os.PathLike[str]) -> Normalization:
             raise InputError(
                 path, str(error), found="no such entry", expected="a whole normalization file"
             ) from error
+    for name, scaler in scalers.items():
+        if not (np.isfinite(scaler.offset).all() and np.isfinite(scaler.scale).all()):
+            raise InputError(
+                path, f"stats/{name}", found="NaN or infinity", expected="finite statistics"
+            )
+    for name in ("momentum_scale", "ln_e2c", "ln_ratio"):
+        if not np.isfinite(getattr(normalization, name)).all():
+            raise InputError(path, name, found="NaN or infinity", expected="finite numbers")
+    return normalization
 
 
 def merged_correlators(

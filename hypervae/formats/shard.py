@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import Jets, check_jet_type, check_jets, sort_particles
+from hypervae.data.ranges import JUDGED, blank_absent, misread
 from hypervae.errors import InputError
 from hypervae.io import atomic_h5, software_versions
 from hypervae.io.hdf5 import H5Reader, naming_damage
@@ -27,6 +28,13 @@ from hypervae.io.hdf5 import H5Reader, naming_damage
 SCHEMA_VERSION = 1
 # Rows of a chunk on disk: 1,000 jets of 30 particles are 480 kB, a fair unit of sequential reading.
 CHUNK_ROWS = 1000
+#: The attribute ``source`` of what HyperVAE generates.
+GENERATED = "hypervae"
+# Of the optional columns: what they are read as, and what they hold.
+COLUMNS = {
+    "event_id": (np.int64, "whole numbers of 64 bits"),
+    "split": (np.uint8, "0 (train), 1 (validation) or 2 (test)"),
+}
 
 
 class ShardReader(H5Reader):
@@ -45,8 +53,11 @@ class ShardReader(H5Reader):
     ------
     InputError
         On a file that is unreadable, lacks a dataset, has one of the wrong shape, holds no jets or
-        names another jet type; and, when jets are read, as `check_jets`.
+        names another jet type; when jets are read, as `check_jets`; and if the first ones show
+        other units or another layout (`hypervae.data.ranges.misread`).
     """
+
+    columns = 4  # of a particle
 
     def __init__(self, path: str | os.PathLike[str], jet_type: str | None = None):
         self._given_type = jet_type
@@ -77,7 +88,9 @@ class ShardReader(H5Reader):
 
     def _check_layout(self) -> None:
         self._particles = self._dataset(
-            "particle_features", (None, None, 4), "[jets, particles, 4]"
+            "particle_features",
+            (None, None, self.columns),
+            f"[jets, particles, {self.columns}]",
         )
         self.n_jets, self.max_particles = self._particles.shape[:2]
         self._jets = self._dataset("jet_features", (self.n_jets, 4), f"[{self.n_jets}, 4]")
@@ -118,16 +131,32 @@ class ShardReader(H5Reader):
         Jets
         """
         rows = slice(start, self.n_jets if stop is None else min(stop, self.n_jets))
-        with self._readable(rows):
-            jets = Jets(
-                self._particles[rows].astype(np.float32, copy=False),
-                self._jets[rows].astype(np.float32, copy=False),
-                self._column("event_id", rows, np.int64),
-                self._column("split", rows, np.uint8),
-                self.jet_type,
-            )
+        particles, features = self._arrays(rows)
+        jets = Jets(
+            blank_absent(particles),
+            features,
+            self._column("event_id", rows),
+            self._column("split", rows),
+            self.jet_type,
+        )
         check_jets(jets, self.path, start)
+        if start == 0:
+            self._judge(jets)
         return sort_particles(jets)
+
+    def _arrays(self, rows: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Particles and jets of some rows, in the layout of `Jets`."""
+        with self._readable(rows):
+            particles, features = self._particles[rows], self._jets[rows]
+        return as_float32(particles), as_float32(features)
+
+    def _judge(self, jets: Jets) -> None:
+        """See from the first jets of a file from elsewhere that its units are those here."""
+        if str(self.attributes.get("source")) == GENERATED:
+            return  # what a model makes of them is for its evaluation to say
+        found = misread(jets.particle_features[:JUDGED], jets.jet_features[:JUDGED])
+        if found is not None:
+            raise InputError(self.path, found.field, found=found.found, expected=found.expected)
 
     def split_columns(
         self, start: int = 0, stop: int | None = None
@@ -146,25 +175,29 @@ class ShardReader(H5Reader):
         split : [n] uint8 or None
         """
         rows = slice(start, self.n_jets if stop is None else min(stop, self.n_jets))
-        with self._readable(rows):
-            split = self._column("split", rows, np.uint8)
-            if split is None:
-                return self._column("event_id", rows, np.int64), None
-        wrong = np.flatnonzero(split > 2)
-        if len(wrong):
-            raise InputError(
-                self.path,
-                "split",
-                found=f"{split[wrong[0]]} at row {start + wrong[0]}",
-                expected="0 (train), 1 (validation) or 2 (test)",
-            )
+        split = self._column("split", rows)
+        if split is None:
+            return self._column("event_id", rows), None
         return None, split
 
-    def _column(self, name: str, rows: slice, dtype: type[np.integer]) -> NDArray | None:
-        """An optional column."""
+    def _column(self, name: str, rows: slice) -> NDArray | None:
+        """An optional column, checked before it becomes integers."""
         if name not in self._optional:
             return None
-        return self._optional[name][rows].astype(dtype, copy=False)
+        dtype, expected = COLUMNS[name]
+        with self._readable(rows):
+            values = self._optional[name][rows]
+        most = 2 if name == "split" else np.iinfo(dtype).max
+        # NaN fails each comparison; the largest integer itself is none of float64
+        wrong = ~((values >= np.iinfo(dtype).min) & (values < most + 1))
+        if values.dtype.kind == "f":
+            wrong |= values != np.floor(values)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise InputError(
+                self.path, name, found=f"{values[row]} at row {rows.start + row}", expected=expected
+            )
+        return values.astype(dtype, copy=False)
 
     def _readable(self, rows: slice) -> AbstractContextManager[None]:
         """Turn a failure to read these rows into an `InputError`."""
@@ -184,6 +217,21 @@ class ShardReader(H5Reader):
         """
         for start in range(0, self.n_jets, size):
             yield self.read(start, start + size)
+
+
+def as_float32(values: NDArray) -> NDArray[np.float32]:
+    """Numbers as float32; what does not fit becomes infinite, which every check refuses.
+
+    Parameters
+    ----------
+    values : [...]
+
+    Returns
+    -------
+    [...] float32
+    """
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)
 
 
 class ShardWriter:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hypervae.config import ModelConfig
 from hypervae.data.jets import JET_TYPES, Jets, sort_particles
+from hypervae.data.ranges import beyond
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.kinematics import four_momenta
 from hypervae.model.decoder import Decoded, Decoder
@@ -309,9 +310,9 @@ def normalized_shares(mix: Mapping[str, float]) -> dict[str, float]:
 def is_physical(jets: Jets) -> NDArray[np.bool_]:
     """Which jets are physical.
 
-    Those whose values and four-momenta are all finite in float32, with pT > 0 (and no less than
-    float32 resolves) of the jet and of each particle. Massless, sorted and with a multiplicity in
-    range they are by construction.
+    Those whose values lie within `hypervae.data.ranges.beyond`, and whose four-momenta are all
+    finite in float32, with pT > 0 (and no less than float32 resolves) of the jet and of each
+    particle. Massless, sorted and with a multiplicity in range they are by construction.
 
     Parameters
     ----------
@@ -329,6 +330,8 @@ def is_physical(jets: Jets) -> NDArray[np.bool_]:
     good &= np.isfinite(particles).all(axis=(1, 2)) & np.isfinite(features).all(axis=1)
     pt = np.hypot(momenta[..., 1], momenta[..., 2])
     good &= np.where(jets.mask, (pt > _FLOAT32.tiny) & (particles[..., 2] > 0), True).all(axis=1)
+    for breach in beyond(particles, features):
+        good &= ~(breach.wrong if breach.wrong.ndim == 1 else breach.wrong.any(axis=1))
     return good & (features[:, 0] > 0)
 
 

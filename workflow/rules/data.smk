@@ -111,10 +111,11 @@ rule import_shard:
     params:
         hypervae=library_command,
         max_particles=PLAN.max_particles,
+        options=lambda wildcards: PLAN.import_options(wildcards.jet_type),
         code=PLAN.code("import"),
     shell:
         "{params.hypervae} import {input:q} --jet-type {wildcards.jet_type}"
-        " --max-particles {params.max_particles} --output {output:q} > {log:q} 2>&1"
+        " --max-particles {params.max_particles} {params.options} --output {output:q} > {log:q} 2>&1"
 
 
 rule list_shards:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE
+from hypervae.data.columns import ANGLES, UNITS
 from hypervae.data.jets import JET_TYPES
 
 
@@ -20,14 +21,47 @@ from hypervae.data.jets import JET_TYPES
     show_default=True,
     help="Particle slots of a jet; the hardest are kept.",
 )
+@click.option(
+    "--layout",
+    metavar="NAME,NAME,...",
+    default="",
+    help="What the columns of particles are, out of E px py pz pt eta phi m etarel phirel ptrel "
+    "mask and _ (not used), e.g. pt,eta,phi,m.  [HDF5: etarel,phirel,ptrel,mask; graphs: "
+    "E,px,py,pz]",
+)
+@click.option(
+    "--units",
+    type=click.Choice(list(UNITS)),
+    default="GeV",
+    show_default=True,
+    help="Of momenta, energies and masses, those of jets too.",
+)
+@click.option(
+    "--angles",
+    type=click.Choice(ANGLES),
+    default="radians",
+    show_default=True,
+    help="Of phi and phirel.",
+)
 @click.option("--output", type=OUTPUT_FILE, required=True, help="Shard to write (HDF5).")
-def command(source: Path, jet_type: str, max_particles: int, output: Path) -> None:
+def command(
+    source: Path,
+    jet_type: str,
+    max_particles: int,
+    layout: str,
+    units: str,
+    angles: str,
+    output: Path,
+) -> None:
     """Turn INPUT, HDF5 in the shard layout or PyG graphs (.pt), into a checked shard.
 
     Of PyG graphs, x = (E, px, py, pz) and y = (type, ln pt, eta, ln mass) are read, and the
-    normalization that they were saved with is undone.
+    normalization that they were saved with is undone. Jets in other units or another layout are
+    refused, with what they look like; --layout, --units and --angles convert them.
     """
     from hypervae.data.importing import import_shard
+    from hypervae.data.layouts import Layout
 
-    done = import_shard(source, output, jet_type, max_particles)
+    columns = Layout.of(layout, units, angles)
+    done = import_shard(source, output, jet_type, max_particles, columns)
     click.echo("; ".join([f"{output}: {done.jets} {jet_type} jets", *done.notes]))

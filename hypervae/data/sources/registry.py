@@ -4,10 +4,11 @@ A further one is a line in `JET_SOURCES` and, where it needs settings of its own
 `SourceConfig`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
-from hypervae.config.base import Integer, OneOf, Section, Text, key
+from hypervae.config.base import Integer, Mistake, OneOf, Section, Text, key
+from hypervae.data.columns import ANGLES, UNITS, split_columns, wrong_columns
 from hypervae.data.sources.files import file_names, missing_files
 from hypervae.data.sources.interface import JetSource, numbered, numbered_parts
 
@@ -36,3 +37,17 @@ class SourceConfig(Section):
     )
     jets_per_shard: Integer = key(800, "jets in each simulated shard (pythia)", ge=1)
     paths: tuple[Text, ...] = key((), "HDF5 shards or PyG graph files, one shard each (files)")
+    layout: Text = key(
+        "",
+        "columns of particles, e.g. pt,eta,phi,m; empty: etarel,phirel,ptrel,mask in HDF5 and "
+        "E,px,py,pz in graphs (files)",
+    )
+    units: Annotated[Text, OneOf(lambda: UNITS)] = key(
+        "GeV", "unit of momenta, energies and masses (files)"
+    )
+    angles: Annotated[Text, OneOf(lambda: ANGLES)] = key("radians", "unit of azimuths (files)")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A layout makes momenta."""
+        if wrong := wrong_columns(split_columns(self.layout)):
+            yield Mistake("layout", *wrong)

@@ -9,7 +9,8 @@ from torch_geometric.data import Data
 
 from hypervae.cli import cli
 from hypervae.data import importing
-from hypervae.data.importing import import_shard, load_graphs
+from hypervae.data.graph_loading import load_graphs
+from hypervae.data.importing import import_shard
 from hypervae.data.jets import JET_TYPES
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader, write_shard

@@ -12,6 +12,7 @@ def make_jets(n=6, slots=5, seed=0, **columns):
     count = random.integers(1, slots + 1, n)
     mask = np.arange(slots) < count[:, None]
     ptrel = -np.sort(-random.uniform(0.01, 0.3, (n, slots)), axis=1)
+    ptrel /= np.maximum((ptrel * mask).sum(axis=1, keepdims=True), 1.0)
     angles = random.normal(0, 0.1, (2, n, slots))
     particles = np.stack([*angles, ptrel, mask], axis=-1) * mask[..., None]
     pt, eta, mass = random.uniform(800, 1200, n), random.normal(0, 1, n), random.uniform(20, 200, n)

@@ -77,13 +77,14 @@ def test_broken_generated_jets_are_counted_and_left_out(shard, fault, reason):
 
 @pytest.mark.parametrize(("column", "value"), [(0, 800.0), (0, -1e30), (2, 1e20), (1, -1e5)])
 def test_jets_beyond_all_reason_are_left_out(shard, column, value):
-    # Finite, so that `check_jets` lets them pass; but their sums overflow.
+    # Finite; but their sums overflow.
     jets = toy_jets(10)
     if column == 1:
         jets.jet_features[3, 1] = value
     else:
         jets.particle_features[3, 0, column] = value
-    check_jets(jets, "jets")
+    with pytest.raises(InputError, match="row 3"):
+        check_jets(jets, "jets")
     found = read_generated(shard(jets), None, 100)
     assert found.broken == {"non_finite": 0, "unphysical": 1}
 

@@ -1,0 +1,129 @@
+"""Loading PyG graphs from a file, without running code from it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from hypervae.errors import InputError
+
+GRAPH_SUFFIXES = (".pt", ".pth")
+WANTED = "a list of torch_geometric Data"
+
+
+def holds_graphs(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one of torch, by its content, or by its name where that tells nothing.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    bool
+        False for HDF5, whatever its name.
+    """
+    path = Path(path)
+    if path.is_file():
+        if h5py.is_hdf5(path):
+            return False
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if any(name.endswith("/data.pkl") for name in archive.namelist()):
+                    return True
+    return path.suffix.lower() in GRAPH_SUFFIXES
+
+
+def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Load a list of PyG graphs and their metadata, without running code from the file.
+
+    Parameters
+    ----------
+    source : Path
+        A ``.pt`` file.
+
+    Returns
+    -------
+    graphs : sequence
+    metadata : mapping
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, needs other classes, or holds no list of graphs.
+    """
+    import torch
+    from torch_geometric.data import Data
+    from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
+    from torch_geometric.data.storage import GlobalStorage
+
+    if not source.is_file():
+        raise InputError(source, "file", found="no such file", expected=WANTED)
+    if source.stat().st_size == 0:
+        raise InputError(source, "file", found="an empty file", expected=WANTED)
+    try:
+        known = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]
+        with warnings.catch_warnings(), torch.serialization.safe_globals(known):
+            warnings.simplefilter("ignore")  # they are about torch, not about the file
+            # Mapped: edges and hyperedges, most of such a file, are never read.
+            content = torch.load(
+                source, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(source)
+            )
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            source,
+            "pickle",
+            found=_refusal(str(error)),
+            expected="tensors and torch_geometric Data only: other classes could run code",
+        ) from error
+    except MemoryError:
+        raise  # says nothing about the file
+    except Exception as error:
+        # Any other error: torch runs a damaged pickle until something in it does not fit.
+        raise InputError(
+            source, "file", found=f"unreadable content ({_reason(error)})", expected=WANTED
+        ) from error
+    graphs: Any = content
+    metadata: Any = {}
+    if isinstance(content, Mapping):
+        graphs, metadata = content.get("graphs"), content.get("metadata")
+        metadata = {} if metadata is None else metadata
+    if isinstance(graphs, Data):
+        graphs = [graphs]
+    if not isinstance(graphs, (list, tuple)) or not all(isinstance(g, Data) for g in graphs):
+        keys = f" with keys {', '.join(map(str, content))}" if isinstance(content, Mapping) else ""
+        found = f"{type(content).__name__}{keys:.200}"
+        raise InputError(source, "graphs", found=found, expected=WANTED)
+    if not graphs:
+        raise InputError(source, "graphs", found="an empty list", expected="at least one graph")
+    if not isinstance(metadata, Mapping):
+        raise InputError(
+            source, "metadata", found=type(metadata).__name__, expected="keys with values, or none"
+        )
+    return graphs, metadata
+
+
+def _refusal(message: str) -> str:
+    """What torch will not load, out of its long message, which also says how to switch it off."""
+    for pattern in (r"GLOBAL ([\w.]+)", r"Unsupported class ([\w.]+)"):
+        if found := re.search(pattern, message):
+            return f"the class {found[1]}"
+    return "a pickle of more than these, or a damaged one"
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, if it is about the file."""
+    first = " ".join(str(error).strip().splitlines()[:1])
+    if "TorchScript" in first:
+        return "a TorchScript archive, which is a program"
+    if not first or "weights_only" in first:
+        return type(error).__name__
+    return first
