@@ -283,7 +283,8 @@ def _fits(values: NDArray[np.float64], layout: Layout) -> bool:
     size = rows["pt"] if "pt" in rows else rows["ptrel"]
     if not (nearly_all(size > 0) and nearly_all(np.abs(eta) <= 10) and _is_phi(phi, layout)):
         return False
-    sums = np.median(np.where(there, columns.get("ptrel", columns.get("pt")), 0.0).sum(axis=1))
+    share = columns["ptrel"] if "ptrel" in columns else columns["pt"]
+    sums = np.median(np.where(there, share, 0.0).sum(axis=1))
     if ("ptrel" in rows) != bool(sums <= 1.5):
         return False
     if "etarel" in rows or "phirel" in rows:
