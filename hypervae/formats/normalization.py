@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -121,7 +122,7 @@ def write_normalization(path: str | os.PathLike[str], merged: MergedShards) -> N
 
 def _check_finite(path: str | os.PathLike[str], merged: MergedShards) -> None:
     """Statistics that are not finite are never written."""
-    tables = {"tables/ln_e2c": merged.ln_e2c, "tables/ln_ratio": merged.ln_ratio}
+    tables: dict[str, Any] = {"tables/ln_e2c": merged.ln_e2c, "tables/ln_ratio": merged.ln_ratio}
     tables |= {f"stats/{name}": values for name, (_, values) in merged.statistics.items()}
     for name, values in tables.items():
         if not np.isfinite(values).all():

@@ -31,7 +31,7 @@ CHUNK_ROWS = 1000
 #: The attribute ``source`` of what HyperVAE generates.
 GENERATED = "hypervae"
 # Of the optional columns: what they are read as, and what they hold.
-COLUMNS = {
+COLUMNS: dict[str, tuple[type[np.integer], str]] = {
     "event_id": (np.int64, "whole numbers of 64 bits"),
     "split": (np.uint8, "0 (train), 1 (validation) or 2 (test)"),
 }
