@@ -161,7 +161,7 @@ def without_broken(
         If fewer than two good jets are left.
     """
     read, particles, features = len(jets), jets.particle_features, jets.jet_features
-    jets = Jets(blank_absent(particles), features, jet_type=jets.jet_type)
+    jets = replace(jets, particle_features=blank_absent(particles))
     reasons = broken_jets(jets)
     broken = {reason: int(rows.sum()) for reason, rows in reasons.items()}
     if any(broken.values()):
