@@ -25,6 +25,8 @@ from hypervae.data.columns import (
 from hypervae.errors import ConfigError
 from hypervae.kinematics import wrap_phi
 
+DECIDES_RESULTS_OF = ("import",)  # see `hypervae.digest`; of others, the words of a refusal
+
 # What particles are compared with when a layout is guessed; the more telling ones first.
 _KNOWN = (
     CARTESIAN,
