@@ -34,20 +34,20 @@ def with_table(readme: str) -> str:
         With the table, whose first line is ``| jets |...``.
     """
     head = "| " + " | ".join(["jets", *COLUMNS, "AUC"]) + " |"
-    lines = [head, "|" + "---|" * (len(COLUMNS) + 2), *(row(kind) for kind in ROWS)]
+    lines = [head, "|" + "---|" * (len(COLUMNS) + 2), *(row(jet_type) for jet_type in ROWS)]
     return re.sub(r"^\| jets \|.*\n(\|.*\n)+", "\n".join(lines) + "\n", readme, flags=re.MULTILINE)
 
 
-def row(kind: str) -> str:
+def row(jet_type: str) -> str:
     """The row of a jet type."""
-    card = (pretrained_folder(kind) / "card.md").read_text(encoding="utf-8")
+    card = (pretrained_folder(jet_type) / "card.md").read_text(encoding="utf-8")
     number = r"[\d.]+ ± [\d.]+"
     found = [
         re.search(rf"^\| {name} \| ({number}) \|$", card, re.MULTILINE) for name in COLUMNS.values()
     ]
     found.append(re.search(rf"AUC of ({number})", card))
     cells = [match[1] for match in found if match]
-    return "| " + " | ".join([ROWS[kind], *cells]) + " |"
+    return "| " + " | ".join([ROWS[jet_type], *cells]) + " |"
 
 
 if __name__ == "__main__":
