@@ -85,6 +85,11 @@ class TrainConfig(Section):
         "optimizer steps in all, in place of epochs; the last epoch may be short; 0: epochs",
         ge=0,
     )
+    extend: Literal["auto", "always", "never"] = key(
+        "auto",
+        "more epochs go on from the checkpoint of the same run with fewer, auto: where schedule is "
+        "constant, always: with any schedule, never: each run starts from the beginning",
+    )
     batch_size: Integer = key(32, "jets in memory at once, of a process", ge=1)
     accumulate: Integer = key(1, "batches per optimizer step, of all processes together", ge=1)
     optimizer: Annotated[Text, OneOf(optimizers)] = key(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source, find_sources
 from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
+from hypervae.training.extension import SETTINGS, state_of_shorter
 from hypervae.training.generation_check import GenerationCheck
 from hypervae.training.initial import Initial, read_initial
 from hypervae.training.interrupt import Interrupted
@@ -45,9 +46,9 @@ from hypervae.training.stream import JetStream
 from hypervae.training.trainer import Loaders, Trainer
 
 HISTORY = "history.csv"
-# In the folder of the run, beside its checkpoints: what it is, its log over all attempts, and what
-# TensorBoard reads. Its history stands there, too, after each epoch.
-SETTINGS, LOG, TENSORBOARD = "run.json", "train.log", "tensorboard"
+# In the folder of the run, beside its checkpoints and `SETTINGS`: its log over all attempts, and
+# what TensorBoard reads. Its history stands there, too, after each epoch.
+LOG, TENSORBOARD = "train.log", "tensorboard"
 
 _LOG = logging.getLogger(__name__)
 
@@ -121,7 +122,11 @@ def train(
     config = data.config
     fabric = make_fabric(config, fast_in_bf16=config.model.decoder in FAST_IN_BF16)
     decided = _decided(config, data, fabric.device.type)
-    checkpoints = Checkpoints(checkpoint_dir, fingerprint(decided, data.merged, data.types))
+
+    def name_of(settings: Mapping[str, Any]) -> str:
+        return fingerprint(settings, data.merged, data.types)
+
+    checkpoints = Checkpoints(checkpoint_dir, name_of(decided))
     folder = checkpoints.directory
     with RunLock(folder) if is_first(fabric) else nullcontext():
         fabric.launch()
@@ -137,7 +142,7 @@ def train(
             own = _observers(fabric, loaders, config, folder)
             watching = Observers([*own, *observers])
             trainer = Trainer(fabric, model, loaders, config, checkpoints, watching)
-            _resume(trainer, resume)
+            _resume(trainer, resume, lambda: state_of_shorter(folder, config, decided, name_of))
             try:
                 trainer.fit()
             except Interrupted:
@@ -326,9 +331,15 @@ def _loaders(data: _Data, config: TrainStageConfig, model: ModelConfig) -> Loade
     return Loaders(training, validation)
 
 
-def _resume(trainer: Trainer, resume: str | os.PathLike[str] | None) -> None:
-    """Restore a checkpoint, if there is one."""
+def _resume(
+    trainer: Trainer,
+    resume: str | os.PathLike[str] | None,
+    shorter: Callable[[], dict[str, Any] | None],
+) -> None:
+    """Restore a checkpoint, if there is one: of this run, a named one, or of a shorter run."""
     state = trainer.checkpoints.load()
+    if resume is None and state is None:
+        state = shorter()
     if resume is not None:
         # a resubmitted job has the same option: it resumes its own work since then
         origin = str(Path(resume).resolve())
