@@ -19,7 +19,7 @@ from benchmarks.quality import GENERATED, measure, simulated
 from hypervae.io import write_text
 from hypervae.model.files import files_of
 from hypervae.model.pretrained import pretrained_folder, pretrained_types
-from hypervae.plotting.style import JET_NAMES
+from hypervae.plotting.names import JET_NAMES
 
 _NAMES = {
     "w1m": "W1M",

@@ -30,7 +30,8 @@ from hypervae.formats.shard import ShardReader
 from hypervae.observables import OBSERVABLES, JetSample, compute_observables
 from hypervae.plotting.observables import density
 from hypervae.plotting.overlay import Curve, draw_overlay, fit_height, log_axis, panel_pair
-from hypervae.plotting.style import GENERATED, JET_NAMES, TRUTH, TRUTH_FILL, figure_style, save
+from hypervae.plotting.names import JET_NAMES
+from hypervae.plotting.style import GENERATED, TRUTH, TRUTH_FILL, figure_style, save
 
 #: Observables with their bins; the correlator stands beside them.
 PANELS = {"mass_kept": np.linspace(0.0, 240.0, 49), "tau32": np.linspace(0.0, 1.0, 41)}

@@ -26,7 +26,7 @@ def draw_correlators(correlators: Correlators, title: str = "") -> Figure:
     correlators : Correlators
         What to draw.
     title : str
-        Above the figure.
+        Whose jets, above the figure.
 
     Returns
     -------
@@ -56,7 +56,8 @@ def draw_correlators(correlators: Correlators, title: str = "") -> Figure:
     ratio.set_ylabel("ENC / E2C")
     ratio.set_xlabel(r"$R_L$")
     _fit_ratio(ratio, correlators, drawn)
-    figure.suptitle(title, x=0.02, ha="left")
+    what = f"energy correlators of {correlators.jets}"
+    figure.suptitle(f"{title}: {what}" if title else what, x=0.02, ha="left")
     return figure
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from hypervae.config import PlotConfig
 from hypervae.formats.evaluation import read_arrays
 from hypervae.observables.table import PAGES
+from hypervae.plotting.captions import evaluation_caption
 from hypervae.plotting.evaluated_correlators import draw_evaluated_correlators
 from hypervae.plotting.images import draw_images
+from hypervae.plotting.names import jets_called
 from hypervae.plotting.observables import draw_page
+from hypervae.plotting.page import write_page
 from hypervae.plotting.style import figure_style, save
 
 #: The figures, by the names of their files.
@@ -27,10 +30,11 @@ def plot_evaluation(
     arrays : path-like
         What ``hypervae evaluate --arrays`` wrote.
     folder : path-like
-        Gets a PNG and a PDF file of each of `FIGURES`.
+        Gets a PNG and a PDF file of each of `FIGURES`, and a page (HTML) with its caption.
     config : PlotConfig
     """
     read = read_arrays(arrays)
+    model, jet_type = read.results.get("model") or "", read.results["jet_type"]
     with figure_style(config):
         for name in FIGURES:
             if name in PAGES:
@@ -39,5 +43,7 @@ def plot_evaluation(
                 figure = draw_evaluated_correlators(read.correlators, read.results)
             else:
                 figure = draw_images(read.samples, read.results, config.bins)
-            paths = (Path(folder) / f"{name}.{suffix}" for suffix in ("png", "pdf"))
-            save(figure, config.dpi, *paths)
+            png, pdf, page = (Path(folder) / f"{name}.{end}" for end in ("png", "pdf", "html"))
+            save(figure, config.dpi, png, pdf)
+            title = f"{jets_called(model, jet_type)}: {name}"
+            write_page(page, title, png, evaluation_caption(name, model, jet_type))

@@ -15,10 +15,10 @@ from hypervae.config import PlotConfig
 from hypervae.data.jets import Jets
 from hypervae.observables import OBSERVABLES, JetSample, compute_observables, drawn_in
 from hypervae.observables.table import TRAINING
+from hypervae.plotting.names import JET_NAMES
 from hypervae.plotting.observables import bin_edges
 from hypervae.plotting.style import (
     GENERATED,
-    JET_NAMES,
     TRUTH,
     TRUTH_FILL,
     figure_style,

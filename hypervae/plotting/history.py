@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,7 +73,7 @@ def draw_history(columns: Mapping[str, NDArray], title: str = "") -> Figure:
     columns : mapping of str to [epochs]
         As `read_history` gives them.
     title : str
-        Above the figure.
+        Whose training, above the figure.
 
     Returns
     -------
@@ -86,7 +87,9 @@ def draw_history(columns: Mapping[str, NDArray], title: str = "") -> Figure:
             if np.isfinite(values).any() and (name != "skipped" or np.nansum(values) > 0)
         ]
     )
-    figure, axes = panel_grid(max(len(panels), 1), 3, (4.0, 2.9))
+    # wider than high, so that a screen holds it
+    across = max(4, math.ceil(math.sqrt(1.6 * len(panels))))
+    figure, axes = panel_grid(max(len(panels), 1), across, (3.3, 2.6))
     epochs = columns["epoch"]
     for axis, (quantity, sides) in zip(axes, panels.items(), strict=False):
         _draw_panel(axis, quantity, {side: columns[name] for side, name in sides.items()}, epochs)
@@ -97,7 +100,7 @@ def draw_history(columns: Mapping[str, NDArray], title: str = "") -> Figure:
     if any("val" in panels.get(name, ()) for name in _MONITORS):
         handles += axes[0].plot([], [], label="lowest in validation", **_BEST)
     figure.legend(handles=handles, loc="outside upper right", ncols=3)
-    figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle(f"{title}: training" if title else "training", x=0.01, ha="left")
     return figure
 
 

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from hypervae.formats.reconstruction import rows_by_type
+from hypervae.plotting.names import JET_NAMES
 from hypervae.plotting.reconstruction import (
     colour_of,
     scatter_types,
@@ -22,7 +23,6 @@ from hypervae.plotting.reconstruction import (
 from hypervae.plotting.style import (
     COLOURS,
     GENERATED,
-    JET_NAMES,
     TRUTH,
     TRUTH_FILL,
 )

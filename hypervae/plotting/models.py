@@ -15,8 +15,10 @@ from hypervae.formats.correlator_curves import read_correlators
 from hypervae.formats.history import read_history
 from hypervae.formats.reconstruction import read_reconstruction
 from hypervae.plotting import latent, reconstruction
+from hypervae.plotting.captions import caption
 from hypervae.plotting.correlators import draw_correlators
 from hypervae.plotting.history import draw_history
+from hypervae.plotting.page import write_page
 from hypervae.plotting.style import figure_style, save
 
 
@@ -58,6 +60,7 @@ def plot_model(
     output_pdf: str | os.PathLike[str] | None,
     config: PlotConfig,
     title: str = "",
+    page: str | os.PathLike[str] | None = None,
 ) -> None:
     """Draw a figure of one model.
 
@@ -71,6 +74,8 @@ def plot_model(
         The figure as PNG and PDF.
     config : PlotConfig
     title : str
+    page : path-like, optional
+        The figure with its caption (HTML).
 
     Raises
     ------
@@ -81,3 +86,6 @@ def plot_model(
     content = figure.read(source)
     with figure_style(config):
         save(figure.draw(content, title), config.dpi, output, output_pdf)
+    if page is not None:
+        of = title or "a model"
+        write_page(page, f"{of}: {name}", output, caption(name, of))

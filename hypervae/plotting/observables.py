@@ -28,6 +28,8 @@ from hypervae.plotting.style import GENERATED
 
 # The axis ends where so small a part of the real values is left.
 _TAIL = 5e-4
+# Bins of the multiplicity at least, where all jets have the same number of particles.
+_FEWEST_NUMBERS = 8
 # Bins with fewer real entries than this have no ratio worth looking at.
 _FEWEST = 5
 
@@ -54,8 +56,12 @@ def bin_edges(truth: NDArray, made: NDArray, name: str, bins: int) -> NDArray[np
     low, high = np.quantile(truth, [_TAIL, 1 - _TAIL])
     if about.integer:
         low, high = min(low, np.quantile(made, _TAIL)), max(high, np.quantile(made, 1 - _TAIL))
+        low, high = np.floor(low), np.ceil(high)
+        # jets are cut from above: what is missing is added below, as far as there is anything
+        low = max(min(low, high - _FEWEST_NUMBERS + 1), min(low, about.low or 0.0))
+        high = max(high, low + _FEWEST_NUMBERS - 1)
         width = max(1, round((high - low) / bins))
-        return np.arange(np.floor(low) - 0.5, np.ceil(high) + 0.5 + width, width)
+        return np.arange(low - 0.5, high + 0.5 + width, width)
     if about.log_x and low > 0:
         return np.geomspace(low, high if high > low else 2 * low, bins + 1)
     margin = 0.05 * (high - low)
@@ -127,16 +133,26 @@ def draw_page(
     figure, grid = panel_page(len(shown))
     for place, name in enumerate(shown):
         main, ratio = panel_pair(figure, grid[place])
-        _draw_panel(main, ratio, name, samples, bins)
+        draw_panel(main, ratio, name, samples, bins)
         text = distance_text(results["metrics"].get(f"w1_{name}"), results["sizes"]["compared"])
         set_metric(main, text)
     draw_header(figure, results, {name: len(sample) for name, sample in samples.items()})
     return figure
 
 
-def _draw_panel(
+def draw_panel(
     main: Axes, ratio: Axes, name: str, samples: Mapping[str, ObservableValues], bins: int
 ) -> None:
+    """Draw an observable of the samples, and the ratios to the test jets.
+
+    Parameters
+    ----------
+    main, ratio : Axes
+    name : str
+        Of the observable.
+    samples : mapping of str to ObservableValues
+    bins : int
+    """
     about = OBSERVABLES[name]
     ratio.set_xlabel(about.axis_label)
     finite, jet_of, missing = {}, {}, {}

@@ -16,7 +16,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from hypervae.plotting.style import GENERATED, JET_NAMES, TRAINING, TRUTH, TRUTH_FILL
+from hypervae.plotting.names import JET_NAMES
+from hypervae.plotting.style import GENERATED, TRAINING, TRUTH, TRUTH_FILL
 
 # Panels in a row; the page from top to bottom [inches]: title, each row, labels.
 _COLUMNS = 3
@@ -233,13 +234,28 @@ def draw_header(figure: Figure, results: Mapping[str, Any], samples: Mapping[str
     samples : mapping of str to int
         Numbers of jets.
     """
-    figure.suptitle(figure_title(results), x=0.07, y=0.975, ha="left")
+    words = {name: f" ({count:,})" for name, count in samples.items()}
+    words["test"] = f" ({samples['test']:,} jets)"
+    sample_legend(figure, figure_title(results), words)
+
+
+def sample_legend(figure: Figure, title: str, words: Mapping[str, str]) -> None:
+    """A title and a legend of the samples above the panels.
+
+    Parameters
+    ----------
+    figure : Figure
+    title : str
+    words : mapping of str to str
+        What stands after the name of each sample.
+    """
+    figure.suptitle(title, x=0.07, y=0.975, ha="left")
     handles = [
-        Patch(facecolor=TRUTH_FILL, edgecolor=TRUTH, label=f"test ({samples['test']:,} jets)"),
-        Line2D([], [], color=GENERATED, label=f"generated ({samples['generated']:,})"),
+        Patch(facecolor=TRUTH_FILL, edgecolor=TRUTH, label=f"test{words['test']}"),
+        Line2D([], [], color=GENERATED, label=f"generated{words['generated']}"),
     ]
-    if "train" in samples:
-        label = f"train ({samples['train']:,})"
+    if "train" in words:
+        label = f"train{words['train']}"
         handles.append(Line2D([], [], color=TRAINING, linewidth=1.2, label=label))
     handles.append(Patch(facecolor="#888888", alpha=0.4, label="statistical errors"))
     figure.legend(

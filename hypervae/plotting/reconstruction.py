@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from hypervae.data.jets import JET_TYPES
 from hypervae.formats.reconstruction import QUANTITIES, SIDES, rows_by_type
 from hypervae.observables import OBSERVABLES
+from hypervae.plotting.names import JET_NAMES
 from hypervae.plotting.style import (
     COLOURS,
     GENERATED,
-    JET_NAMES,
     TRUTH,
     TRUTH_FILL,
 )

@@ -32,9 +32,6 @@ GENERATED = "#D55E00"
 TRAINING = "#0072B2"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-#: What the jet types are called in titles.
-JET_NAMES = {"g": "gluon", "q": "light-quark", "t": "top-quark", "w": "W-boson", "z": "Z-boson"}
-
 # The field's look without an experiment's name on it.
 _PLAIN: dict[Any, Any] = {
     "xtick.direction": "in",

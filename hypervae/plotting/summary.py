@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +12,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from hypervae.config import PlotConfig
 from hypervae.formats.evaluation import read_results
 from hypervae.io import write_text
+from hypervae.plotting.captions import EVERYTHING, caption
 from hypervae.plotting.metrics import columns, in_floors, label
-from hypervae.plotting.style import COLOURS, JET_NAMES, MARKERS, figure_style, save
+from hypervae.plotting.names import JET_NAMES
+from hypervae.plotting.page import write_page
+from hypervae.plotting.style import COLOURS, MARKERS, figure_style, save
 from hypervae.plotting.table import html_table, table_rows, write_table
 
 _TITLES = {
@@ -25,8 +29,13 @@ _TITLES = {
     "w1": "$W_1$ of whole samples",
     "overlap": "1 − histogram overlap",
 }
+_LABEL = "distance from the ideal / that of the truth floor  (1: as good as real jets)"
+# Of 12 points, with a margin for wide ones.
+_LETTERS_PER_INCH = 10
 # An axis shows at least this much, and no more: one huge number would hide all others.
 _LEAST, _MOST = (0.4, 3.0), (0.05, 1e5)
+# Beyond it, ticks at the powers of ten are enough.
+_WIDE = 200.0
 
 
 def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
@@ -44,26 +53,35 @@ def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
     groups = columns(
         name for result in results for name in (*result["metrics"], *result.get("unavailable", ()))
     )
-    rows = max(map(len, groups.values()), default=1)
-    height = 1.9 + rows * max(0.32, 0.12 * len(results))
+    rows, width = max(map(len, groups.values()), default=1), 4.9 * max(len(groups), 1)
+    handles = _legend(results)
+    labels = [str(handle.get_label()) for handle in handles]
+    ncols = _legend_columns(labels, width)
+    # in lines that a figure of one column holds, too
+    lines = textwrap.wrap(_LABEL, int(_LETTERS_PER_INCH * width))
+    height = 1.7 + rows * max(0.32, 0.12 * len(results))
+    height += 0.25 * (-(-len(labels) // ncols) + len(lines) - 1)
     figure, axes = plt.subplots(
-        1,
-        max(len(groups), 1),
-        figsize=(4.9 * max(len(groups), 1), height),
-        squeeze=False,
-        layout="constrained",
+        1, max(len(groups), 1), figsize=(width, height), squeeze=False, layout="constrained"
     )
     for axis, (column, names) in zip(axes.flat, groups.items(), strict=False):
         _draw_column(axis, names, results)
         # all columns have lines of one height
         axis.set_ylim(len(names) - 0.5 - rows, len(names) - 0.5)
         axis.set_title(_TITLES[column], fontsize=11)
-    handles = [
-        Line2D([], [], linestyle="", color=colour, marker=marker, label=_name(result))
-        for result, (colour, marker) in zip(results, _looks(len(results)), strict=True)
-    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=ncols)
+    figure.supxlabel("\n".join(lines), fontsize=12)
+    return figure
+
+
+def _legend(results: Sequence[Mapping[str, Any]]) -> list[Line2D]:
+    """What the marks stand for: each evaluation, then what they have in common."""
     grey: dict[str, Any] = {"linestyle": "", "color": "#555555"}
-    handles += [
+    return [
+        *(
+            Line2D([], [], linestyle="", color=colour, marker=marker, label=_name(result))
+            for result, (colour, marker) in zip(results, _looks(len(results)), strict=True)
+        ),
         Line2D([], [], color="#333333", label="truth floor"),
         Line2D(
             [], [], marker="o", markerfacecolor="none", label="floor 0 within its error", **grey
@@ -71,11 +89,6 @@ def draw_summary(results: Sequence[Mapping[str, Any]]) -> Figure:
         Line2D([], [], marker="$←$", markersize=9, label="0 or less, or off the axis", **grey),
         Line2D([], [], marker="x", label="unavailable", **grey),
     ]
-    labels = [str(handle.get_label()) for handle in handles]
-    ncols = _legend_columns(labels, figure.get_figwidth())
-    figure.legend(handles=handles, loc="outside upper center", ncols=ncols)
-    figure.supxlabel("distance from the ideal / that of the truth floor  (1: as good as real jets)")
-    return figure
 
 
 def _name(result: Mapping[str, Any]) -> str:
@@ -106,6 +119,9 @@ def _draw_column(axis: Axes, names: Sequence[str], results: Sequence[Mapping[str
     low, high = _range(points)
     axis.set_xscale("log")
     axis.set_xlim(low, high)
+    if high / low < _WIDE:  # of one power of ten alone an axis cannot be read
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
     # for marks at the edge: across in parts of the axis
     margin = axis.get_yaxis_transform()
@@ -155,6 +171,7 @@ def plot_summary(
     output: str | os.PathLike[str],
     output_pdf: str | os.PathLike[str] | None,
     config: PlotConfig,
+    page: str | os.PathLike[str] | None = None,
 ) -> None:
     """Draw and tabulate the results of many evaluations.
 
@@ -169,6 +186,8 @@ def plot_summary(
     output, output_pdf : path-like
         The figure as PNG and PDF.
     config : PlotConfig
+    page : path-like, optional
+        The figure with its caption (HTML).
     """
     read = read_results(results)
     write_table(table, table_rows(read))
@@ -176,3 +195,5 @@ def plot_summary(
         write_text(html, html_table(read))
     with figure_style(config):
         save(draw_summary(read), config.dpi, output, output_pdf)
+    if page is not None:
+        write_page(page, "all metrics in floors", output, caption("summary", EVERYTHING))

@@ -24,8 +24,8 @@ TRAINED = ("train_model", "plot_history")
 GENERATE = ("generate_jets", "evaluate_jets", "plot_observables", "plot_summary")
 #: Of a model whose list of files is new or another.
 NORMALIZE = {"list_model_files": 1, "merge_normalization": 1, "plot_correlators": 1}
-# The resolved config is rewritten whenever a key changes.
-CONFIG = {"write_config": 1}
+# The resolved config is rewritten whenever a key changes, and the overview holds it.
+CONFIG = {"write_config": 1, "plot_overview": 1}
 
 
 @pytest.fixture(scope="module")

@@ -20,17 +20,18 @@ PLOTS = {
     "plot_history": 2,
     "plot_correlators": 2,
     "plot_summary": 1,
+    "plot_overview": 1,
     **FIGURES,
 }
-EVALUATE = {"evaluate_jets": 2, "plot_observables": 2, "plot_summary": 1}
+EVALUATE = {"evaluate_jets": 2, "plot_observables": 2, "plot_summary": 1, "plot_overview": 1}
 GENERATE = {"generate_jets": 2, **EVALUATE}
-EQUIVARIANCE = {"measure_equivariance": 2}
+EQUIVARIANCE = {"measure_equivariance": 2, "plot_overview": 1}
 RECONSTRUCT = {"reconstruct_jets": 2, **FIGURES}
 TRAIN = {"train_model": 2, "plot_history": 2, **GENERATE, **EQUIVARIANCE, **RECONSTRUCT}
 NORMALIZE = {"merge_normalization": 2, "plot_correlators": 2, **TRAIN}
 CORRELATORS = {"compute_correlators": 4, **NORMALIZE}
-# The resolved config is rewritten whenever a key changes.
-CONFIG = {"write_config": 1}
+# The resolved config is rewritten whenever a key changes, and the overview holds it.
+CONFIG = {"write_config": 1, "plot_overview": 1}
 T_ONLY = {
     "simulate_shard": 2,
     "compute_correlators": 2,
@@ -46,6 +47,7 @@ T_ONLY = {
     "plot_latent": 1,
     "plot_reconstruction": 1,
     "plot_summary": 1,
+    "plot_overview": 1,
 }
 
 

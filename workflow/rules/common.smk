@@ -4,12 +4,17 @@ from snakemake.exceptions import WorkflowError
 
 from hypervae.errors import ConfigError
 from hypervae.io import write_list, write_text
+from hypervae.plotting.captions import EVERYTHING, caption, evaluation_caption
+from hypervae.plotting.report import keep_positive_runtimes
 from hypervae.workflow import MODEL_FILES, Plan
 
 try:
     PLAN = Plan(config)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
+
+
+EVALUATION_FIGURES = ["jets", "particles", "substructure", "correlators", "image"]
 
 
 wildcard_constraints:
@@ -75,11 +80,15 @@ def evaluation_results(wildcards=None):
     )
 
 
+def evaluation_arrays(wildcards=None):
+    return [path.removesuffix("json") + "h5" for path in evaluation_results()]
+
+
 def all_results():
     figures = [
         f"observables/{model}/{jet_type}/{figure}"
         for model, jet_type in PLAN.evaluations
-        for figure in ("jets", "particles", "substructure", "correlators", "image")
+        for figure in EVALUATION_FIGURES
     ]
     figures += [
         f"{figure}/{model}"
@@ -92,7 +101,7 @@ def all_results():
         *expand("results/generated/{model}/mix.h5", model=PLAN.mixed_models),
         *expand("results/equivariance/{model}.json", model=PLAN.models),
         *expand("results/plots/{figure}.png", figure=[*figures, "summary"]),
-        "results/config.yaml",
+        "results/overview.html",
     ]
 
 
@@ -115,4 +124,6 @@ def write_report():
     if done.returncode:
         print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
         raise WorkflowError("the report could not be written; see above")
+    written = Path("results/report.html")
+    write_text(written, keep_positive_runtimes(written.read_text(encoding="utf-8")))
     print("The report is at results/report.html", file=sys.stderr)

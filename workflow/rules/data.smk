@@ -11,9 +11,9 @@ rule simulate_shard:
         "results/timings/simulate/{jet_type}/{shard}.tsv"
     wildcard_constraints:
         jet_type=PLAN.types_from("pythia"),
+    priority: 10
     conda:
         "../../envs/simulation.yaml"
-    priority: 10
     threads: 1
     resources:
         mem_mb=growing(600),
@@ -41,9 +41,9 @@ rule download_jetnet:
         "results/timings/download/{jet_type}.tsv"
     wildcard_constraints:
         jet_type=PLAN.types_from("jetnet"),
+    priority: 10
     conda:
         "../../envs/correlators.yaml"
-    priority: 10
     threads: 1
     resources:
         mem_mb=growing(600),
@@ -69,9 +69,9 @@ rule split_shard:
         "results/timings/split/{jet_type}/{shard}.tsv"
     wildcard_constraints:
         jet_type=PLAN.types_from("jetnet"),
+    priority: 10
     conda:
         "../../envs/correlators.yaml"
-    priority: 10
     threads: 1
     resources:
         mem_mb=growing(600),
@@ -101,9 +101,9 @@ rule import_shard:
         "results/timings/import/{jet_type}/{shard}.tsv"
     wildcard_constraints:
         jet_type=PLAN.types_from("files"),
+    priority: 10
     conda:
         "../../envs/training.yaml"
-    priority: 10
     threads: 1
     resources:
         mem_mb=growing(2000),

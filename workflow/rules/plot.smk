@@ -7,20 +7,28 @@ rule plot_observables:
         rules.evaluate_jets.output.arrays,
     output:
         jets=report(
-            "results/plots/observables/{model}/{jet_type}/jets.png",
-            caption="../report/observables.rst",
+            "results/plots/observables/{model}/{jet_type}/jets.html",
+            caption="../report/jets.rst",
             category="Generated jets",
-            labels={"model": "{model}", "jet type": "{jet_type}", "show": "jets"},
+            labels={
+                "model": "{model}",
+                "jet type": "{jet_type}",
+                "show": "jets",
+            },
         ),
         particles=report(
-            "results/plots/observables/{model}/{jet_type}/particles.png",
-            caption="../report/observables.rst",
+            "results/plots/observables/{model}/{jet_type}/particles.html",
+            caption="../report/particles.rst",
             category="Generated jets",
-            labels={"model": "{model}", "jet type": "{jet_type}", "show": "particles"},
+            labels={
+                "model": "{model}",
+                "jet type": "{jet_type}",
+                "show": "particles",
+            },
         ),
         substructure=report(
-            "results/plots/observables/{model}/{jet_type}/substructure.png",
-            caption="../report/observables.rst",
+            "results/plots/observables/{model}/{jet_type}/substructure.html",
+            caption="../report/substructure.rst",
             category="Generated jets",
             labels={
                 "model": "{model}",
@@ -29,8 +37,8 @@ rule plot_observables:
             },
         ),
         correlators=report(
-            "results/plots/observables/{model}/{jet_type}/correlators.png",
-            caption="../report/compared_correlators.rst",
+            "results/plots/observables/{model}/{jet_type}/correlators.html",
+            caption="../report/correlators.rst",
             category="Generated jets",
             labels={
                 "model": "{model}",
@@ -39,7 +47,7 @@ rule plot_observables:
             },
         ),
         image=report(
-            "results/plots/observables/{model}/{jet_type}/image.png",
+            "results/plots/observables/{model}/{jet_type}/image.html",
             caption="../report/image.rst",
             category="Generated jets",
             labels={
@@ -48,13 +56,10 @@ rule plot_observables:
                 "show": "mean image",
             },
         ),
-        pdf=multiext(
-            "results/plots/observables/{model}/{jet_type}/",
-            "jets.pdf",
-            "particles.pdf",
-            "substructure.pdf",
-            "correlators.pdf",
-            "image.pdf",
+        figures=expand(
+            "results/plots/observables/{{model}}/{{jet_type}}/{figure}.{suffix}",
+            figure=EVALUATION_FIGURES,
+            suffix=["png", "pdf"],
         ),
     log:
         "logs/plot/observables/{model}/{jet_type}.log",
@@ -67,6 +72,10 @@ rule plot_observables:
         hypervae=library_command,
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
+        captions=lambda wildcards: {
+            figure: evaluation_caption(figure, wildcards.model, wildcards.jet_type)
+            for figure in EVALUATION_FIGURES
+        },
         folder=lambda wildcards, output: str(Path(output.jets).parent),
     shell:
         "{params.hypervae} plot observables --arrays {input:q} --folder {params.folder:q}"
@@ -78,12 +87,13 @@ rule plot_history:
     input:
         rules.train_model.output.history,
     output:
-        png=report(
-            "results/plots/history/{model}.png",
-            caption="../report/history.rst",
+        page=report(
+            "results/plots/history/{model}.html",
+            caption="../report/figure.rst",
             category="Training",
             labels={"model": "{model}"},
         ),
+        png="results/plots/history/{model}.png",
         pdf="results/plots/history/{model}.pdf",
     log:
         "logs/plot/history/{model}.log",
@@ -97,10 +107,12 @@ rule plot_history:
         figure="history",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
+        caption=lambda wildcards: caption("history", f"model {wildcards.model}"),
     shell:
         "{params.hypervae} plot {params.figure} --input {input:q}"
         " --title 'model {wildcards.model}' --output {output.png:q}"
-        " --output-pdf {output.pdf:q} --config {params.config:q} > {log:q} 2>&1"
+        " --output-pdf {output.pdf:q} --page {output.page:q} --config {params.config:q}"
+        " > {log:q} 2>&1"
 
 
 use rule plot_history as plot_correlators with:
@@ -108,12 +120,13 @@ use rule plot_history as plot_correlators with:
     input:
         rules.merge_normalization.output,
     output:
-        png=report(
-            "results/plots/correlators/{model}.png",
-            caption="../report/correlators.rst",
+        page=report(
+            "results/plots/correlators/{model}.html",
+            caption="../report/figure.rst",
             category="Energy correlators",
             labels={"model": "{model}"},
         ),
+        png="results/plots/correlators/{model}.png",
         pdf="results/plots/correlators/{model}.pdf",
     log:
         "logs/plot/correlators/{model}.log",
@@ -122,6 +135,7 @@ use rule plot_history as plot_correlators with:
         figure="correlators",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
+        caption=lambda wildcards: caption("correlators", f"model {wildcards.model}"),
 
 
 use rule plot_history as plot_latent with:
@@ -129,12 +143,13 @@ use rule plot_history as plot_latent with:
     input:
         rules.reconstruct_jets.output,
     output:
-        png=report(
-            "results/plots/latent/{model}.png",
-            caption="../report/latent.rst",
+        page=report(
+            "results/plots/latent/{model}.html",
+            caption="../report/figure.rst",
             category="Model",
             labels={"model": "{model}", "show": "latent space"},
         ),
+        png="results/plots/latent/{model}.png",
         pdf="results/plots/latent/{model}.pdf",
     log:
         "logs/plot/latent/{model}.log",
@@ -143,6 +158,7 @@ use rule plot_history as plot_latent with:
         figure="latent",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
+        caption=lambda wildcards: caption("latent", f"model {wildcards.model}"),
 
 
 use rule plot_history as plot_reconstruction with:
@@ -150,12 +166,13 @@ use rule plot_history as plot_reconstruction with:
     input:
         rules.reconstruct_jets.output,
     output:
-        png=report(
-            "results/plots/reconstruction/{model}.png",
-            caption="../report/reconstruction.rst",
+        page=report(
+            "results/plots/reconstruction/{model}.html",
+            caption="../report/figure.rst",
             category="Model",
             labels={"model": "{model}", "show": "reconstruction"},
         ),
+        png="results/plots/reconstruction/{model}.png",
         pdf="results/plots/reconstruction/{model}.pdf",
     log:
         "logs/plot/reconstruction/{model}.log",
@@ -164,6 +181,7 @@ use rule plot_history as plot_reconstruction with:
         figure="reconstruction",
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
+        caption=lambda wildcards: caption("reconstruction", f"model {wildcards.model}"),
 
 
 rule plot_summary:
@@ -171,22 +189,23 @@ rule plot_summary:
     input:
         evaluation_results,
     output:
-        png=report(
-            "results/plots/summary.png",
-            caption="../report/summary.rst",
+        page=report(
+            "results/plots/summary.html",
+            caption="../report/figure.rst",
             category="Summary",
             labels={"show": "figure"},
         ),
+        png="results/plots/summary.png",
         pdf="results/plots/summary.pdf",
         table=report(
             "results/summary.csv",
-            caption="../report/summary.rst",
+            caption="../report/figure.rst",
             category="Summary",
             labels={"show": "table (CSV)"},
         ),
         html=report(
             "results/summary.html",
-            caption="../report/summary.rst",
+            caption="../report/figure.rst",
             category="Summary",
             labels={"show": "table"},
         ),
@@ -201,9 +220,10 @@ rule plot_summary:
         hypervae=library_command,
         config=PLAN.section("plot"),
         code=PLAN.code("plot"),
+        caption=caption("summary", EVERYTHING),
     shell:
         "{params.hypervae} plot summary {input:q} --table {output.table:q} --html {output.html:q}"
-        " --output {output.png:q} --output-pdf {output.pdf:q}"
+        " --output {output.png:q} --output-pdf {output.pdf:q} --page {output.page:q}"
         " --config {params.config:q} > {log:q} 2>&1"
 
 
@@ -218,3 +238,42 @@ rule write_config:
         config=PLAN.resolved,
     run:
         write_text(output[0], params.config)
+
+
+rule plot_overview:
+    """Draw generated beside real jets, and write the page that the report opens with."""
+    input:
+        config=rules.write_config.output,
+        evaluations=evaluation_results,
+        arrays=evaluation_arrays,
+        models=expand("results/models/{model}/config.json", model=PLAN.models),
+        histories=expand(
+            "results/models/{model}/history.csv", model=PLAN.trained_models
+        ),
+        equivariance=expand("results/equivariance/{model}.json", model=PLAN.models),
+        summary=rules.plot_summary.output.png,
+    output:
+        page=report(
+            "results/overview.html",
+            caption="../report/overview.rst",
+            category="Overview",
+            labels={"show": "what was run, and how good it is"},
+        ),
+        png="results/plots/overview.png",
+        pdf="results/plots/overview.pdf",
+    log:
+        "logs/plot/overview.log",
+    conda:
+        "../../envs/plotting.yaml"
+    resources:
+        mem_mb=growing(1500),
+        runtime=20,
+    params:
+        hypervae=library_command,
+        config=PLAN.section("plot"),
+        code=PLAN.code("plot"),
+        folder=lambda wildcards, output: str(Path(output.page).parent),
+    shell:
+        "{params.hypervae} plot overview {params.folder:q} --output {output.png:q}"
+        " --output-pdf {output.pdf:q} --page {output.page:q}"
+        " --config {params.config:q} > {log:q} 2>&1"

@@ -18,6 +18,9 @@ def command() -> None:
 
 def _outputs(function: Callable[..., None]) -> Callable[..., None]:
     """The options of every figure."""
+    function = click.option(
+        "--page", type=OUTPUT_FILE, help="The figure with its caption, as HTML."
+    )(function)
     function = click.option("--output-pdf", type=OUTPUT_FILE, help="The figure as PDF.")(function)
     return click.option("--output", type=OUTPUT_FILE, required=True, help="The figure as PNG.")(
         function
@@ -30,7 +33,8 @@ def _outputs(function: Callable[..., None]) -> Callable[..., None]:
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="Gets the figures, PNG and PDF: jets, particles, substructure, correlators, image.",
+    help="Gets the figures, PNG, PDF and, with captions, HTML: jets, particles, substructure, "
+    "correlators, image.",
 )
 @section_options("plot")
 def observables(config: PlotConfig, arrays: Path, folder: Path) -> None:
@@ -49,11 +53,16 @@ def _model_figure(name: str, source: str, meaning: str) -> None:
     @_outputs
     @section_options("plot")
     def draw(
-        config: PlotConfig, source: Path, title: str, output: Path, output_pdf: Path | None
+        config: PlotConfig,
+        source: Path,
+        title: str,
+        output: Path,
+        output_pdf: Path | None,
+        page: Path | None,
     ) -> None:
         from hypervae.plotting.models import plot_model
 
-        plot_model(name, source, output, output_pdf, config, title)
+        plot_model(name, source, output, output_pdf, config, title, page)
 
 
 _model_figure("history", "A model's history.csv.", "Draw the training curves of a model.")
@@ -97,6 +106,7 @@ def summary(
     html: Path | None,
     output: Path,
     output_pdf: Path | None,
+    page: Path | None,
 ) -> None:
     """Draw the metrics of all models in units of the truth floor, and write them as tables.
 
@@ -104,4 +114,20 @@ def summary(
     """
     from hypervae.plotting.summary import plot_summary
 
-    plot_summary([*results, *more], table, html, output, output_pdf, config)
+    plot_summary([*results, *more], table, html, output, output_pdf, config, page)
+
+
+@command.command("overview")
+@click.argument("results", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_outputs
+@section_options("plot")
+def overview(
+    config: PlotConfig, results: Path, output: Path, output_pdf: Path | None, page: Path | None
+) -> None:
+    """Draw generated beside real jets of a run, and say on a page what was run and how good it is.
+
+    RESULTS is the folder of the run.
+    """
+    from hypervae.plotting.overview import plot_overview
+
+    plot_overview(results, output, output_pdf, config, page)

@@ -1,3 +1,4 @@
+import html
 import json
 
 import numpy as np
@@ -23,6 +24,7 @@ from hypervae.equivariance.transformations import (
     random_transformations,
 )
 from hypervae.errors import HyperVAEError, InputError
+from hypervae.formats.equivariance import UNBOUNDED, exact_symmetry
 from hypervae.formats.shard import ShardReader
 from hypervae.kinematics import four_momenta
 from hypervae.model import HyperVAE, ModelConfig
@@ -309,6 +311,26 @@ def test_the_command_writes_figures_and_a_table(chain, normalization, tmp_path, 
     table = (tmp_path / "out.html").read_text()
     for words in ("rotations about the beam", "decoder_fp64", "≤ 1e-06", "All bounds are met"):
         assert words in table
+    # what has no bound says why, and the title which group is exact
+    assert f"<td>{html.escape(UNBOUNDED['encoder_general'])}</td>" in table
+    assert "<td></td>" not in table
+    assert html.escape(exact_symmetry(content)) in table
+    assert "what stays exact is: rotations about the beam" in exact_symmetry(content)
+
+
+@pytest.mark.parametrize(
+    ("particle", "left", "words"),
+    [
+        (1e-9, "rotations", "what stays exact is: rotations."),
+        (1e-9, TRIVIAL_GROUP, "no symmetry is exact."),
+        (None, "rotations about the beam", "no boost is a symmetry of generated jets"),
+    ],
+)
+def test_which_group_is_exact_is_said(particle, left, words):
+    said = exact_symmetry({"figures": {"particle_fp32": particle, "residual_group": left}})
+    assert words in said
+    assert "proper orthochronous Lorentz group if the reference vectors are transformed" in said
+    assert ("no encoder" in said) == (particle is None)
 
 
 def test_two_jets_of_each_type_are_taken_at_least(normalization, chain):

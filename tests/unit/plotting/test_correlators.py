@@ -1,4 +1,5 @@
 import h5py
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -9,6 +10,7 @@ from hypervae.correlators.binning import Binning
 from hypervae.errors import InputError
 from hypervae.formats.correlator_curves import read_correlators
 from hypervae.formats.shard import ShardReader, write_shard
+from hypervae.plotting.correlators import draw_correlators
 from tests.unit.toys import toy_jets
 
 
@@ -89,3 +91,14 @@ def test_a_correlator_file_gives_a_plot_and_a_table(tmp_path):
     well = found.mean(2) > 0.02
     assert well.sum() > 5
     np.testing.assert_allclose(error[well], jackknife[well], rtol=0.25)
+
+
+def test_the_title_says_what_the_figure_shows(write_normalization):
+    read = read_correlators(write_normalization())
+    for title, shown in (
+        ("", "energy correlators of training jets"),
+        ("model t", "model t: energy correlators of training jets"),
+    ):
+        figure = draw_correlators(read, title)
+        plt.close(figure)
+        assert figure.get_suptitle() == shown

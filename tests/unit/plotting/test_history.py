@@ -114,3 +114,14 @@ def test_what_is_not_finite_is_not_the_best(config):
     panels = shown(columns, config)
     assert stars(panels["total loss"]) == [(4, 2)]
     assert stars(panels["W1M of generated jets"]) == [(3, 0.3)]
+
+
+@pytest.mark.parametrize("terms", [0, 4, 12, 30])
+def test_the_figure_is_wider_than_high_and_says_what_it_is(config, terms):
+    more = {f"val_term_{i}": np.ones(5) for i in range(terms)}
+    with figure_style(config):
+        figure = draw_history(full_history(**more), "model t")
+        plt.close(figure)
+    width, height = figure.get_size_inches()
+    assert width > 1.2 * height
+    assert figure.get_suptitle() == "model t: training"

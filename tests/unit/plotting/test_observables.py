@@ -53,6 +53,16 @@ def test_multiplicity_bins_hold_whole_numbers_of_both_samples():
     np.testing.assert_allclose(wide % 1, 0.5)
 
 
+@pytest.mark.parametrize(("low", "high"), [(20, 20), (29, 30), (3, 3), (0, 0)])
+def test_equal_multiplicities_are_one_bin_of_several(low, high):
+    values = np.array([low, high, high], np.float64)
+    edges = bin_edges(values, values, "multiplicity", 40)
+    assert len(edges) == 9
+    np.testing.assert_allclose(np.diff(edges), 1)
+    assert edges[0] == max(high - 7.5, -0.5)
+    assert edges[0] < low <= high < edges[-1]
+
+
 @pytest.mark.parametrize("name", OBSERVABLES)
 def test_a_constant_observable_has_bins(name):
     edges = bin_edges(np.full(10, 0.3), np.full(10, 0.3), name, 10)

@@ -178,6 +178,29 @@ def test_the_legend_stays_on_the_page(draw, model, types):
     assert place.x1 <= figure.get_figwidth()
 
 
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_the_label_stays_on_the_page(draw, columns):
+    one = results()
+    kept = {1: ("w1m",), 2: ("w1m", "w1_c2"), 3: ("w1m", "w1_c2", "overlap_c2")}[columns]
+    numbers = metric(0.6, 0.2) | {"group": "w1"}
+    one |= {"metrics": dict.fromkeys(kept, numbers), "unavailable": {}}
+    figure = draw([one])
+    assert len(figure.axes) == columns
+    figure.draw_without_rendering()
+    (label,) = [text for text in figure.texts if "truth floor" in text.get_text()]
+    place = label.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+    assert place.x0 >= 0.0
+    assert place.x1 <= figure.get_figwidth()
+
+
+def test_a_short_axis_has_numbers_to_read_it_by(draw):
+    axis = draw([results(factor=1.5)]).axes[0]
+    axis.figure.draw_without_rendering()
+    low, high = axis.get_xlim()
+    shown = [t.get_text() for t in axis.get_xticklabels() if low <= t.get_position()[0] <= high]
+    assert shown == ["0.5", "1", "2", "5"]
+
+
 def test_a_type_without_a_name_is_called_by_its_letter(draw):
     (legend,) = draw([results("x", "m")]).legends
     assert legend.get_texts()[0].get_text() == "m: x jets"

@@ -3,7 +3,14 @@ from html.parser import HTMLParser
 import pytest
 
 from hypervae.plotting.published import PUBLISHED
-from hypervae.plotting.table import COLUMNS, html_table, table_rows, with_error, write_table
+from hypervae.plotting.table import (
+    COLUMNS,
+    COMPARABILITY,
+    html_table,
+    table_rows,
+    with_error,
+    write_table,
+)
 from tests.unit.plotting.conftest import METRICS, results
 
 
@@ -66,16 +73,22 @@ def test_our_metrics_stand_beside_published_ones():
     assert len(row) == len(head)
     assert row[head.index("model toy")] == "30.0 ± 1.0"
     assert row[head.index("model toy") + 1] == "10.0 ± 2.0"
-    assert row[head.index("MPGAN [3]")] == "0.7 ± 0.2"
-    assert page.row("W1EFP [10⁻⁵]")[head.index("MPGAN [3]")] == "0.7 ± 0.2"
+    assert row[head.index("MPGAN [5]")] == "0.7 ± 0.2"
+    assert page.row("W1EFP [10⁻⁵]")[head.index("MPGAN [5]")] == "0.7 ± 0.2"
+    # first-hand, with errors: of gluon jets W1M and W1P in 10^-3
+    assert row[head.index("PC-Droid [3]")] == "0.448 ± 0.147"
+    assert page.row("W1P [10⁻³]")[head.index("PC-JeDi (EM) [8]")] == "0.583 ± 0.144"
     assert page.row("FPND")[1] == "–"
     assert "measured by others on the real JetNet-30 dataset" in page.text
     assert "model toy: w1: 100 jets instead of 50000" in page.text
     assert "model toy: no fpnd: jetnet has statistics" in page.text
-    assert page.text.count("arXiv:2106.11535;") == 2
-    # nobody published W bosons: only ours
-    parts = page.text.split("<h3>")
-    assert "real JetNet-30" not in next(part for part in parts if part.startswith("W-boson"))
+    assert page.text.count("arXiv:2106.11535;") == 3
+    # nobody published W bosons of 30 particles: only ours
+    bosons = next(part for part in page.text.split("<h3>") if part.startswith("W-boson"))
+    assert "real JetNet-30" not in bosons
+    folded = bosons.partition("Beside jets of 150 particles")[2]
+    assert "real JetNet-150 dataset" in folded
+    assert "0.172 ± 0.075" in folded  # PC-Droid's W1M
 
 
 def test_names_are_escaped():
@@ -90,13 +103,29 @@ def test_published_results_are_of_known_metrics_and_have_sources():
         assert entry.arxiv.count(".") == 1
         assert "github.com/" in entry.source
         for kind, numbers in entry.values.items():
-            assert kind in "gqt"
+            assert kind in ("gqt" if entry.particles == 30 else "gqtwz")
             assert set(numbers) <= known
             for name, (value, error) in numbers.items():
                 # mistaken powers of ten would show: nobody is above these
                 top = {"w1efp": 1e-4, "fpd": 5e-3, "kpd": 1e-4, "fpnd": 2, "cov": 1, "mmd": 0.1}
                 assert abs(value) <= top.get(name, 1e-2)
                 assert error is None or error > 0
+
+
+def test_headlines_are_first_hand_and_say_what_was_given():
+    short = [entry for entry in PUBLISHED if entry.headline]
+    assert {entry.particles for entry in short} == {30, 150}
+    for entry in short:
+        for numbers in entry.values.values():
+            for name in ("w1m", "w1p", "w1efp"):
+                assert numbers[name][1] > 0
+        assert "commit 524bc65" in entry.source
+    for entry in PUBLISHED:
+        if entry.name.startswith(("PC-Droid", "PC-JeDi")):
+            assert "taken from real jets" in entry.source
+    page = html_table([results()])
+    assert COMPARABILITY in page
+    assert "50,000 jets a side" in COMPARABILITY
 
 
 @pytest.mark.parametrize(
