@@ -28,9 +28,9 @@ from hypervae.data.jets import Jets, concatenate
 from hypervae.evaluation.correlators import BINNING, correlator_sums
 from hypervae.formats.shard import ShardReader
 from hypervae.observables import OBSERVABLES, JetSample, compute_observables
+from hypervae.plotting.names import JET_NAMES
 from hypervae.plotting.observables import density
 from hypervae.plotting.overlay import Curve, draw_overlay, fit_height, log_axis, panel_pair
-from hypervae.plotting.names import JET_NAMES
 from hypervae.plotting.style import GENERATED, TRUTH, TRUTH_FILL, figure_style, save
 
 #: Observables with their bins; the correlator stands beside them.
