@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-#: The window [pixels]: that of a small laptop.
-WINDOW = (1280, 720)
+# The window [pixels]: that of a small laptop. Part of its height is the browser's own.
+_WINDOW = (1280, 800)
 _RUN = """
 <script>
 (async () => {
@@ -30,6 +30,7 @@ _RUN = """
   } catch (error) {
     found = { error: String(error) };
   }
+  found.window = { width: window.innerWidth, height: window.innerHeight };
   const shown = document.createElement("pre");
   shown.id = "found";
   shown.textContent = JSON.stringify(found);
@@ -39,18 +40,23 @@ _RUN = """
 """
 
 
-def run_in_browser(page: Path, script: str, scratch: Path) -> Any:
-    """What a script gives that runs in a page; skips where there is no Chromium.
+def run_in_browser(page: Path, script: str, scratch: Path) -> dict[str, Any]:
+    """What a script finds that runs in a page; skips where there is no Chromium.
 
     Parameters
     ----------
     page : Path
         HTML.
     script : str
-        The body of an asynchronous function of JavaScript that returns something for JSON; it has
+        The body of an asynchronous function of JavaScript that returns an object for JSON; it has
         ``sleep(ms)`` and ``frame(element)``, the element's place in the window.
     scratch : Path
         An empty folder.
+
+    Returns
+    -------
+    dict
+        The object, with the ``width`` and ``height`` of what is seen of the page as ``window``.
     """
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
@@ -60,7 +66,10 @@ def run_in_browser(page: Path, script: str, scratch: Path) -> Any:
     before, end, after = text.rpartition("</body>")
     copy.write_text(f"{before}{_RUN % script}{end}{after}", encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    options += [f"--user-data-dir={scratch / 'profile'}", f"--window-size={WINDOW[0]},{WINDOW[1]}"]
+    options += [
+        f"--user-data-dir={scratch / 'profile'}",
+        f"--window-size={_WINDOW[0]},{_WINDOW[1]}",
+    ]
     options += ["--virtual-time-budget=30000", "--dump-dom", copy.as_uri()]
     done = subprocess.run(
         [program, *options], capture_output=True, text=True, timeout=180, check=False
