@@ -12,7 +12,7 @@ FOUND = [(page, found) for page in PAGES for found in commands(page)]
 def command_of(found):
     """The command that words name, and the words after its name; None of a group alone."""
     command, rest = cli, list(found)
-    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+    while isinstance(command, click.Group) and rest and not rest[0].startswith(("-", "...")):
         inner = command.get_command(click.Context(command), rest[0])
         assert inner is not None, f"no subcommand {rest[0]}"
         command, rest = inner, rest[1:]
@@ -20,10 +20,15 @@ def command_of(found):
 
 
 def options_of(command):
-    """All names of its options."""
-    return {"--help", "-h", "--version"} | {
-        name for option in command.params for name in (*option.opts, *option.secondary_opts)
-    }
+    """All names of its options, and of those of its subcommands (`hypervae plot ... --output`)."""
+    names = {"--help", "-h", "--version"}
+    for option in command.params:
+        names |= {*option.opts, *option.secondary_opts}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for inner in command.list_commands(context):
+            names |= options_of(command.get_command(context, inner))
+    return names
 
 
 @pytest.mark.parametrize(
