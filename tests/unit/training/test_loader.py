@@ -175,24 +175,6 @@ def test_without_shuffling_the_order_is_that_of_the_files(chain, make_loader):
 
 
 @any_blocks
-@pytest.mark.parametrize("workers", [0, 1])
-def test_batches_without_a_hypergraph_are_those_with_one(make_loader, workers):
-    """However many jets were prepared at once, wherever one begins."""
-    loader = make_loader(decoder="hierarchical", hypergraph=False, workers=workers)
-    sizes = {"jets_per_step": 12, "batch_size": 6}
-    with loader:
-        found = batches_of(loader.steps(0, **sizes))
-        later = batches_of(loader.steps(0, first_step=8, **sizes))
-    assert loader.n_jets > 128  # prepared at once; some batches lie on both sides
-    assert_same(later, found[16:])
-    expected = batches_of(make_loader(decoder="hierarchical").steps(0, **sizes))
-    for batch, other in zip(found, expected, strict=True):
-        for name in ("momenta", "coordinates", "jet", "jet_type", "key"):
-            assert torch.equal(getattr(batch, name), getattr(other, name)), name
-        assert_same([batch.particle_targets], [other.particle_targets])
-
-
-@any_blocks
 @pytest.mark.parametrize("first", [0, 1, 4, 100])
 def test_an_epoch_is_taken_up_where_it_was_left(make_loader, first):
     sizes = {"jets_per_step": 16, "batch_size": 6}
