@@ -37,7 +37,7 @@ def simulate(
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "hypervae", "simulate", "--jet-type", jet_type),
-            *("--shard", str(shard), "--jets", str(jets), "--config", config),
+            *("--shard-index", str(shard), "--jets", str(jets), "--config", config),
             *("--output", str(directory / (name or f"{jet_type}-{shard}.h5"))),
         ],
         stdout=subprocess.DEVNULL,

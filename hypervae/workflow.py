@@ -322,9 +322,7 @@ class Plan:
         str
         """
         execution = self.sections(model).train.execution.to_dict()
-        return " ".join(
-            f"--execution.{name.replace('_', '-')} {value}" for name, value in execution.items()
-        )
+        return " ".join(_option(f"execution.{name}", value) for name, value in execution.items())
 
     def training_devices(self, model: str) -> int:
         """Training processes, each with a GPU where there are any.
@@ -386,3 +384,10 @@ class Plan:
         str
         """
         return code_digest(subcommand)
+
+
+def _option(name: str, value: Any) -> str:
+    name = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {value}"

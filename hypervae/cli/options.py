@@ -1,4 +1,4 @@
-"""Options shared by subcommands: ``--config`` and one option for each key of a section."""
+"""``--config``, and one option for each key of a section."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from typing import Any
 
 import click
 
+from hypervae.cli.shape import KeyOption
 from hypervae.config import STAGES, Key, keys_of, resolve_section
 from hypervae.errors import ConfigError
-
-#: An existing file, and a file that will be written.
-INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
-OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
-DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 
 def section_options(stage: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -43,21 +39,19 @@ def section_options(stage: str) -> Callable[[Callable[..., None]], Callable[...,
             for key in keys:
                 value = options.pop(_parameter(key.path))
                 if value is not None:
-                    _put(section, key.path, _parse(value))
+                    _put(section, key.path, _parse(value, key))
             function(config=resolve_section(stage, section), **options)
 
+        decorated: Callable[..., None] = command
         for key in reversed(keys):
-            command = click.option(
-                "--" + key.name.replace("_", "-"),
-                _parameter(key.path),
-                metavar=_metavar(key),
-                help=_help(key),
-            )(command)
+            decorated = _key_option(stage, key)(decorated)
         return click.option(
             "--config",
+            cls=KeyOption,
+            section=_title(stage, ()),
             metavar="JSON|YAML|FILE",
             help="The section as a JSON or YAML text or file; single options below win.",
-        )(command)
+        )(decorated)
 
     return decorate
 
@@ -113,9 +107,35 @@ def _parse_section(text: str) -> Any:
         raise ConfigError(f"--config: not valid YAML or JSON: {error}") from error
 
 
-def _parse(value: str) -> Any:
+def _key_option(stage: str, key: Key) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    name, flag = key.name.replace("_", "-"), key.value_type == "boolean"
+    return click.option(
+        f"--{name}/--no-{name}" if flag else f"--{name}",
+        _parameter(key.path),
+        metavar=None if flag else _metavar(key),
+        default=None,
+        help=_help(key),
+        cls=KeyOption,
+        section=_title(stage, key.path[:-1]),
+    )
+
+
+def _title(stage: str, below: tuple[str, ...]) -> str:
+    """What stands above options in the help: of which section of the config they are."""
+    if not below:
+        return f"Settings (section {STAGES[stage].section} of the config)"
+    if below[0] in STAGES[stage].attached:
+        return f"Settings (section {'.'.join(below)} of the config)"
+    return f"Settings (section {'.'.join((STAGES[stage].section, *below))} of the config)"
+
+
+def _parse(value: str | bool, key: Key) -> Any:
     import yaml  # here, since a command that shows its help reads none
 
+    if isinstance(value, bool):
+        return value
+    if key.value_type == "array" and not value.lstrip().startswith("["):
+        value = f"[{value}]"  # 2,3 is meant as it is meant in brackets
     try:
         return yaml.safe_load(value)
     except yaml.YAMLError:
@@ -135,9 +155,16 @@ def _put(section: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 def _metavar(key: Key) -> str:
     if key.value_type == "string" and key.choices:
         return "|".join(key.choices)
-    metavars = {"integer": "N", "number": "X", "array": "[...]", "boolean": "true|false"}
+    metavars = {"integer": "N", "number": "X", "array": "A,B,..."}
     return metavars.get(key.value_type, "TEXT")
 
 
 def _help(key: Key) -> str:
-    return key.sentence + ("" if key.required else f"  [{key.default}]")
+    if key.required:
+        return key.sentence
+    default = key.default
+    if isinstance(default, bool):
+        default = "on" if default else "off"
+    elif isinstance(default, list):
+        default = ",".join(map(str, default))
+    return f"{key.sentence}  [{default}]"

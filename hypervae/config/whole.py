@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hypervae.config.base import Mistake, Section, Text, key
 from hypervae.config.data import DataConfig, JetNetConfig, SimulationConfig, SplitConfig
@@ -110,6 +110,18 @@ class CorrelatorsStageConfig(CorrelatorsConfig):
 
     hyperedges: HyperedgesConfig = Field(default_factory=HyperedgesConfig)
     split: SplitConfig = Field(default_factory=SplitConfig)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hyperedges_that_are_computed(cls, values: Any) -> Any:
+        """Where hyperedges.orders is left out, those of its default among the orders."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("orders"), list | tuple):
+            return values
+        hyperedges = values.get("hyperedges") or {}
+        if not isinstance(hyperedges, Mapping) or "orders" in hyperedges:
+            return values
+        orders = [order for order in HyperedgesConfig().orders if order in values["orders"]]
+        return {**values, "hyperedges": {**hyperedges, "orders": orders}}
 
     def mistakes(self) -> Iterator[Mistake]:
         """Hyperedges are of orders that are computed."""

@@ -113,14 +113,16 @@ MISSING = {
     f"correlators --input {FILE} --output {{tmp}}/x.h5 --plot {{tmp}}/x.png": {
         "matplotlib": "'hypervae[plot]'"
     },
-    f"evaluate --generated {FILE} --real {FILE} --output {{tmp}}/x --arrays {{tmp}}/y": {
+    f"evaluate --generated {FILE} --real {FILE} --output {{tmp}}/x.json": {
         "fastjet": "'hypervae[evaluate]'"
     },
-    f"evaluate --metrics [coverage] --generated {FILE} --real {FILE} --output {{tmp}}/x "
-    "--arrays {tmp}/y": {"ot": "'hypervae[evaluate]'"},
-    f"evaluate --metrics [fpnd] --generated {FILE} --real {FILE} --output {{tmp}}/x "
-    "--arrays {tmp}/y": {"jetnet": "--no-deps jetnet"},
-    f"export {FILE} --output {{tmp}}/x.pt": {"torch_geometric": "'hypervae[export]'"},
+    f"evaluate --metrics [coverage] --generated {FILE} --real {FILE} --output {{tmp}}/x.json": {
+        "ot": "'hypervae[evaluate]'"
+    },
+    f"evaluate --metrics [fpnd] --generated {FILE} --real {FILE} --output {{tmp}}/x.json": {
+        "jetnet": "--no-deps jetnet"
+    },
+    f"export --input {FILE} --output {{tmp}}/x.pt": {"torch_geometric": "'hypervae[export]'"},
     "doctor --self-test": {"pythia8mc": "'hypervae[all]'"},
 }
 

@@ -26,7 +26,7 @@ rule simulate_shard:
         config=lambda wildcards: PLAN.simulation(wildcards.jet_type),
         code=PLAN.code("simulate"),
     shell:
-        "{params.hypervae} simulate --jet-type {wildcards.jet_type} --shard {params.index}"
+        "{params.hypervae} simulate --jet-type {wildcards.jet_type} --shard-index {params.index}"
         " --jets {params.jets} --max-particles {params.max_particles}"
         " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
 
@@ -84,7 +84,7 @@ rule split_shard:
         code=PLAN.code("split"),
     shell:
         "{params.hypervae} split --input {input:q} --jet-type {wildcards.jet_type}"
-        " --shard {params.index} --shards {params.shards}"
+        " --shard-index {params.index} --shard-count {params.shards}"
         " --max-particles {params.max_particles} --output {output:q} > {log:q} 2>&1"
 
 
@@ -114,7 +114,7 @@ rule import_shard:
         options=lambda wildcards: PLAN.import_options(wildcards.jet_type),
         code=PLAN.code("import"),
     shell:
-        "{params.hypervae} import {input:q} --jet-type {wildcards.jet_type}"
+        "{params.hypervae} import --input {input:q} --jet-type {wildcards.jet_type}"
         " --max-particles {params.max_particles} {params.options} --output {output:q} > {log:q} 2>&1"
 
 

@@ -27,7 +27,7 @@ rule evaluate_jets:
         code=PLAN.code("evaluate"),
     shell:
         "{params.hypervae} evaluate --generated {input.generated:q} --real {input.list:q}"
-        " --jet-type {wildcards.jet_type} --model {wildcards.model} --config {params.config:q}"
+        " --jet-type {wildcards.jet_type} --model-name {wildcards.model} --config {params.config:q}"
         " --output {output.results:q} --arrays {output.arrays:q} > {log:q} 2>&1"
 
 

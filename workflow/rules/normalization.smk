@@ -24,5 +24,5 @@ rule merge_normalization:
         config=PLAN.section("normalize"),
         code=PLAN.code("normalize"),
     shell:
-        "{params.hypervae} normalize --inputs {input.list:q}"
+        "{params.hypervae} normalize --correlators {input.list:q}"
         " --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -78,7 +78,7 @@ rule plot_observables:
         },
         folder=lambda wildcards, output: str(Path(output.jets).parent),
     shell:
-        "{params.hypervae} plot observables --arrays {input:q} --folder {params.folder:q}"
+        "{params.hypervae} plot observables --arrays {input:q} --output-dir {params.folder:q}"
         " --config {params.config:q} > {log:q} 2>&1"
 
 

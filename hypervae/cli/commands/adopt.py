@@ -6,13 +6,17 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import DIRECTORY, INPUT_FILE
+from hypervae.cli.shape import DIRECTORY, INPUT_FILE, MODEL, Command, words, wrote
 
 
-@click.command("adopt")
+@click.command(
+    "adopt",
+    cls=Command,
+    example="hypervae adopt --model old/t --normalization n.h5 --jet-types t --output-dir model",
+)
 @click.option(
     "--model",
-    type=click.Path(path_type=Path),
+    type=MODEL,
     required=True,
     help="A trained model's folder, or its weights (safetensors).",
 )
@@ -23,4 +27,5 @@ def command(model: Path, normalization: Path, jet_types: str, output_dir: Path) 
     """Take a trained model as it is, once it is seen to fit the jets of a run."""
     from hypervae.model.adoption import adopt_model
 
-    adopt_model(model, normalization, jet_types.split(","), output_dir)
+    adopt_model(model, normalization, words("--jet-types", jet_types) or [], output_dir)
+    wrote(output_dir)

@@ -6,15 +6,20 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE, section_options
+from hypervae.cli.options import section_options
+from hypervae.cli.shape import CSV, FIGURE, HDF5, INPUT_FILE, Command, wrote
 from hypervae.config import CorrelatorsStageConfig, PlotConfig
 from hypervae.extras import require
 from hypervae.io import write_text
 
 
-@click.command("correlators")
+@click.command(
+    "correlators",
+    cls=Command,
+    example="hypervae correlators --input tops.h5 --output c.h5 --orders 2,3 --plot c.png",
+)
 @click.option("--input", "shard", type=INPUT_FILE, required=True, help="Shard (HDF5).")
-@click.option("--output", type=OUTPUT_FILE, required=True, help="Correlator file to write (HDF5).")
+@click.option("--output", type=HDF5, required=True, help="Correlator file to write (HDF5).")
 @click.option("--jet-type", help="Type of the jets, for shards that do not name it.")
 @click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads."
@@ -26,8 +31,8 @@ from hypervae.io import write_text
     show_default=True,
     help="cuda computes the correlators with torch on a GPU.",
 )
-@click.option("--plot", type=OUTPUT_FILE, help="Also draw the correlators (PNG or PDF).")
-@click.option("--table", type=OUTPUT_FILE, help="Also write them as a table (CSV).")
+@click.option("--plot", type=FIGURE, help="Also draw the correlators (PNG, PDF or SVG).")
+@click.option("--table", type=CSV, help="Also write them as a table (CSV).")
 @section_options("correlators")
 def command(
     shard: Path,
@@ -57,3 +62,4 @@ def command(
         from hypervae.formats.correlator_curves import read_correlators
 
         write_text(table, read_correlators(output).table())
+    wrote(output, plot, table)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from hypervae.cli.shape import Command
 
-@click.command("doctor")
+
+@click.command("doctor", cls=Command, example="hypervae doctor --self-test")
 @click.option("--self-test", is_flag=True, help="Run every stage on a few jets; takes a minute.")
 def command(self_test: bool) -> None:
     """Show versions, hardware and what ``auto`` chooses on it."""

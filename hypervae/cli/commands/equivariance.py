@@ -6,15 +6,20 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import DIRECTORY, INPUT_FILE, OUTPUT_FILE, section_options
+from hypervae.cli.options import section_options
+from hypervae.cli.shape import DIRECTORY, FILE_LIST, HTML, JSON, SHARDS, Command, wrote
 from hypervae.config import EquivarianceConfig
 
 
-@click.command("equivariance")
+@click.command(
+    "equivariance",
+    cls=Command,
+    example="hypervae equivariance --model results/models/t --shards tops.h5 --output e.json",
+)
 @click.option("--model", type=DIRECTORY, required=True, help="Folder of a trained model.")
-@click.option("--shards", type=INPUT_FILE, required=True, help="List file of shards, all splits.")
-@click.option("--output", type=OUTPUT_FILE, required=True, help="Figures (JSON).")
-@click.option("--table", type=OUTPUT_FILE, help="The figures as a table (HTML).")
+@click.option("--shards", type=FILE_LIST, required=True, help=f"Real jets, all splits: {SHARDS}")
+@click.option("--output", type=JSON, required=True, help="Figures (JSON).")
+@click.option("--table", type=HTML, help="The figures as a table (HTML).")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
 @section_options("equivariance")
 def command(
@@ -41,3 +46,4 @@ def command(
         click.echo(f"{name:<24}{value if isinstance(value, str | None) else f'{value:.3g}'}")
     for line in results["broken_bounds"]:
         click.echo(f"warning: {line}", err=True)
+    wrote(output, table)

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import DIRECTORY, INPUT_FILE, OUTPUT_FILE
+from hypervae.cli.shape import DIRECTORY, Command, one_input
 from hypervae.errors import ConfigError
 
 FORMATS = {".pt": "PyG graphs", ".parquet": "an awkward array", ".root": "a ROOT tree"}
 
 
-@click.command("export")
-@click.argument("shard", type=INPUT_FILE)
+@click.command(
+    "export",
+    cls=Command,
+    example="hypervae export --input tops.h5 --output tops.parquet",
+)
+@one_input("Shard, generated jets or JetNet file (HDF5).")
 @click.option(
     "--output",
-    type=OUTPUT_FILE,
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
     required=True,
     help="File to write: PyG graphs (.pt), awkward array (.parquet) or ROOT tree (.root).",
 )
@@ -36,7 +40,7 @@ FORMATS = {".pt": "PyG graphs", ".parquet": "an awkward array", ".root": "a ROOT
     help="Where --decoded generates the jets again.",
 )
 def command(
-    shard: Path,
+    source: Path,
     output: Path,
     jet_type: str | None,
     decoded: bool,
@@ -60,10 +64,10 @@ def command(
             from hypervae.export.decoded import DecodedHypergraphs
 
             hypergraph = DecodedHypergraphs(model, choose_device(device))
-        count = export_graphs(shard, output, jet_type, hypergraph)
+        count = export_graphs(source, output, jet_type, hypergraph)
     else:
         from hypervae.export import tables
 
         write = tables.export_root if suffix == ".root" else tables.export_parquet
-        count = write(shard, output, jet_type)
+        count = write(source, output, jet_type)
     click.echo(f"{output}: {count} jets, {FORMATS[suffix]}")

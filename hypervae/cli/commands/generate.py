@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from hypervae.cli.options import DIRECTORY, OUTPUT_FILE, section_options
+from hypervae.cli.options import section_options
+from hypervae.cli.shape import DIRECTORY, HDF5, Command
 from hypervae.config import GenerateConfig
 from hypervae.errors import ConfigError
 
 
-@click.command("generate")
+@click.command(
+    "generate",
+    cls=Command,
+    example=(
+        "hypervae generate --pretrained t --output tops.h5 --jets 10000\n"
+        "hypervae generate --model results/models/all --output mix.h5 --mix q=0.5,g=0.5"
+    ),
+)
 @click.option("--model", type=DIRECTORY, help="Folder of a trained model.")
 @click.option(
     "--pretrained", metavar="TYPE", help="Instead: the weights that come along, of g, q, t, w or z."
 )
-@click.option("--output", type=OUTPUT_FILE, required=True, help="Shard to write (HDF5).")
+@click.option("--output", type=HDF5, required=True, help="Shard to write (HDF5).")
 @click.option("--jet-type", help="Jet type, where the model knows several.")
 @click.option(
     "--mix",
     metavar="TYPES",
-    help="Jet types with their shares instead, e.g. '{q: 0.5, g: 0.5}', in one file.",
+    help="Jet types with their shares instead, e.g. q=0.5,g=0.5, in one file.",
 )
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
 @section_options("generate")
@@ -44,13 +53,19 @@ def command(
         raise ConfigError("found --model and --pretrained, or neither; expected one of them")
     folder = model or pretrained_folder(str(pretrained))
     if mix is not None:
-        import yaml
-
-        try:
-            config = config.replace(mix=yaml.safe_load(mix))
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--mix: found {mix!r}, expected e.g. {{q: 0.5, g: 0.5}}") from error
+        config = config.replace(mix=_shares(mix))
     if threads:
         torch.set_num_threads(threads)
     redrawn = generate_jets(folder, output, config, jet_type=jet_type)
     click.echo(f"{output}: {config.jets} jets, {redrawn} of them drawn again (not physical)")
+
+
+def _shares(mix: str) -> Any:
+    """``q=0.5,g=0.5``, or the same as YAML with or without braces."""
+    import yaml
+
+    text = mix.strip().strip("{}").replace("=", ": ").replace(":", ": ")
+    try:
+        return yaml.safe_load(f"{{{text}}}")
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--mix: found {mix!r}, expected e.g. q=0.5,g=0.5") from error

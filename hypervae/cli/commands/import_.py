@@ -6,13 +6,17 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE
+from hypervae.cli.shape import HDF5, Command, one_input
 from hypervae.data.columns import ANGLES, UNITS
 from hypervae.data.jets import JET_TYPES
 
 
-@click.command("import")
-@click.argument("source", metavar="INPUT", type=INPUT_FILE)
+@click.command(
+    "import",
+    cls=Command,
+    example="hypervae import --input my_jets.h5 --jet-type t --output tops.h5",
+)
+@one_input("Your file: HDF5 in the shard layout, or PyG graphs (.pt).")
 @click.option("--jet-type", type=click.Choice(list(JET_TYPES)), required=True, help="Jet type.")
 @click.option(
     "--max-particles",
@@ -43,7 +47,7 @@ from hypervae.data.jets import JET_TYPES
     show_default=True,
     help="Of phi and phirel.",
 )
-@click.option("--output", type=OUTPUT_FILE, required=True, help="Shard to write (HDF5).")
+@click.option("--output", type=HDF5, required=True, help="Shard to write (HDF5).")
 def command(
     source: Path,
     jet_type: str,

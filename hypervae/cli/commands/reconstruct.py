@@ -6,14 +6,19 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import DIRECTORY, INPUT_FILE, OUTPUT_FILE, section_options
+from hypervae.cli.options import section_options
+from hypervae.cli.shape import DIRECTORY, FILE_LIST, HDF5, SHARDS, Command, wrote
 from hypervae.config import ReconstructionConfig
 
 
-@click.command("reconstruct")
+@click.command(
+    "reconstruct",
+    cls=Command,
+    example="hypervae reconstruct --model results/models/t --shards tops.h5 --output r.h5",
+)
 @click.option("--model", type=DIRECTORY, required=True, help="Folder of a trained model.")
-@click.option("--shards", type=INPUT_FILE, required=True, help="List file of shards, all splits.")
-@click.option("--output", type=OUTPUT_FILE, required=True, help="Latent vectors and jets (HDF5).")
+@click.option("--shards", type=FILE_LIST, required=True, help=f"Real jets, all splits: {SHARDS}")
+@click.option("--output", type=HDF5, required=True, help="Latent vectors and jets (HDF5).")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")
 @section_options("reconstruct")
 def command(
@@ -42,3 +47,4 @@ def command(
             f"{jet_type}: {about['jets']} jets; W1 of the relative mass {about['w1_mass']:.3g}; "
             f"multiplicity off by {about['multiplicity_mae']:.3g}; correlation {correlations}"
         )
+    wrote(output)

@@ -6,15 +6,22 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import OUTPUT_FILE, section_options
+from hypervae.cli.options import section_options
+from hypervae.cli.shape import HDF5, Command
 from hypervae.config import SimulationConfig
 from hypervae.data.jets import JET_TYPES
 
 
-@click.command("simulate")
+@click.command(
+    "simulate",
+    cls=Command,
+    example="hypervae simulate --jet-type t --jets 10000 --output tops.h5",
+    renamed={"--shard": "--shard-index"},
+)
 @click.option("--jet-type", type=click.Choice(list(JET_TYPES)), required=True, help="Jet type.")
 @click.option(
-    "--shard",
+    "--shard-index",
+    "shard",
     type=click.IntRange(0, 2**31 - 1),
     default=0,
     show_default=True,
@@ -30,7 +37,7 @@ from hypervae.data.jets import JET_TYPES
     show_default=True,
     help="Particle slots of a jet; the hardest are kept.",
 )
-@click.option("--output", type=OUTPUT_FILE, required=True, help="Shard to write (HDF5).")
+@click.option("--output", type=HDF5, required=True, help="Shard to write (HDF5).")
 @section_options("simulate")
 def command(
     jet_type: str, shard: int, jets: int, max_particles: int, output: Path, config: SimulationConfig

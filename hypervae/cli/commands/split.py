@@ -6,15 +6,25 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import INPUT_FILE, OUTPUT_FILE
+from hypervae.cli.shape import HDF5, INPUT_FILE, Command
 from hypervae.data.jets import JET_TYPES
 
 
-@click.command("split")
+@click.command(
+    "split",
+    cls=Command,
+    example="hypervae split --input t.hdf5 --jet-type t --shard-index 0 --shard-count 9 "
+    "--output t.h5",
+    renamed={"--shard": "--shard-index", "--shards": "--shard-count"},
+)
 @click.option("--input", "source", type=INPUT_FILE, required=True, help="JetNet file (HDF5).")
 @click.option("--jet-type", type=click.Choice(list(JET_TYPES)), required=True, help="Jet type.")
-@click.option("--shard", type=click.IntRange(min=0), required=True, help="Index of the shard.")
-@click.option("--shards", type=click.IntRange(min=1), required=True, help="Number of shards.")
+@click.option(
+    "--shard-index", "shard", type=click.IntRange(min=0), required=True, help="Index of the shard."
+)
+@click.option(
+    "--shard-count", "shards", type=click.IntRange(min=1), required=True, help="Number of shards."
+)
 @click.option(
     "--max-particles",
     type=click.IntRange(2, 255),
@@ -22,7 +32,7 @@ from hypervae.data.jets import JET_TYPES
     show_default=True,
     help="Particle slots of a jet; the hardest are kept.",
 )
-@click.option("--output", type=OUTPUT_FILE, required=True, help="Shard to write (HDF5).")
+@click.option("--output", type=HDF5, required=True, help="Shard to write (HDF5).")
 def command(
     source: Path, jet_type: str, shard: int, shards: int, max_particles: int, output: Path
 ) -> None:

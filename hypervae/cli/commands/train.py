@@ -7,15 +7,29 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import DIRECTORY, INPUT_FILE, section_options
+from hypervae.cli.options import section_options
+from hypervae.cli.shape import (
+    CORRELATORS,
+    DIRECTORY,
+    FILE_LIST,
+    INPUT_FILE,
+    MODEL,
+    SHARDS,
+    Command,
+    words,
+    wrote,
+)
 from hypervae.config import TrainStageConfig
 
 
-@click.command("train")
-@click.option("--shards", type=INPUT_FILE, required=True, help="List of shards.")
-@click.option(
-    "--correlators", type=INPUT_FILE, required=True, help="List of their correlator files."
+@click.command(
+    "train",
+    cls=Command,
+    example="hypervae train --shards tops.h5 --correlators c.h5 --normalization n.h5 "
+    "--output-dir model --epochs 50",
 )
+@click.option("--shards", type=FILE_LIST, required=True, help=f"Jets: {SHARDS}")
+@click.option("--correlators", type=FILE_LIST, required=True, help=CORRELATORS)
 @click.option("--normalization", type=INPUT_FILE, required=True, help="Merged from these files.")
 @click.option("--output-dir", type=DIRECTORY, required=True, help="Gets the trained model.")
 @click.option(
@@ -28,7 +42,7 @@ from hypervae.config import TrainStageConfig
 @click.option("--jet-types", help="Order of the model's types, e.g. q,g,t.  [sorted]")
 @click.option(
     "--init-from",
-    type=click.Path(path_type=Path),
+    type=MODEL,
     help="Start from this trained model: its folder, or its weights (safetensors).",
 )
 @click.option("--resume", type=INPUT_FILE, help="Resume this checkpoint, whatever its run.")
@@ -65,6 +79,7 @@ def command(
         output_dir,
         checkpoint_dir,
         config,
-        jet_types=jet_types.split(",") if jet_types else None,
+        jet_types=words("--jet-types", jet_types),
         resume=resume,
     )
+    wrote(output_dir)

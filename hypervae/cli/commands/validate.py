@@ -6,10 +6,14 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.options import INPUT_FILE
+from hypervae.cli.shape import INPUT_FILE, Command
 
 
-@click.command("validate")
+@click.command(
+    "validate",
+    cls=Command,
+    example="hypervae validate tops.h5 correlators.h5",
+)
 @click.argument("files", nargs=-1, required=True, type=INPUT_FILE)
 @click.option("--jet-type", help="The jet type that shards must hold.")
 def command(files: tuple[Path, ...], jet_type: str | None) -> None:

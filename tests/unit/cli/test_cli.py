@@ -96,8 +96,7 @@ def shard(tmp_path):
 def test_a_whole_step_by_hand(shard, tmp_path):
     done = hypervae("correlators", "--input", shard, "--output", "new/out.h5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    (tmp_path / "list.txt").write_text("new/out.h5\n")
-    arguments = ("--inputs", "list.txt", "--output", "n.h5", "--method", "minmax")
+    arguments = ("--correlators", "new/out.h5", "--output", "n.h5", "--method", "minmax")
     done = hypervae("normalize", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "n.h5").is_file()
@@ -130,7 +129,7 @@ def test_bad_jets_are_one_message_and_no_output(tmp_path):
 
 
 def test_a_bad_key_is_one_message(shard, tmp_path):
-    done = hypervae("correlators", "--input", shard, "--output", tmp_path / "o", "--bins", "0")
+    done = hypervae("correlators", "--input", shard, "--output", tmp_path / "o.h5", "--bins", "0")
     assert_one_message(done, "bins", "found 0", "expected at least 1")
 
 
@@ -143,8 +142,8 @@ def test_an_output_below_a_file_is_one_message(shard):
     "arguments",
     [
         ("correlators",),
-        ("correlators", "--input", "x", "--output", "y", "--bin", "3"),
-        ("simulate", "--jet-type", "x", "--output", "y"),
+        ("correlators", "--input", "x", "--output", "y.h5", "--bin", "3"),
+        ("simulate", "--jet-type", "x", "--output", "y.h5"),
         ("plot", "nothing"),
     ],
 )

@@ -119,8 +119,12 @@ def test_every_key_is_an_option_and_takes_its_own_default(stage):
     defaults = resolve_section(stage, {})
     arguments = []
     for path, value in leaves(defaults.to_dict()):
+        name = ".".join(path).replace("_", "-")
+        if isinstance(value, bool):
+            arguments.append(f"--{name}" if value else f"--no-{name}")
+            continue
         text = value if isinstance(value, str) else json.dumps(value)
-        arguments += ["--" + ".".join(path).replace("_", "-"), text or "''"]
+        arguments += [f"--{name}", text or "''"]
     assert run(stage, *arguments) == defaults
 
 

@@ -320,7 +320,16 @@ def test_the_commands(record, tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert "as expected" in result.output
-    options = ["--jet-type", "w", "--shard", "1", "--shards", "3", "--output", str(shard)]
+    options = [
+        "--jet-type",
+        "w",
+        "--shard-index",
+        "1",
+        "--shard-count",
+        "3",
+        "--output",
+        str(shard),
+    ]
     result = run(cli, ["split", "--input", str(raw), *options])
     assert result.exit_code == 0, result.output
     with ShardReader(shard) as reader:

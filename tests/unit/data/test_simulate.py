@@ -257,7 +257,7 @@ def test_the_command(tmp_path):
     from hypervae.cli import cli
 
     path = tmp_path / "w.h5"
-    options = ["--jet-type", "w", "--shard", "1", "--jets", "4", "--max-particles", "10"]
+    options = ["--jet-type", "w", "--shard-index", "1", "--jets", "4", "--max-particles", "10"]
     section = '{"seed": 2, "radius": 0.5}'
     result = CliRunner().invoke(
         cli, ["simulate", *options, "--output", str(path), "--config", section]

@@ -244,8 +244,8 @@ def test_arrays_without_correlators(files, tmp_path):
 def test_command_writes_both_files(files, tmp_path):
     folder, _ = files
     arguments = ["--generated", folder / "good.h5", "--output", tmp_path / "r.json"]
-    arguments += ["--arrays", tmp_path / "a.h5", "--model", "toy", "--w1-samples", "100"]
-    arguments += ["--config", json.dumps({"seed": 3}), "--metrics", "[w1, fpd, w1_mass]"]
+    arguments += ["--arrays", tmp_path / "a.h5", "--model-name", "toy", "--w1-samples", "100"]
+    arguments += ["--config", json.dumps({"seed": 3}), "--metrics", "w1,fpd,w1_mass"]
     runs = []
     for real in (folder / "real.txt", folder / "0.h5"):
         result = CliRunner().invoke(command, [*map(str, arguments), "--real", str(real)])

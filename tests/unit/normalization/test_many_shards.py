@@ -83,7 +83,7 @@ def tiny_files(folder, jets):
 
 def normalize(folder, files, name):
     write_list(folder / f"{name}.txt", files)
-    arguments = ["--inputs", folder / f"{name}.txt", "--output", folder / f"{name}.h5"]
+    arguments = ["--correlators", folder / f"{name}.txt", "--output", folder / f"{name}.h5"]
     done = CliRunner().invoke(cli, ["normalize", *map(str, arguments)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return read_normalization(folder / f"{name}.h5")

@@ -37,7 +37,7 @@ def arguments(tmp_path, write_arrays, write_history, write_normalization, write_
     def build(kind, which, folder):
         given = [kind, options[kind], str(inputs[kind][which]), "--dpi", "40"]
         if kind == "observables":
-            return [*given, "--folder", str(folder)]
+            return [*given, "--output-dir", str(folder)]
         given += ["--output", str(folder / "f.png"), "--output-pdf", str(folder / "f.pdf")]
         tables = ["--table", str(folder / "t.csv"), "--html", str(folder / "t.html")]
         return [*given, *tables] if kind == "summary" else given
