@@ -31,6 +31,7 @@ VALUES = {
     "output.png:q": "x.png",
     "output.pdf:q": "x.pdf",
     "output.html:q": "x.html",
+    "output.page:q": "x.html",
 }
 
 
@@ -42,10 +43,10 @@ def lines():
 
 
 def test_every_command_line_is_found():
-    assert len(list(lines())) == len(set(lines())) == 16
+    assert len(list(lines())) == len(set(lines())) == 17
 
 
-@pytest.mark.parametrize("line", lines(), ids=lambda line: "_".join(line.split()[1:3]))
+@pytest.mark.parametrize("line", list(lines()), ids=lambda line: "_".join(line.split()[1:3]))
 def test_a_rule_calls_a_command_with_options_that_it_has(line):
     plan = Plan(yaml.safe_load((ROOT / "tests/data/tiny.yaml").read_text()))
     values = {**VALUES, "params.execution": plan.execution_options(next(iter(plan.models)))}

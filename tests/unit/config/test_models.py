@@ -189,7 +189,11 @@ def test_what_the_workflow_hands_to_a_stage_is_complete(stage):
         ("correlators", {"data": 1}, "config: data: unknown key"),
         ("correlators", {"range": [3, 2]}, r"range: found \[3\.0, 2\.0\], expected low < high"),
         ("correlators", {"split": {"fractions": [1, 1, 1]}}, "config: split.fractions: .*sum of 3"),
-        ("correlators", {"orders": [2]}, "hyperedges.orders: found 3"),
+        (
+            "correlators",
+            {"orders": [2], "hyperedges": {"orders": [3]}},
+            "hyperedges.orders: found 3",
+        ),
         ("simulate", {"pt_hat": {"g": [2, 1]}}, "pt_hat.g: .*low < high"),
         ("train", {"model": {"blocks": 0}}, "model.blocks: found 0"),
         ("plot", 3, "expected keys with values"),
