@@ -64,8 +64,14 @@ def _shares(mix: str) -> Any:
     """``q=0.5,g=0.5``, or the same as YAML with or without braces."""
     import yaml
 
-    text = mix.strip().strip("{}").replace("=", ": ").replace(":", ": ")
+    text = mix.strip()
+    if text.startswith("{") and text.endswith("}"):
+        text = text[1:-1]
+    wrong = ConfigError(f"--mix: found {mix!r}, expected e.g. q=0.5,g=0.5")
     try:
-        return yaml.safe_load(f"{{{text}}}")
+        shares = yaml.safe_load("{" + text.replace("=", ": ").replace(":", ": ") + "}")
     except yaml.YAMLError as error:
-        raise ConfigError(f"--mix: found {mix!r}, expected e.g. q=0.5,g=0.5") from error
+        raise wrong from error
+    if None in shares.values():
+        raise wrong
+    return shares

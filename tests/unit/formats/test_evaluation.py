@@ -93,5 +93,5 @@ def test_the_layout_is_that_of_the_evaluation(tmp_path):
             read.correlators.mean[name], found.compared[name].correlators.means().mean[:, 1:-1]
         )
     plot_evaluation(tmp_path / "arrays.h5", tmp_path / "f", resolve_section("plot", {"dpi": 20}))
-    names = {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")}
+    names = {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf", "html")}
     assert {path.name for path in (tmp_path / "f").iterdir()} == names

@@ -216,7 +216,7 @@ def test_the_command(folder, tmp_path):
     [
         ("{q: -1}", r"mix\.q: found -1\.0 .*expected at least 0"),
         ("{top: 1}", r"mix\.top: unknown name; expected one of g, q"),
-        ("q", r"mix: found .*expected object"),
+        ("q", r"--mix: found 'q', expected e\.g\. q=0\.5"),
         ("{q", r"--mix: found '\{q'"),
     ],
 )
