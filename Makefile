@@ -57,7 +57,7 @@ run: $(STAMP) ## run the workflow (CONFIG=FILE, CORES=N, ARGS="more snakemake op
 
 .PHONY: test
 test: $(STAMP) ## unit and workflow tests (ARGS="-k name")
-	$(PY) -m pytest tests/unit tests/workflow -n 2 --dist loadgroup $(ARGS)
+	$(PY) -m pytest tests/unit tests/workflow -n 2 $(ARGS)
 
 .PHONY: test-slurm
 test-slurm: $(STAMP) ## the workflow on a throwaway Slurm cluster (root and Slurm's daemons needed)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
 import yaml
 
 from tests.workflow.conftest import TINY
 from tests.workflow.running import copy_repository, job_counts, snakemake
-
-pytestmark = pytest.mark.xdist_group("mix")
 
 
 def test_only_the_file_of_several_types_depends_on_their_mix(tmp_path):

@@ -11,8 +11,6 @@ from tests.workflow.conftest import TINY
 from tests.workflow.running import copy_repository, snakemake
 from tests.workflow.test_staleness import T_ONLY, dry_run
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 TRAIN = {
     rule: jobs
     for rule, jobs in T_ONLY.items()

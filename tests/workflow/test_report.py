@@ -8,8 +8,6 @@ import pytest
 
 from tests.browser import run_in_browser
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 
 def test_the_report_opens_with_what_was_run(finished, tmp_path):
     found = run_in_browser(

@@ -8,13 +8,10 @@ import os
 
 import h5py
 import numpy as np
-import pytest
 import yaml
 
 from tests.workflow.conftest import TINY
 from tests.workflow.running import job_counts, snakemake
-
-pytestmark = pytest.mark.xdist_group("workflow")
 
 
 def test_every_result_is_there(finished):

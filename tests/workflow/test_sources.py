@@ -14,8 +14,6 @@ from tests.unit.toys import toy_jets
 from tests.workflow.conftest import TINY
 from tests.workflow.running import copy_repository, snakemake
 
-pytestmark = pytest.mark.xdist_group("sources")
-
 
 def jetnet_file(path, n_jets, seed, jet_type="w"):
     """A file as JetNet publishes them: two datasets, no attributes."""

@@ -11,8 +11,6 @@ import yaml
 from tests.workflow.conftest import TINY
 from tests.workflow.running import job_counts, snakemake
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 # What runs when a stage is stale, for the two models of the tiny config.
 FIGURES = {"plot_latent": 2, "plot_reconstruction": 2}
 PLOTS = {
