@@ -50,24 +50,24 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the figure (PNG)")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
-    data, kind = options.data / str(options.seed), options.jet_type
-    simulated([kind], data, options.seed, options.cores)
-    real = concatenate([_read(data / kind / f"{shard}.h5", kind) for shard in TEST_SHARDS])
-    made = HyperVAE.pretrained(kind).generate(JETS, seed=options.seed)
+    data, jet_type = options.data / str(options.seed), options.jet_type
+    simulated([jet_type], data, options.seed, options.cores)
+    real = concatenate([_read(data / jet_type / f"{shard}.h5", jet_type) for shard in TEST_SHARDS])
+    made = HyperVAE.pretrained(jet_type).generate(JETS, seed=options.seed)
     config = resolve_section("plot", {})
     with figure_style(config):
-        save(draw(real, made, kind), 110, options.output)
+        save(draw(real, made, jet_type), 110, options.output)
     print(f"{options.output}: {options.output.stat().st_size / 1000:.0f} kB")
 
 
-def draw(real: Jets, made: Jets, kind: str) -> Figure:
+def draw(real: Jets, made: Jets, jet_type: str) -> Figure:
     """Three panels with their ratios.
 
     Parameters
     ----------
     real, made : Jets
         Simulated jets that the model never saw, and generated ones.
-    kind : str
+    jet_type : str
         The jet type.
     """
     figure = Figure(figsize=(13.0, 4.5))
@@ -94,7 +94,7 @@ def draw(real: Jets, made: Jets, kind: str) -> Figure:
         main.set_title(TITLES[name], loc="left")
         ratio.xaxis.set_major_locator(MaxNLocator(6))
     _draw_correlator(*pairs[-1], samples)
-    _legend(figure, samples, kind)
+    _legend(figure, samples, jet_type)
     return figure
 
 
@@ -125,7 +125,7 @@ def _panel(
     ratio.set(ylim=(0.5, 1.5), yticks=(0.75, 1.0, 1.25), ylabel="ratio")
 
 
-def _legend(figure: Figure, samples: dict[str, Jets], kind: str) -> None:
+def _legend(figure: Figure, samples: dict[str, Jets], jet_type: str) -> None:
     handles = [
         Patch(
             facecolor=TRUTH_FILL,
@@ -135,12 +135,12 @@ def _legend(figure: Figure, samples: dict[str, Jets], kind: str) -> None:
         Line2D([], [], color=GENERATED, label=f"generated ({len(samples['generated']):,} jets)"),
         Patch(facecolor="#888888", alpha=0.4, label="statistical errors"),
     ]
-    figure.suptitle(f"{JET_NAMES[kind]} jets", x=0.065, y=0.975, ha="left")
+    figure.suptitle(f"{JET_NAMES[jet_type]} jets", x=0.065, y=0.975, ha="left")
     figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.992, 0.995), ncols=3)
 
 
-def _read(path: Path, kind: str) -> Jets:
-    with ShardReader(path, kind) as reader:
+def _read(path: Path, jet_type: str) -> Jets:
+    with ShardReader(path, jet_type) as reader:
         return reader.read()
 
 

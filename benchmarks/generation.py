@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.recipe import default_model
 from hypervae.config import resolve_section
 from hypervae.formats.normalization import read_normalization
 
@@ -48,12 +49,7 @@ CUDA_JETS = {
 MODELS: dict[str, dict[str, Any]] = {
     "one_shot": {"decoder": "one_shot"},
     "flow": {"decoder": "flow"},
-    "hierarchical": {
-        "decoder": "hierarchical",
-        "latent_dim": 0,
-        "prior": "autoregressive",
-        "hidden": 64,
-    },
+    "hierarchical": default_model(),
 }
 CUDA_BATCH = 4_096
 SIMULATED = ("q", "g", "t")

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.jets import gluon_jets
+from benchmarks.recipe import default_model
 from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.normalization import read_normalization
@@ -37,13 +38,12 @@ from hypervae.training.stream import JetStream
 
 BATCH = 64
 # A model section for each trunk, and how many of the steps are timed.
-SCAFFOLD: dict[str, Any] = {"decoder": "hierarchical", "prior": "autoregressive", "hidden": 64}
 TRUNKS: dict[str, tuple[dict[str, Any], float]] = {
     "slim": ({"lgatr": "slim"}, 1.0),
     "full": ({"lgatr": "full"}, 0.25),
     "flow": ({"decoder": "flow"}, 1.0),
-    "hierarchical": (SCAFFOLD, 1.0),
-    "hierarchical_alone": ({**SCAFFOLD, "latent_dim": 0}, 1.0),  # no encoder, no hypergraph
+    "hierarchical": (default_model(latent_dim=32), 1.0),
+    "hierarchical_alone": (default_model(), 1.0),  # no encoder, no hypergraph
 }
 # Module and method of each branch of a training step.
 BRANCHES = {

@@ -25,6 +25,7 @@ import yaml
 
 from benchmarks.budget import fit
 from benchmarks.floors import SHARD, TEST_SHARDS, TRAINING_SHARDS, scores
+from benchmarks.recipe import RECIPE
 from benchmarks.simulation import simulate
 from hypervae.config import resolve_section
 from hypervae.data.jets import JET_TYPES, Jets, concatenate
@@ -33,8 +34,6 @@ from hypervae.model.pretrained import pretrained_folder
 from hypervae.seeds import derive_seed
 
 GENERATED = 10_000
-#: Its sections ``model`` and ``train`` are the recipe that is measured.
-RECIPE = Path(__file__).parents[1] / "config" / "config.yaml"
 
 
 def main() -> None:

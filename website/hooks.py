@@ -28,7 +28,7 @@ PAGES = {
     "config/README.md": "configuration.md",
     "profiles/README.md": "clusters.md",
     "requirements/README.md": "dependencies.md",
-    **{f"hypervae/pretrained/{kind}/card.md": f"pretrained/{kind}.md" for kind in "gqtwz"},
+    **{f"hypervae/pretrained/{name}/card.md": f"pretrained/{name}.md" for name in "gqtwz"},
 }
 #: The page that is written anew, and the place in it.
 COMMAND_LINE = "reference/command-line.md"

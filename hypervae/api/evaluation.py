@@ -82,15 +82,17 @@ def evaluate(
         for module in GROUPS[group].needs:
             optional(module, "evaluate", "evaluate")
     made, real = _jets("generated", generated, checked=False), _jets("reference", reference)
-    kind = made.jet_type or real.jet_type
+    jet_type = made.jet_type or real.jet_type
     trained = None if training is None else _jets("training", training)
     for name, jets in (("reference", real), ("training", trained)):
-        if jets is not None and jets.jet_type not in (None, kind):
+        if jets is not None and jets.jet_type not in (None, jet_type):
             raise ArgumentError(
-                name, found=f"{jets.jet_type} jets", expected=f"{kind} jets, as the generated ones"
+                name,
+                found=f"{jets.jet_type} jets",
+                expected=f"{jet_type} jets, as the generated ones",
             )
     found = without_broken(
-        replace(made[: config.max_jets], jet_type=kind), "generated jets", len(made)
+        replace(made[: config.max_jets], jet_type=jet_type), "generated jets", len(made)
     )
     return compare(found, _real(real, trained, config), config)
 

@@ -125,7 +125,7 @@ MODEL = click.Path(path_type=Path)
 #: Files that will be written.
 HDF5 = OutputFile(*HDF5_SUFFIXES)
 FIGURE = OutputFile(*FIGURE_SUFFIXES)
-JSON, CSV, HTML, PDF = (OutputFile(f".{kind}") for kind in ("json", "csv", "html", "pdf"))
+JSON, CSV, HTML, PDF = (OutputFile(f".{suffix}") for suffix in ("json", "csv", "html", "pdf"))
 
 
 def one_input(help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -49,8 +49,8 @@ def counted(jets: Jets) -> str:
     -------
     str
     """
-    kind = f"{jets.jet_type} " if jets.jet_type else ""
-    return f"{len(jets):,} {kind}jet{'' if len(jets) == 1 else 's'}"
+    typed = f"{jets.jet_type} " if jets.jet_type else ""
+    return f"{len(jets):,} {typed}jet{'' if len(jets) == 1 else 's'}"
 
 
 def html_table(jets: Jets) -> str:

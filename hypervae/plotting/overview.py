@@ -165,8 +165,8 @@ def overview(run: Run, figure: str, where: str) -> str:
 
 
 def _jets(result: Mapping[str, Any]) -> str:
-    kind = result["jet_type"]
-    return f"model {result['model']}, {JET_NAMES.get(kind, kind)} jets"
+    jet_type = result["jet_type"]
+    return f"model {result['model']}, {JET_NAMES.get(jet_type, jet_type)} jets"
 
 
 def _first(run: Run) -> str:
@@ -275,23 +275,23 @@ def _headlines(run: Run) -> str:
     particles = 30 if run.config["data"]["max_particles"] <= 30 else 150
     published = [one for one in PUBLISHED if one.headline and one.particles == particles]
     parts = ["<h2>Beside published results</h2>\n"]
-    kinds = dict.fromkeys(result["jet_type"] for result in run.results)
-    for kind in kinds:
-        chosen = [result for result in run.results if result["jet_type"] == kind]
-        metrics = [name for name in HEADLINES if _known(name, kind, chosen, published)]
-        source = run.config["data"]["jet_types"][kind]["source"]
-        title = f"{JET_NAMES.get(kind, kind)} jets"
+    jet_types = dict.fromkeys(result["jet_type"] for result in run.results)
+    for jet_type in jet_types:
+        chosen = [result for result in run.results if result["jet_type"] == jet_type]
+        metrics = [name for name in HEADLINES if _known(name, jet_type, chosen, published)]
+        source = run.config["data"]["jet_types"][jet_type]["source"]
+        title = f"{JET_NAMES.get(jet_type, jet_type)} jets"
         parts.append(f"<h3>{html.escape(title[0].upper() + title[1:])}, {source}</h3>\n")
-        parts.append(standard_table(kind, chosen, published, metrics))
-    used = [one for one in published if kinds.keys() & one.values.keys()]
+        parts.append(standard_table(jet_type, chosen, published, metrics))
+    used = [one for one in published if jet_types.keys() & one.values.keys()]
     return "".join([*parts, sources(used) if used else "<p>None known of these jets.</p>\n"])
 
 
 def _known(
-    name: str, kind: str, results: Sequence[Mapping[str, Any]], published: Sequence[Any]
+    name: str, jet_type: str, results: Sequence[Mapping[str, Any]], published: Sequence[Any]
 ) -> bool:
     ours = any(name in result["metrics"] for result in results)
-    return ours or any(name in one.values.get(kind, {}) for one in published)
+    return ours or any(name in one.values.get(jet_type, {}) for one in published)
 
 
 def _details(run: Run) -> str:

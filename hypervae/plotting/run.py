@@ -97,12 +97,14 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
     folder = Path(folder)
     config = _config(folder / "config.yaml")
     pairs = [
-        (name, kind) for name, entry in config["models"].items() for kind in entry["jet_types"]
+        (name, jet_type)
+        for name, entry in config["models"].items()
+        for jet_type in entry["jet_types"]
     ]
     return Run(
         folder,
         config,
-        read_results([folder / f"evaluation/{name}/{kind}.json" for name, kind in pairs]),
+        read_results([folder / f"evaluation/{name}/{jet_type}.json" for name, jet_type in pairs]),
         {name: _model(folder, name) for name in config["models"]},
         read_timings(folder / "timings", {*config["models"], *config["data"]["jet_types"]}),
     )
