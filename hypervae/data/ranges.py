@@ -239,6 +239,7 @@ def _wrong_mass(particles: NDArray[np.float64], features: NDArray[np.float64]) -
             f"a median of {ratio:.3g} times the pT",
             f"at most {HIGHEST_MASS_RATIO:g}, in GeV as the pT",
         )
+    # `kinematics.relative_mass`, written out: with that import its changes would redo downloads
     eta, phi = particles[..., 0], particles[..., 1]
     momenta = particles[..., 2, None] * np.stack(
         [np.cosh(eta), np.cos(phi), np.sin(phi), np.sinh(eta)], axis=-1
