@@ -67,6 +67,7 @@ def read_timings(
 
 
 def _seconds(text: str | None) -> float:
+    """A time; Snakemake writes "-" or "NA" of jobs that were too short to measure."""
     try:
         return float(text or 0.0)
     except ValueError:
