@@ -24,7 +24,7 @@ from hypervae.correlators import geometry, kernel
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.compute import compute_correlators
 from hypervae.data.jets import Jets
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from tests.unit.correlators.reference import correlate_numpy
 
 BINNING = Binning(200, 1e-4, 2.0)

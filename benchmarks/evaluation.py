@@ -27,7 +27,7 @@ from benchmarks.jets import gluon_jets
 from hypervae.data.jets import Jets, concatenate, sort_particles
 from hypervae.data.split import TEST, TRAIN
 from hypervae.evaluation.metrics import GROUPS
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 
 LEFT_OUT = ("classifier", "fpnd", "coverage")
 MOST_MINUTES, MOST_MB = 10.0, 6000.0

@@ -61,7 +61,7 @@ def prepare(folder: Path) -> None:
 
     from benchmarks.jets import gluon_jets
     from hypervae.correlators.compute import compute_correlators
-    from hypervae.formats.shard import write_shard
+    from hypervae.formats.shard_writer import write_shard
     from hypervae.model import HyperVAE
     from hypervae.normalization.merge import merge_normalization
 

@@ -36,7 +36,7 @@ from benchmarks.tensor_memory import TensorMemory
 from hypervae.config import ModelConfig, NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.model import make_batch
 from hypervae.model.hyperedges.branch import BranchConfig, TokenBranch
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES

@@ -19,7 +19,7 @@ from benchmarks.jets import gluon_jets
 from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.normalization.merge import merge_normalization
 
 

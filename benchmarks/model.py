@@ -27,7 +27,7 @@ from benchmarks.recipe import default_model
 from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.model import HyperVAE
 from hypervae.normalization.merge import merge_normalization
 from hypervae.normalization.sources import find_sources

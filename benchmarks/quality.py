@@ -28,7 +28,8 @@ from benchmarks.floors import SHARD, TEST_SHARDS, TRAINING_SHARDS, scores
 from benchmarks.recipe import RECIPE
 from benchmarks.simulation import simulate
 from hypervae.config import resolve_section
-from hypervae.data.jets import JET_TYPES, Jets, concatenate
+from hypervae.data.jet_types import JET_TYPES
+from hypervae.data.jets import Jets, concatenate
 from hypervae.formats.shard import ShardReader
 from hypervae.model.pretrained import pretrained_folder
 from hypervae.seeds import derive_seed

@@ -29,7 +29,7 @@ import torch
 from benchmarks.jets import gluon_jets
 from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.io import read_list, write_list
 from hypervae.logs import show_on_terminal
 from hypervae.normalization.merge import merge_normalization

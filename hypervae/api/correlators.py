@@ -16,7 +16,8 @@ from hypervae.correlators.binning import Binning
 from hypervae.correlators.geometry import pair_bins, pair_count, weights
 from hypervae.correlators.kernel import correlate
 from hypervae.correlators.means import CorrelatorMeans
-from hypervae.data.jets import Jets, check_jets, sort_particles
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jets import Jets, sort_particles
 from hypervae.data.views import counted
 from hypervae.errors import ArgumentError
 from hypervae.extras import optional

@@ -9,7 +9,8 @@ from typing import Any
 
 from hypervae.arguments import described, whole_number
 from hypervae.config import EvaluateStageConfig
-from hypervae.data.jets import Jets, check_jets, sort_particles
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jets import Jets, sort_particles
 from hypervae.data.split import TEST, TRAIN
 from hypervae.errors import ArgumentError
 from hypervae.evaluation.evaluate import compare

@@ -8,7 +8,8 @@ from typing import Any
 
 from hypervae.arguments import one_of, whole_number
 from hypervae.config import SimulationConfig
-from hypervae.data.jets import JET_TYPES, Jets
+from hypervae.data.jet_types import JET_TYPES
+from hypervae.data.jets import Jets
 from hypervae.extras import optional
 
 

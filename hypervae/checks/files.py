@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hypervae.data.graph_loading import holds_graphs
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import InputError
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.normalization import read_normalization

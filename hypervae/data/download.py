@@ -23,6 +23,8 @@ from hypervae import __version__
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.progress import Progress
 
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`: how a file comes here, not which
+
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.columns import UNITS
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.data.layouts import (
     Layout,
     by_name,

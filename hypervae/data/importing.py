@@ -19,12 +19,15 @@ from hypervae.data.columns import CARTESIAN, RELATIVE
 from hypervae.data.converted import ConvertedReader
 from hypervae.data.graph_loading import holds_graphs, load_graphs
 from hypervae.data.graphs import GraphFile
-from hypervae.data.jets import Jets, check_jet_type, check_jets
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jet_types import check_jet_type
+from hypervae.data.jets import Jets
 from hypervae.data.layouts import Layout
 from hypervae.data.ranges import misread
 from hypervae.data.slots import fit_slots
 from hypervae.errors import InputError
-from hypervae.formats.shard import ShardReader, ShardWriter
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import ShardWriter
 from hypervae.kinematics import wrap_phi
 from hypervae.progress import Progress
 

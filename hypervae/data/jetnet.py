@@ -1,4 +1,4 @@
-"""The JetNet dataset (arXiv:2106.11535): get its files, check them, cut them into shards.
+"""The JetNet dataset (arXiv:2106.11535): get its files and check them.
 
 The 30- and the 150-particle versions are two records on Zenodo, 10.5281/zenodo.6975118 and
 10.5281/zenodo.6975117; a file's name is ``{type}.hdf5`` or ``{type}150.hdf5``.
@@ -10,14 +10,11 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from hypervae.config import JetNetConfig
 from hypervae.data.download import RemoteFile, check_space, download, md5_of, record_file
-from hypervae.data.jets import check_jet_type
-from hypervae.data.slots import fit_slots
+from hypervae.data.jet_types import check_jet_type
+from hypervae.data.jetnet_layout import check_layout
 from hypervae.errors import HyperVAEError, InputError
-from hypervae.formats.shard import ShardReader, ShardWriter
 from hypervae.io import atomic_path
 
 #: Address of each version's metadata, by the number of particles.
@@ -31,8 +28,6 @@ MD5 = {
     "q.hdf5": "0ede789774bb74d4795c5d19d7ef66c6",
     "t.hdf5": "6c9d0663b352c85f74fcd2553e6872bf",
 }
-# Rows read at once: 24 MB at 150 particles.
-CHUNK = 10_000
 
 
 def file_name(jet_type: str, particles: int) -> str:
@@ -54,9 +49,8 @@ def file_name(jet_type: str, particles: int) -> str:
 def get_file(path: str | os.PathLike[str], jet_type: str, config: JetNetConfig) -> str:
     """Put one JetNet file under `path`: downloaded, or a pre-staged one; checked either way.
 
-    A pre-staged file is hard-linked where that is possible, else copied, and no network is used
-    unless the config names a record. A broken download leaves ``{path}.part``, from which the next
-    one goes on.
+    A pre-staged file is copied, and no network is used unless the config names a record. A broken
+    download leaves ``{path}.part``, from which the next one goes on.
 
     Parameters
     ----------
@@ -85,8 +79,8 @@ def get_file(path: str | os.PathLike[str], jet_type: str, config: JetNetConfig) 
         record = config.record
         expected = record_file(record, name, config.retries).md5 if record else MD5.get(name)
         checked = _check_md5(staged, expected)
-        _check_layout(staged, jet_type, particles)
-        _link(staged, path)
+        check_layout(staged, jet_type, particles)
+        _copy(staged, path)
         return f"{path}: pre-staged {staged}, {checked}"
 
     remote = _remote(name, config)
@@ -94,7 +88,7 @@ def get_file(path: str | os.PathLike[str], jet_type: str, config: JetNetConfig) 
     download(remote, part, config.retries)
     checked = _md5_known(remote.md5)
     try:
-        _check_layout(part, jet_type, particles)
+        check_layout(part, jet_type, particles)
     except InputError:
         part.unlink()
         raise
@@ -132,89 +126,11 @@ def _check_md5(path: Path, expected: str | None) -> str:
     return _md5_known(expected)
 
 
-def _check_layout(path: Path, jet_type: str, particles: int) -> None:
-    with ShardReader(path, jet_type) as reader:
-        if reader.max_particles != particles:
-            raise InputError(
-                path,
-                "particle_features",
-                found=f"{reader.max_particles} particles a jet",
-                expected=f"{particles} (data.jetnet.particles)",
-            )
-
-
-def _link(source: Path, path: Path) -> None:
-    """Hard-link `source` to `path`, or copy it where links cannot be made."""
+def _copy(source: Path, path: Path) -> None:
+    """A file of its own: what is done to the pre-staged one later changes no input of a run."""
     if path.exists() and path.samefile(source):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        # Resolved, since a link to a symbolic link would break when that one goes.
-        os.link(source.resolve(), temporary)
-        os.replace(temporary, path)
-    except OSError:
-        check_space(path, source.stat().st_size)
-        with atomic_path(path) as copy:
-            shutil.copyfile(source, copy)
-
-
-def split_file(
-    source: str | os.PathLike[str],
-    path: str | os.PathLike[str],
-    jet_type: str,
-    shard: int,
-    shards: int,
-    max_particles: int,
-) -> int:
-    """Cut one of `shards` shards out of a JetNet file.
-
-    Shard i of k holds the rows [n i / k, n (i + 1) / k), rounded down. A jet's event_id is its row
-    in the file (or the file's own), so that its split does not depend on the number of shards.
-
-    Parameters
-    ----------
-    source : path-like
-        A file in JetNet's layout.
-    path : path-like
-        The shard to write.
-    jet_type : str
-    shard, shards : int
-        Index and number of shards.
-    max_particles : int
-        The hardest particles kept.
-
-    Returns
-    -------
-    int
-        Number of jets written.
-
-    Raises
-    ------
-    InputError
-        As `hypervae.formats.shard.ShardReader`, or if the file has fewer jets than `shards`.
-    HyperVAEError
-        If the index is not below the number.
-    """
-    if not 0 <= shard < shards:
-        raise HyperVAEError(f"shard: found {shard}, expected 0 to {shards - 1} of {shards} shards")
-    with ShardReader(source, jet_type) as reader:
-        n = reader.n_jets
-        if n < shards:
-            raise InputError(
-                source,
-                "jets",
-                found=f"{n} jets",
-                expected=f"at least one for each of {shards} shards",
-            )
-        start, stop = n * shard // shards, n * (shard + 1) // shards
-        settings = {"file": Path(source).name, "rows": [start, stop], "shards": shards}
-        with ShardWriter(
-            path, max_particles, jet_type=jet_type, source="jetnet", settings=settings
-        ) as writer:
-            for row in range(start, stop, CHUNK):
-                jets = fit_slots(reader.read(row, min(row + CHUNK, stop)), max_particles)
-                if jets.event_id is None:
-                    jets.event_id = np.arange(row, row + len(jets), dtype=np.int64)
-                writer.append(jets)
-    return stop - start
+    check_space(path, source.stat().st_size)
+    with atomic_path(path) as copy:
+        shutil.copyfile(source, copy)

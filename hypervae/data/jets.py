@@ -1,4 +1,4 @@
-"""Jets in memory, and the checks that every jet passes on its way in."""
+"""Jets in memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hypervae.arguments import HDF5_SUFFIXES, file_to_write, numbers, one_of
-from hypervae.data.ranges import LOWEST_MASS, beyond, likely_cause
-from hypervae.errors import ArgumentError, InputError
-
-#: Jet types and their indices, as JetNet numbers them.
-JET_TYPES = {"g": 0, "q": 1, "t": 2, "w": 3, "z": 4}
-PARTICLE_FEATURES = ("etarel", "phirel", "ptrel", "mask")
-JET_FEATURES = ("pt", "eta", "mass", "num_particles")
+from hypervae.arguments import numbers, one_of
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jet_types import JET_TYPES
+from hypervae.errors import ArgumentError
 
 
 @dataclass(repr=False)
@@ -138,12 +134,9 @@ class Jets:
         InputError
             As `hypervae.formats.shard.ShardReader`.
         """
-        from hypervae.formats.shard import ShardReader
+        from hypervae.data.jet_files import load_jets
 
-        if jet_type is not None:
-            one_of("jet_type", jet_type, JET_TYPES)
-        with ShardReader(path, jet_type) as reader:
-            return reader.read()
+        return load_jets(path, jet_type)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a shard, which every command takes; ``hypervae export`` makes other formats of it.
@@ -160,11 +153,9 @@ class Jets:
         InputError
             If a value is none that a jet has.
         """
-        from hypervae.formats.shard import write_shard
+        from hypervae.data.jet_files import save_jets
 
-        file_to_write("path", path, HDF5_SUFFIXES)
-        one_of("jet_type", self.jet_type, JET_TYPES)
-        write_shard(path, self, source="python")
+        save_jets(self, path)
 
     def __len__(self) -> int:
         return len(self.particle_features)
@@ -270,88 +261,3 @@ def sort_particles(jets: Jets) -> Jets:
     order = np.argsort(-ptrel, axis=1, kind="stable")
     particles = np.take_along_axis(jets.particle_features, order[..., None], axis=1)
     return Jets(particles, jets.jet_features, jets.event_id, jets.split, jets.jet_type)
-
-
-def check_jet_type(jet_type: str, file: str | os.PathLike[str] = "config") -> str:
-    """Return the jet type if it is one.
-
-    Parameters
-    ----------
-    jet_type : str
-    file : path-like
-        Named in the error.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    InputError
-        If it is not one of `JET_TYPES`.
-    """
-    if jet_type not in JET_TYPES:
-        raise InputError(
-            file, "jet type", found=repr(jet_type), expected="one of " + ", ".join(JET_TYPES)
-        )
-    return jet_type
-
-
-def check_jets(jets: Jets, file: str | os.PathLike[str], first_row: int = 0) -> None:
-    """Check every value of a batch.
-
-    Parameters
-    ----------
-    jets : Jets
-    file : path-like
-        Where they come from, for the message.
-    first_row : int
-        The file's row of the first jet, for the message.
-
-    Raises
-    ------
-    InputError
-        Naming the file, the column, the row and the value, and what the file looks like instead
-        where that shows, on: NaN or infinity; a jet pt that is not positive; a negative mass; a
-        mask that is not 0 or 1; ptrel <= 0 where the mask is 1 or other than 0 where it is 0; a jet
-        without particles; a split other than 0, 1, 2; values beyond the ranges of
-        `hypervae.data.ranges.beyond`.
-    """
-
-    def refuse(field: str, wrong: NDArray, value: NDArray, expected: str) -> None:
-        if not wrong.any():
-            return
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        row = f"row {first_row + place[0]}"
-        where = row if len(place) == 1 else f"{row}, particle {place[1]}"
-        count = int(wrong.sum())
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        cause = likely_cause(jets.particle_features, jets.jet_features)
-        raise InputError(
-            file,
-            field,
-            found=f"{value[place]} at {where}{more}",
-            expected=expected + (f"; {cause}" if cause else ""),
-        )
-
-    for index, name in enumerate(PARTICLE_FEATURES):
-        column = jets.particle_features[..., index]
-        refuse(f"particle_features {name}", ~np.isfinite(column), column, "finite numbers")
-    for index, name in enumerate(JET_FEATURES):
-        column = jets.jet_features[:, index]
-        refuse(f"jet_features {name}", ~np.isfinite(column), column, "finite numbers")
-
-    mask, ptrel = jets.particle_features[..., 3], jets.particle_features[..., 2]
-    refuse("particle_features mask", (mask != 0) & (mask != 1), mask, "0 or 1")
-    refuse("particle_features ptrel", ptrel < 0, ptrel, "ptrel >= 0")
-    refuse("particle_features mask", (mask == 1) & (ptrel == 0), ptrel, "ptrel > 0 where mask is 1")
-    refuse("particle_features mask", (mask == 0) & (ptrel != 0), ptrel, "ptrel = 0 where mask is 0")
-    count = mask.sum(axis=1)
-    refuse("particle_features mask", count == 0, count, "at least one particle in each jet")
-    pt, mass = jets.jet_features[:, 0], jets.jet_features[:, 2]
-    refuse("jet_features pt", pt <= 0, pt, "pt > 0 GeV")
-    refuse("jet_features mass", mass < LOWEST_MASS, mass, "mass >= 0 GeV up to rounding")
-    for breach in beyond(jets.particle_features, jets.jet_features):
-        refuse(*breach)
-    if jets.split is not None:
-        refuse("split", jets.split > 2, jets.split, "0 (train), 1 (validation) or 2 (test)")

@@ -81,7 +81,7 @@ def blank_absent(particles: NDArray) -> NDArray:
     """Zeros in slots without a particle, which some fill with -999, NaN or infinity.
 
     A slot whose mask is 0 but whose ptrel could be a particle's stays, since one of them is wrong;
-    `hypervae.data.jets.check_jets` refuses it.
+    `hypervae.data.jet_checks.check_jets` refuses it.
 
     Parameters
     ----------

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.config import SimulationConfig
-from hypervae.data.jets import Jets, check_jet_type
+from hypervae.data.jet_types import check_jet_type
+from hypervae.data.jets import Jets
 from hypervae.errors import HyperVAEError
-from hypervae.formats.shard import ShardWriter
+from hypervae.formats.shard_writer import ShardWriter
 from hypervae.kinematics import wrap_phi
 from hypervae.progress import Progress
 from hypervae.seeds import derive_seed
@@ -211,7 +212,7 @@ def simulate_shard(
     path : path-like
         The shard to write.
     jet_type : str
-        One of `hypervae.data.jets.JET_TYPES`.
+        One of `hypervae.data.jet_types.JET_TYPES`.
     shard : int
         Its index; each has its own random stream. ``event_id`` is shard << 32 | event number.
     jets : int

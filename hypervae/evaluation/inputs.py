@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.config import SplitConfig
-from hypervae.data.jets import Jets, check_jets, concatenate, sort_particles
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jets import Jets, concatenate, sort_particles
 from hypervae.data.ranges import LOWEST_MASS, beyond, blank_absent, likely_cause, misread
 from hypervae.data.split import TEST, TRAIN, split_of
 from hypervae.errors import InputError

@@ -9,7 +9,8 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.jets import JET_FEATURES, Jets
+from hypervae.data.jet_types import JET_FEATURES
+from hypervae.data.jets import Jets
 from hypervae.generation.files import TypedReader
 from hypervae.io import atomic_path
 from hypervae.kinematics import four_momenta

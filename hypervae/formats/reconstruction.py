@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import InputError
 from hypervae.io import atomic_h5, software_versions
 from hypervae.io.hdf5 import reading_h5

@@ -1,4 +1,4 @@
-"""The shard layout: one HDF5 file of jets of one type.
+"""The shard layout: one HDF5 file of jets of one type. The writer: `hypervae.formats.shard_writer`.
 
 The layout is JetNet's, so that a JetNet file is a valid shard: ``particle_features`` [n, P, 4] and
 ``jet_features`` [n, 4]; optional ``split`` [n], ``event_id`` [n] and the attributes ``jet_type``,
@@ -7,27 +7,22 @@ The layout is JetNet's, so that a JetNet file is a valid shard: ``particle_featu
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.jets import Jets, check_jet_type, check_jets, sort_particles
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jet_types import check_jet_type
+from hypervae.data.jets import Jets, sort_particles
 from hypervae.data.ranges import JUDGED, blank_absent, misread
 from hypervae.errors import InputError
-from hypervae.io import atomic_h5, software_versions
 from hypervae.io.hdf5 import H5Reader, naming_damage
 
-SCHEMA_VERSION = 1
-# Rows of a chunk on disk: 1,000 jets of 30 particles are 480 kB, a fair unit of sequential reading.
-CHUNK_ROWS = 1000
 #: The attribute ``source`` of what HyperVAE generates.
 GENERATED = "hypervae"
 # Of the optional columns: what they are read as, and what they hold.
@@ -232,119 +227,3 @@ def as_float32(values: NDArray) -> NDArray[np.float32]:
     """
     with np.errstate(over="ignore"):
         return values.astype(np.float32, copy=False)
-
-
-class ShardWriter:
-    """Write a shard batch by batch; it appears under its name only when complete.
-
-    Parameters
-    ----------
-    path : path-like
-    max_particles : int
-        Particle slots of a jet.
-    jet_type : str
-    source : str
-        What made the jets, e.g. ``"pythia"``.
-    seed : int, optional
-    settings : mapping, optional
-        Stored as JSON, to say how the jets came about.
-    packages : sequence of str
-        Packages whose versions are recorded.
-
-    Raises
-    ------
-    InputError
-        From `append`, as `check_jets`; on closing, if no jet was written.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        max_particles: int,
-        *,
-        jet_type: str,
-        source: str,
-        seed: int | None = None,
-        settings: Mapping[str, Any] | None = None,
-        packages: tuple[str, ...] = (),
-    ):
-        self.path, self.max_particles = Path(path), max_particles
-        self.n_jets = 0
-        self._attributes: dict[str, Any] = {
-            "jet_type": check_jet_type(jet_type),
-            "schema_version": SCHEMA_VERSION,
-            "source": source,
-            "settings": json.dumps(dict(settings or {}), sort_keys=True),
-            "versions": json.dumps(software_versions(packages), sort_keys=True),
-        }
-        if seed is not None:
-            self._attributes["seed"] = seed
-
-    def __enter__(self) -> ShardWriter:
-        self._stack = ExitStack()
-        self._file = self._stack.enter_context(atomic_h5(self.path))
-        self._file.attrs.update(self._attributes)
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        if error_type is None and self.n_jets == 0:
-            empty = InputError(self.path, "jets", found="no jets to write", expected="at least one")
-            self._stack.__exit__(InputError, empty, None)
-            raise empty
-        return self._stack.__exit__(error_type, value, traceback)
-
-    def append(self, jets: Jets) -> None:
-        """Append jets; all batches must have the same optional columns.
-
-        Parameters
-        ----------
-        jets : Jets
-            In physical units.
-        """
-        if len(jets) == 0:
-            return
-        check_jets(jets, self.path, self.n_jets)
-        columns = {
-            "particle_features": jets.particle_features.astype(np.float32, copy=False),
-            "jet_features": jets.jet_features.astype(np.float32, copy=False),
-        }
-        if jets.event_id is not None:
-            columns["event_id"] = jets.event_id.astype(np.int64, copy=False)
-        if jets.split is not None:
-            columns["split"] = jets.split.astype(np.uint8, copy=False)
-        first = self.n_jets == 0
-        if not first and set(columns) != set(self._file):
-            raise ValueError("every batch of a shard needs the same columns")
-        for name, values in columns.items():
-            if first:
-                self._file.create_dataset(
-                    name,
-                    data=values,
-                    maxshape=(None, *values.shape[1:]),
-                    chunks=(CHUNK_ROWS, *values.shape[1:]),
-                )
-            else:
-                self._file[name].resize(self.n_jets + len(jets), axis=0)
-                self._file[name][self.n_jets :] = values
-        self.n_jets += len(jets)
-
-
-def write_shard(path: str | os.PathLike[str], jets: Jets, **attributes: Any) -> None:
-    """Write jets as one shard; `attributes` as for `ShardWriter`.
-
-    Parameters
-    ----------
-    path : path-like
-    jets : Jets
-        In physical units.
-    **attributes : object
-    """
-    if jets.jet_type is not None:
-        attributes.setdefault("jet_type", jets.jet_type)
-    with ShardWriter(path, jets.particle_features.shape[1], **attributes) as writer:
-        writer.append(jets)

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.jets import JET_TYPES, Jets
+from hypervae.data.jet_types import JET_TYPES
+from hypervae.data.jets import Jets
 from hypervae.errors import InputError
-from hypervae.formats.shard import CHUNK_ROWS, ShardReader, ShardWriter
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import CHUNK_ROWS, ShardWriter
 
 #: The attribute ``jet_type`` of a file of several types, and its dataset.
 MIXED, TYPES = "mixed", "jet_type"

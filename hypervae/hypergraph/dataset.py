@@ -16,7 +16,8 @@ from torch_geometric.data import Data
 from hypervae.correlators.features import jet_targets, pair_features
 from hypervae.correlators.geometry import pair_count, weights
 from hypervae.correlators.set_features import set_features
-from hypervae.data.jets import JET_TYPES, Jets
+from hypervae.data.jet_types import JET_TYPES
+from hypervae.data.jets import Jets
 from hypervae.data.split import SPLITS, split_of
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.normalization import read_normalization

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hypervae.config import ModelConfig
-from hypervae.data.jets import Jets, check_jet_type
+from hypervae.data.jet_types import check_jet_type
+from hypervae.data.jets import Jets
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.formats.normalization import read_normalization
 from hypervae.io import atomic_path, write_json

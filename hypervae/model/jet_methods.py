@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from hypervae.arguments import described, numbers, one_of, whole_number
-from hypervae.data.jets import Jets, check_jets, concatenate
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jets import Jets, concatenate
 from hypervae.data.slots import fit_slots
 from hypervae.errors import ArgumentError, HyperVAEError
 from hypervae.model.posterior import Posterior, encode_jets

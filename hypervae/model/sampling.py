@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hypervae.config import ModelConfig
-from hypervae.data.jets import JET_TYPES, Jets, sort_particles
+from hypervae.data.jet_types import JET_TYPES
+from hypervae.data.jets import Jets, sort_particles
 from hypervae.data.ranges import beyond
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.kinematics import four_momenta

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.formats.reconstruction import QUANTITIES, SIDES, rows_by_type
 from hypervae.observables import OBSERVABLES
 from hypervae.plotting.names import JET_NAMES

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hypervae.data.jets import JET_TYPES, Jets, concatenate
+from hypervae.data.jet_types import JET_TYPES
+from hypervae.data.jets import Jets, concatenate
 from hypervae.formats.reconstruction import QUANTITIES
 from hypervae.model import HyperVAE
 from hypervae.model.posterior import active, encode_jets, kl_per_dimension

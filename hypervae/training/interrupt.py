@@ -7,6 +7,8 @@ from types import FrameType, TracebackType
 
 from hypervae.errors import HyperVAEError
 
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`: when a run stops, which goes on from there
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 

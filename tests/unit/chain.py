@@ -9,7 +9,7 @@ import pytest
 from hypervae.config import resolve_section
 from hypervae.data.jets import Jets
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from tests.unit.toys import toy_jets
 
 SLOTS = 12

@@ -9,7 +9,7 @@ import click
 from hypervae.cli.options import section_options
 from hypervae.cli.shape import FILE_LIST, HDF5, INPUT_FILE, JSON, SHARDS, Command, wrote
 from hypervae.config import EvaluateStageConfig
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 
 
 @click.command(

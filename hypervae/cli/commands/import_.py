@@ -8,7 +8,7 @@ import click
 
 from hypervae.cli.shape import HDF5, Command, one_input
 from hypervae.data.columns import ANGLES, UNITS
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 
 
 @click.command(

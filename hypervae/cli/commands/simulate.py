@@ -9,7 +9,7 @@ import click
 from hypervae.cli.options import section_options
 from hypervae.cli.shape import HDF5, Command
 from hypervae.config import SimulationConfig
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 
 
 @click.command(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hypervae.cli.shape import HDF5, INPUT_FILE, Command
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 
 
 @click.command(
@@ -37,7 +37,7 @@ def command(
     source: Path, jet_type: str, shard: int, shards: int, max_particles: int, output: Path
 ) -> None:
     """Cut one shard out of a JetNet file; the shards together hold every jet once."""
-    from hypervae.data.jetnet import split_file
+    from hypervae.data.jetnet_split import split_file
 
     jets = split_file(source, output, jet_type, shard, shards, max_particles)
     click.echo(f"{output}: {jets} {jet_type} jets")

@@ -7,7 +7,7 @@ from torch_geometric.data import Data
 from hypervae.checks.files import check_file
 from hypervae.errors import InputError
 from hypervae.export.graphs import export_graphs
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from tests.unit.chain import JETS, small_jets
 
 

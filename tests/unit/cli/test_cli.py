@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from hypervae import __version__
 from hypervae.cli import SUBCOMMANDS, cli, main
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from tests.unit.toys import toy_jets
 
 HEAVY = (

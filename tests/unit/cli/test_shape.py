@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypervae.cli import SUBCOMMANDS, cli
 from hypervae.cli.shape import Command, words
 from hypervae.config import resolve_section
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from tests.unit.toys import toy_jets
 
 

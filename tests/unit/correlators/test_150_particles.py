@@ -9,7 +9,7 @@ from hypervae.correlators.compute import compute_correlators
 from hypervae.data.jets import Jets
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.hypergraph import HypergraphDataset
 from hypervae.model import HyperVAE, make_batch
 from hypervae.normalization.merge import merge_normalization

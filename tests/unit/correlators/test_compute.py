@@ -13,7 +13,7 @@ from hypervae.data.jets import Jets
 from hypervae.data.split import split_of
 from hypervae.errors import InputError
 from hypervae.formats.correlators import CorrelatorReader
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from tests.unit.toys import toy_jets
 
 CONFIG = resolve_section("correlators", {"bins": 50})

@@ -8,7 +8,8 @@ from hypervae.data.held_out import read_held_out
 from hypervae.data.jets import concatenate
 from hypervae.data.split import TEST, split_of
 from hypervae.errors import InputError
-from hypervae.formats.shard import ShardReader, write_shard
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import write_shard
 from tests.unit.chain import SLOTS, SPLIT, small_jets
 
 DIVIDED = SplitConfig.of(SPLIT)

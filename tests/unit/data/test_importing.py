@@ -11,9 +11,10 @@ from hypervae.cli import cli
 from hypervae.data import importing
 from hypervae.data.graph_loading import load_graphs
 from hypervae.data.importing import import_shard
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import InputError
-from hypervae.formats.shard import ShardReader, write_shard
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import write_shard
 from hypervae.kinematics import four_momenta
 from tests.unit.data.test_jets import make_jets
 

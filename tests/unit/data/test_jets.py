@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from hypervae.data.jets import JET_TYPES, Jets, check_jets, concatenate, sort_particles
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jet_types import JET_TYPES
+from hypervae.data.jets import Jets, concatenate, sort_particles
 from hypervae.data.slots import fit_slots
 from hypervae.errors import InputError
 

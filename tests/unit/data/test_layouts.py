@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 from hypervae.checks.files import check_file
 from hypervae.cli import cli
 from hypervae.data.importing import import_shard
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.data.layouts import Layout, guess
 from hypervae.errors import ConfigError, InputError
 from hypervae.formats.shard import ShardReader

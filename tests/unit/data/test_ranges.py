@@ -15,7 +15,8 @@ from hypervae.config import SplitConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.data.held_out import read_held_out
 from hypervae.data.importing import import_shard
-from hypervae.data.jets import Jets, check_jets
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jets import Jets
 from hypervae.data.ranges import FEWEST, blank_absent, misread
 from hypervae.errors import InputError
 from hypervae.evaluation.inputs import read_generated, read_real

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from hypervae.config import resolve_section
 from hypervae.data import simulate
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.data.simulate import leading_jets, pythia_seed, pythia_settings, simulate_shard
 from hypervae.errors import HyperVAEError
 from hypervae.formats.shard import ShardReader

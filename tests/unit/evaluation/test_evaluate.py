@@ -16,7 +16,7 @@ from hypervae.evaluation import frechet, w1
 from hypervae.evaluation.distance import MetricValue
 from hypervae.evaluation.evaluate import FLOOR_PAIRS, evaluate, floor_pairs, mean_floor
 from hypervae.evaluation.metrics import GROUPS
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.io import write_list
 from hypervae.observables import OBSERVABLES, efp
 from hypervae.observables.table import in_group

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from hypervae.config import SplitConfig
-from hypervae.data.jets import Jets, check_jets
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jets import Jets
 from hypervae.errors import InputError
 from hypervae.evaluation.inputs import (
     RealJets,

@@ -4,10 +4,11 @@ import torch
 
 from hypervae.config import resolve_section
 from hypervae.data.importing import import_shard
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import InputError
 from hypervae.export.graphs import export_graphs
-from hypervae.formats.shard import ShardReader, write_shard
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import write_shard
 from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import generate_jets
 from hypervae.kinematics import four_momenta

@@ -5,11 +5,12 @@ import uproot
 from click.testing import CliRunner
 
 from hypervae.cli import cli
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import ConfigError, InputError
 from hypervae.export import tables
 from hypervae.export.tables import export_parquet, export_root
-from hypervae.formats.shard import ShardReader, write_shard
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import write_shard
 from hypervae.generation.files import GeneratedWriter
 from hypervae.kinematics import four_momenta
 from tests.unit.chain import SLOTS, small_jets

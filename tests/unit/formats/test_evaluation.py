@@ -72,7 +72,7 @@ def test_the_layout_is_that_of_the_evaluation(tmp_path):
     """What `hypervae evaluate` writes is what the figures read."""
     from hypervae.config import resolve_section
     from hypervae.evaluation.evaluate import evaluate
-    from hypervae.formats.shard import write_shard
+    from hypervae.formats.shard_writer import write_shard
     from hypervae.plotting.evaluation import FIGURES, plot_evaluation
     from tests.unit.toys import toy_jets
 

@@ -7,7 +7,8 @@ import pytest
 
 from hypervae.data.jets import Jets, concatenate
 from hypervae.errors import InputError
-from hypervae.formats.shard import ShardReader, ShardWriter, write_shard
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import ShardWriter, write_shard
 from tests.unit.data.test_jets import make_jets
 
 

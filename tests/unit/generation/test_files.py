@@ -2,9 +2,9 @@ import h5py
 import numpy as np
 import pytest
 
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import InputError
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.generation.files import GeneratedWriter, TypedReader
 from tests.unit.chain import SLOTS, small_jets
 

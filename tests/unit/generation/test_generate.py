@@ -10,7 +10,7 @@ from hypervae.checks.files import check_file
 from hypervae.cli import cli
 from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.formats.shard import ShardReader
 from hypervae.generation.files import TypedReader

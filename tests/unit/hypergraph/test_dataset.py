@@ -10,7 +10,8 @@ from hypervae.correlators.features import jet_targets, pair_features
 from hypervae.data.jets import concatenate
 from hypervae.errors import InputError
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import ShardReader, write_shard
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import write_shard
 from hypervae.hypergraph import HypergraphDataset, edge_index, hyperedge_index
 from hypervae.hypergraph.dataset import undo
 from hypervae.kinematics import four_momenta

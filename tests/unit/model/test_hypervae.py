@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hypervae import HyperVAE
-from hypervae.data.jets import check_jets
+from hypervae.data.jet_checks import check_jets
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.kinematics import four_momenta
 from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS

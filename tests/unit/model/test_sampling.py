@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from hypervae.data.jets import JET_TYPES, check_jets
+from hypervae.data.jet_checks import check_jets
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.model import HyperVAE
 from hypervae.model.sampling import MAX_REDRAWS, Sampler, is_physical, normalized_shares

@@ -22,7 +22,7 @@ from hypervae.evaluation.evaluate import evaluate
 from hypervae.export.decoded import DecodedHypergraphs
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE

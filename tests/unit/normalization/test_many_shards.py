@@ -14,7 +14,7 @@ from hypervae.correlators.binning import Binning
 from hypervae.correlators.sums import SUMMED_ARRAYS
 from hypervae.data.jets import Jets
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.io import write_list
 from tests.unit.correlators.test_kernel import REFERENCE
 from tests.unit.toys import toy_jets

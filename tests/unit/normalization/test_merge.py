@@ -15,7 +15,7 @@ from hypervae.correlators.binning import Binning
 from hypervae.data.split import split_of
 from hypervae.errors import InputError
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.normalization.merge import merge_normalization
 from hypervae.normalization.tables import correlator_tables
 from tests.unit.toys import toy_jets

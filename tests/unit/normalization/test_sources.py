@@ -9,7 +9,7 @@ from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.errors import InputError
 from hypervae.formats.normalization import read_normalization
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.normalization.sources import find_sources
 from tests.unit.chain import CORRELATORS, JETS, small_jets
 

@@ -9,7 +9,8 @@ from hypervae.correlators import geometry, kernel
 from hypervae.correlators.binning import Binning
 from hypervae.errors import InputError
 from hypervae.formats.correlator_curves import read_correlators
-from hypervae.formats.shard import ShardReader, write_shard
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import write_shard
 from hypervae.plotting.correlators import draw_correlators
 from tests.unit.toys import toy_jets
 

@@ -12,7 +12,7 @@ from matplotlib.image import imread
 
 from hypervae.cli.commands.plot import command
 from hypervae.config import resolve_section
-from hypervae.data.jets import JET_TYPES
+from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import InputError
 from hypervae.formats.reconstruction import read_reconstruction
 from hypervae.plotting.latent import draw_latent, kernel_density, principal_axes

@@ -12,7 +12,7 @@ from hypervae.cli import cli
 from hypervae.config import SplitConfig
 from hypervae.data.held_out import read_held_out
 from hypervae.errors import InputError
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.kinematics import relative_mass
 from hypervae.model import HyperVAE
 from tests.unit.chain import MODEL, SLOTS, SPLIT, small_jets

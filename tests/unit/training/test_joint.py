@@ -6,7 +6,8 @@ import pytest
 from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.evaluation.evaluate import evaluate
-from hypervae.formats.shard import ShardReader, write_shard
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import write_shard
 from hypervae.generation.generate import generate_jets
 from hypervae.normalization.merge import merge_normalization
 from hypervae.training.run import TrainingFiles, train

@@ -14,7 +14,8 @@ from hypervae.config import SplitConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
 from hypervae.data.split import SPLITS, split_of
 from hypervae.errors import InputError
-from hypervae.formats.shard import ShardReader, write_shard
+from hypervae.formats.shard import ShardReader
+from hypervae.formats.shard_writer import write_shard
 from hypervae.normalization.sources import Source, find_sources
 from tests.unit.chain import CORRELATORS, JETS, SPLIT, small_jets
 from tests.unit.training.children import grandchildren

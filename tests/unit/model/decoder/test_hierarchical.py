@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hypervae.data.jets import check_jets
+from hypervae.data.jet_checks import check_jets
 from hypervae.kinematics import relative_mass
 from hypervae.model import HyperVAE
 from hypervae.model.noise import JetNoise
