@@ -116,7 +116,8 @@ class AdaptiveBlock(nn.Module):
 
     As DiT's blocks (Peebles, Xie, arXiv:2212.09748), without gates. What it adds starts at zero.
     Attention is written out in training, where masked fused attention has no fast kernel in half
-    precision on CPUs; without gradients the fused one is faster.
+    precision on CPUs; without gradients the fused one is faster. What no gradient needs is
+    overwritten: a block is bound by memory as much as by arithmetic.
 
     Parameters
     ----------
@@ -160,15 +161,23 @@ class AdaptiveBlock(nn.Module):
             .permute(2, 0, 3, 1, 4)
         )
         if torch.is_grad_enabled() or query.dtype.itemsize < 4:
-            logits = query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5 + bias
+            logits = (query @ key.transpose(-1, -2)).mul_((width // self.heads) ** -0.5)
+            logits = _added(logits, bias)
             mixed = logits.softmax(dim=-1).to(value.dtype) @ value
         else:
             mixed = nn.functional.scaled_dot_product_attention(
                 query, key, value, attn_mask=bias.to(query.dtype)
             )
-        values = values + self.attended(mixed.transpose(1, 2).reshape(batch, slots, width))
+        attended = self.attended(mixed.transpose(1, 2).reshape(batch, slots, width))
+        values = _added(attended, values)
         normed = torch.addcmul(shift2, self.norms[1](values), 1 + scale2)
-        return values + self.narrow(nn.functional.silu(self.widen(normed)))
+        inner = nn.functional.silu(self.widen(normed), inplace=not torch.is_grad_enabled())
+        return _added(self.narrow(inner), values)
+
+
+def _added(own: Tensor, other: Tensor) -> Tensor:
+    """Their sum, in place of what nothing else reads, unless autocast halved its precision."""
+    return own.add_(other) if own.dtype == other.dtype else own + other
 
 
 class ShapeNetwork(nn.Module):
