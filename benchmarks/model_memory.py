@@ -84,7 +84,7 @@ def step_bytes(
     fixed += 3 * sum(p.untyped_storage().nbytes() for p in trained)  # AdamW's two, and the average
     memory = TensorMemory()
     with mode, memory:
-        noise = JetNoise(many.key)
+        noise = JetNoise()  # by key it draws an integer, which fake tensors have not
         reconstructed, mean, log_variance = model(many, noise, 0.5)
         terms = losses(reconstructed, many, mean, log_variance, noise)
         total_loss(terms, losses.weights, 1.0).backward()
