@@ -100,9 +100,12 @@ def fit(
     merge_normalization(correlators, normalization, resolve_section("normalize", {}))
     files = TrainingFiles(shards, correlators, normalization)
 
-    def run(files: TrainingFiles, folder: str, steps: int, prior: int, observer: Observer) -> None:
+    def run(
+        files: TrainingFiles, folder: str, steps: int, prior: int, observer: Observer, **more: Any
+    ) -> None:
         section = {
             **recipe.get("train", {}),
+            **more,
             "seed": seed,
             "steps": steps,
             "prior_steps": prior,
@@ -115,7 +118,7 @@ def fit(
     rates, enough = Rates(), WARM + TIMED
     few = TrainingFiles(shards[:1], correlators[:1], work / "few.h5")
     merge_normalization(correlators[:1], few.normalization, resolve_section("normalize", {}))
-    run(few, "rates", enough, enough, rates)
+    run(few, "rates", enough, enough, rates, monitor="total", monitor_every=0)
     left = cpu_seconds * (1 - RESERVE) - (time.process_time() - start)
     of_prior = OF_PRIOR * left if rates.prior else 0.0
     steps = max(int((left - of_prior) / rates.training), 1)

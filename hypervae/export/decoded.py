@@ -22,7 +22,9 @@ from hypervae.errors import ConfigError, InputError
 from hypervae.generation.files import TypedReader
 from hypervae.generation.generate import make_sampler, weights_digest
 from hypervae.model import HyperVAE
+from hypervae.model.files import CONFIG
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
+from hypervae.model.losses.terms import HYPERGRAPH_TERMS
 from hypervae.model.sampling import DrawnJets
 
 #: Largest difference of coordinates, and of jet features relative to their size.
@@ -52,13 +54,15 @@ class DecodedHypergraphs:
     Raises
     ------
     InputError
-        If the model is missing or damaged; from `batches`, if the file does not say how it was
-        generated, other weights made it, or its jets are not those that come out again.
+        If the model is missing or damaged, or was trained without a loss of edges and hyperedges;
+        from `batches`, if the file does not say how it was generated, other weights made it, or its
+        jets are not those that come out again.
     """
 
     def __init__(self, model_dir: str | os.PathLike[str], device: str = "cpu"):
         self.model_dir = Path(model_dir)
         self.model = HyperVAE.load(model_dir, device)
+        _check_taught(self.model_dir / CONFIG)
         self.normalization = self.model.normalization
         self.mode = HYPEREDGE_MODES[self.model.config.hyperedge_decoder]
 
@@ -133,6 +137,19 @@ class DecodedHypergraphs:
             {"edge_attr": torch.from_numpy(edges[row, : pair_count(int(particles))].copy()), **some}
             for row, (particles, some) in enumerate(zip(jets.multiplicity, hyperedges, strict=True))
         ]
+
+
+def _check_taught(path: Path) -> None:
+    """Check that the decoders of edges and hyperedges were trained, where the config says how."""
+    training = json.loads(path.read_text(encoding="utf-8")).get("training", {})
+    weights = training.get("config", {}).get("loss_weights", {})
+    if weights and not any(weights.get(name) for name in HYPERGRAPH_TERMS):
+        raise InputError(
+            path,
+            "train.loss_weights",
+            found=f"0 for {', '.join(HYPERGRAPH_TERMS)}",
+            expected="a weight for edges or hyperedges: this model never learned to decode them",
+        )
 
 
 def _check_same(jets: Jets, again: Jets, path: Path, start: int) -> None:

@@ -25,6 +25,21 @@ _INCREMENT, _FIRST, _SECOND = (
 )
 
 
+def seed_generators(seed: int, device: torch.device) -> None:
+    """As `torch.manual_seed`, without the generators of devices that are not in use.
+
+    Parameters
+    ----------
+    seed : int
+    device : torch.device
+        Where the numbers will be drawn, beside the CPU.
+    """
+    if device.type == "cpu":  # else a stack of calls is kept for each device that is not there
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 class JetNoise:
     """Random numbers for the jets of a batch.
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
 from hypervae.model.posterior import Posterior, encode_jets
 from hypervae.model.prior import FittedPrior, PriorBatch
 from hypervae.seeds import derive_seed
+from hypervae.training.average import MovingAverage
 from hypervae.training.loader import JetLoader
 from hypervae.training.optimizers.registry import make_optimizer
 from hypervae.training.schedules import learning_rate_factor
@@ -91,7 +91,7 @@ def _trained(
     rates = [float(group["lr"]) for group in optimizer.param_groups]
     steps, batch = config.prior_steps, prior.fit_batch
     decay = max(0.0, 1 - 1 / (_AVERAGED * steps))
-    average = AveragedModel(prior, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    average = MovingAverage(prior, decay)
     device, groups = prior.rest.device, max(prior.groups.number, 1)
     mean, width, jet_type = posterior.tensors()
     errors = []

@@ -10,13 +10,13 @@ from typing import Any, cast
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE, JetBatch
 from hypervae.model.losses.terms import LossTerms, total_loss
-from hypervae.model.noise import JetNoise
+from hypervae.model.noise import JetNoise, seed_generators
 from hypervae.seeds import derive_seed
+from hypervae.training.average import MovingAverage
 from hypervae.training.loader import Step
 from hypervae.training.memory import OutOfMemory, advice, is_out_of_memory
 from hypervae.training.optimizers.registry import make_optimizer
@@ -71,7 +71,7 @@ class Optimization:
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.wrapped, self.optimizer = fabric.setup(model, optimizer)
         self.model: HyperVAE = self.wrapped.module
-        self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+        self.ema = MovingAverage(self.model, config.ema)
         self.loss_terms = LossTerms(model.normalization, model.config, config).to(fabric.device)
         #: Jets in memory at once; halved when they do not fit.
         self.batch_size: int = config.batch_size
@@ -208,7 +208,7 @@ class Optimization:
         """Add the gradient of a batch that is a `share` of the step; returns its mean terms."""
         batch = batch.to(self.fabric.device)
         # the same draws for each batch: the jets' own keys tell them apart
-        torch.manual_seed(derive_seed(self.config.seed, "noise", epoch))
+        seed_generators(derive_seed(self.config.seed, "noise", epoch), batch.key.device)
         noise = JetNoise(batch.key)
         reconstructed, mean, log_variance = self.wrapped(
             batch, noise, gumbel_temperature, self.loss_terms.hypergraph

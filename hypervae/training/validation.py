@@ -11,7 +11,7 @@ from lightning.fabric import Fabric
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
 from hypervae.model.losses.terms import LossTerms, total_loss
-from hypervae.model.noise import JetNoise
+from hypervae.model.noise import JetNoise, seed_generators
 from hypervae.seeds import derive_seed
 from hypervae.training.latent import LatentStatistics
 from hypervae.training.loader import JetLoader
@@ -76,7 +76,7 @@ def validate(
             if not weight:
                 continue
             batch = batch.to(fabric.device)
-            torch.manual_seed(derive_seed(config.seed, "validation"))
+            seed_generators(derive_seed(config.seed, "validation"), batch.key.device)
             noise = JetNoise(batch.key)
             reconstructed, mean, log_variance = model(
                 batch, noise, hypergraph=loss_terms.hypergraph

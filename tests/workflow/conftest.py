@@ -14,6 +14,7 @@ TINY = "tests/data/tiny.yaml"
 GROUPS = {
     "test_models.py": "finished",
     "test_report.py": "finished",
+    "test_scan.py": "scan",
     "test_run.py": "finished",
     "test_staleness.py": "finished",
     "test_mix.py": "mix",

@@ -23,7 +23,8 @@ from hypervae.model.noise import JetNoise
 from hypervae.normalization import Normalization
 
 _HALF = (torch.float16, torch.bfloat16)
-_OF_HYPERGRAPH = ("edge", "hyperedge", "edge_consistency", "hyperedge_consistency")
+#: Those that teach edges and hyperedges.
+HYPERGRAPH_TERMS = ("edge", "hyperedge", "edge_consistency", "hyperedge_consistency")
 
 #: The terms that every model has, after those of its particle decoder.
 COMMON_TERMS = (
@@ -50,7 +51,7 @@ def asks_for_hypergraph(config: TrainConfig) -> bool:
     bool
     """
     weights = config.loss_weights.to_dict()
-    return any(weights[name] for name in _OF_HYPERGRAPH)
+    return any(weights[name] for name in HYPERGRAPH_TERMS)
 
 
 class LossTerms(nn.Module):

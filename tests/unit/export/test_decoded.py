@@ -19,6 +19,7 @@ from hypervae.formats.shard import ShardReader
 from hypervae.generation.generate import generate_jets
 from hypervae.model import HyperVAE
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
+from hypervae.model.losses.terms import HYPERGRAPH_TERMS
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
 from tests.unit.chain import CORRELATORS, MODEL, SLOTS
@@ -167,3 +168,18 @@ def test_the_command(exported, tmp_path):
     graph = torch.load(tmp_path / "c.pt", weights_only=False)["graphs"][0]
     assert graph.edge_attr.shape[1] == 5
     assert "hyperedge_fraction" in graph
+
+
+def test_a_model_that_never_learned_edges_has_nothing_to_export(normalization, chain, tmp_path):
+    weights = dict.fromkeys(HYPERGRAPH_TERMS, 0.0)
+    model = HyperVAE(normalization, ["q"], MODEL).eval()
+    about = {"config": {"loss_weights": {"particle": 1.0, **weights}}}
+    model.save(tmp_path / "model", chain.normalization, about)
+
+    with pytest.raises(InputError, match="never learned to decode them") as error:
+        DecodedHypergraphs(tmp_path / "model")
+
+    assert "train.loss_weights: found 0 for edge, hyperedge" in str(error.value)
+    about["config"]["loss_weights"]["hyperedge"] = 0.1
+    model.save(tmp_path / "model", chain.normalization, about)
+    DecodedHypergraphs(tmp_path / "model")
