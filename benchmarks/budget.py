@@ -66,6 +66,7 @@ def fit(
     recipe: Mapping[str, Any],
     cpu_seconds: float,
     seed: int,
+    init_from: Path | None = None,
 ) -> tuple[float, int]:
     """Train on shards, correlators and normalization included, and write ``work/model``.
 
@@ -83,6 +84,8 @@ def fit(
     cpu_seconds : float
         Budget of this process.
     seed : int
+    init_from : path, optional
+        A trained model to start from.
 
     Returns
     -------
@@ -98,7 +101,7 @@ def fit(
         compute_correlators(shard, path, settings)
     normalization = work / "normalization.h5"
     merge_normalization(correlators, normalization, resolve_section("normalize", {}))
-    files = TrainingFiles(shards, correlators, normalization)
+    files = TrainingFiles(shards, correlators, normalization, init_from)
 
     def run(
         files: TrainingFiles, folder: str, steps: int, prior: int, observer: Observer, **more: Any
@@ -116,7 +119,7 @@ def fit(
         train(files, work / folder, work / f"checkpoints-{folder}", config, observers=[observer])
 
     rates, enough = Rates(), WARM + TIMED
-    few = TrainingFiles(shards[:1], correlators[:1], work / "few.h5")
+    few = TrainingFiles(shards[:1], correlators[:1], work / "few.h5", init_from)
     merge_normalization(correlators[:1], few.normalization, resolve_section("normalize", {}))
     run(few, "rates", enough, enough, rates, monitor="total", monitor_every=0)
     left = cpu_seconds * (1 - RESERVE) - (time.process_time() - start)

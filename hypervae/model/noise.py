@@ -26,7 +26,7 @@ _INCREMENT, _FIRST, _SECOND = (
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
-    """As `torch.manual_seed`, without the generators of devices that are not in use.
+    """Seed the generators of the CPU and of a device, and those of no other device.
 
     Parameters
     ----------
