@@ -55,6 +55,10 @@ check: $(STAMP) ## import every dependency, print versions, run the self-test
 run: $(STAMP) ## run the workflow (CONFIG=FILE, CORES=N, ARGS="more snakemake options")
 	$(VENV)/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
+.PHONY: why
+why: $(STAMP) ## what a run would do again, and the key or module behind it (CONFIG, ARGS as for run)
+	@$(PY) -m hypervae.workflow.why $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
+
 .PHONY: test
 test: $(STAMP) ## unit and workflow tests (ARGS="-k name")
 	$(PY) -m pytest tests/unit tests/workflow -n 2 $(ARGS)

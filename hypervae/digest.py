@@ -71,6 +71,25 @@ def code_digest(subcommand: str, package: Path = _ROOT) -> str:
     return digest.hexdigest()[:16]
 
 
+def module_digests(subcommand: str, package: Path = _ROOT) -> dict[str, str]:
+    """Digests of the single modules behind a subcommand, which say what changed in its code.
+
+    Parameters
+    ----------
+    subcommand, package
+        See `code_digest`.
+
+    Returns
+    -------
+    dict of str to str
+        8 hexadecimal digits by the full name of a module.
+    """
+    return {
+        module: hashlib.sha256(_source(module, package).syntax.encode()).hexdigest()[:8]
+        for module in sorted(import_closure(subcommand, package))
+    }
+
+
 def command_module(subcommand: str) -> str:
     """Name of the module that holds a subcommand (``import`` is a keyword of Python).
 

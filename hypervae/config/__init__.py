@@ -12,6 +12,7 @@ from hypervae.config.data import (
     SourceConfig,
     SplitConfig,
 )
+from hypervae.config.decisive import decisive, execution_keys
 from hypervae.config.features import CorrelatorsConfig, HyperedgesConfig, NormalizationConfig
 from hypervae.config.keys import Key, keys_of, subsections
 from hypervae.config.model import ModelConfig
@@ -67,6 +68,8 @@ __all__ = [
     "TrainConfig",
     "TrainStageConfig",
     "WorkflowConfig",
+    "decisive",
+    "execution_keys",
     "keys_of",
     "resolve_config",
     "resolve_section",

@@ -136,7 +136,13 @@ class Section(BaseModel):
 
 
 def key(
-    default: Any, meaning: str, *, unit: str = "", reruns: str | None = None, **bounds: Any
+    default: Any,
+    meaning: str,
+    *,
+    unit: str = "",
+    reruns: str | None = None,
+    counts: Mapping[str, Any] | None = None,
+    **bounds: Any,
 ) -> Any:
     """A key of a section.
 
@@ -149,6 +155,9 @@ def key(
     unit : str, optional
     reruns : str, optional
         What a change makes stale, where it is not what the section says.
+    counts : mapping, optional
+        When the value decides a result, and which spellings of it are one: `EXECUTION`, `where`,
+        `SET` or `PATH` of `hypervae.config.decisive`.
     **bounds
         As of `pydantic.Field`: ``ge``, ``gt``, ``le``, ``lt``, ``min_length``, ``max_length``.
 
@@ -159,6 +168,8 @@ def key(
     extra: dict[str, Any] = {"unit": unit} if unit else {}
     if reruns is not None:
         extra["reruns"] = reruns
+    if counts:
+        extra |= counts
     return Field(default, description=meaning, json_schema_extra=extra or None, **bounds)
 
 

@@ -18,6 +18,7 @@ from hypervae.config.base import (
     Text,
     key,
 )
+from hypervae.config.decisive import EXECUTION, PATH
 from hypervae.data.sources.registry import JET_SOURCES, SourceConfig
 
 #: As JetNet calls them.
@@ -83,12 +84,16 @@ class JetNetConfig(Section):
         30, "the 30- or the 150-particle version"
     )
     directory: Text = key(
-        "", "folder with pre-staged files ({type}.hdf5 or {type}150.hdf5); empty: download"
+        "",
+        "folder with pre-staged files ({type}.hdf5 or {type}150.hdf5); empty: download",
+        counts=PATH,
     )
     record: Text = key(
         "", "address of the data record's metadata; empty: the version's own on Zenodo"
     )
-    retries: Integer = key(5, "how often a broken download is resumed", ge=0)
+    retries: Integer = key(
+        5, "how often a broken download is resumed", ge=0, counts=EXECUTION, reruns="nothing"
+    )
 
 
 class SplitConfig(Section):

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
 from hypervae.config.base import AsInteger, Integer, Number, PositiveRange, Section, Unique, key
+from hypervae.config.decisive import SET
 
 
 def _with_pairs(orders: tuple[int, ...]) -> tuple[int, ...]:
@@ -24,7 +25,9 @@ class CorrelatorsConfig(Section):
         Field(min_length=1),
         Unique,
         AfterValidator(_with_pairs),
-    ] = key((2, 3, 4), "orders N, 2 to 6; 2 must be among them, since ratios are to E2C")
+    ] = key(
+        (2, 3, 4), "orders N, 2 to 6; 2 must be among them, since ratios are to E2C", counts=SET
+    )
     bins: Integer = key(200, "logarithmic R_L bins", ge=1, le=65_000)
     range: PositiveRange = key((1.0e-4, 2.0), "[low, high] of R_L")
     weight: Literal["pt", "energy"] = key("pt", "weights are fractions of pt or of energy")
@@ -38,7 +41,7 @@ class HyperedgesConfig(Section):
 
     orders: Annotated[
         tuple[Annotated[int, Strict(), Field(ge=3, le=6), AsInteger], ...], Unique
-    ] = key((3, 4), "set sizes; each must be among correlators.orders")
+    ] = key((3, 4), "set sizes; each must be among correlators.orders", counts=SET)
     max_particles: Integer = key(
         30, "sets are formed of the hardest so many particles, at most 64", ge=2, le=64
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from hypervae.config.base import Flag, Integer, Mistake, Number, OneOf, Text, Unique, key
+from hypervae.config.decisive import SET, where
 from hypervae.config.names import hyperedge_modes, priors
 from hypervae.model.decoder.registry import PARTICLE_DECODERS, DecoderConfig, DecoderSections
 
@@ -29,16 +30,24 @@ class ModelConfig(DecoderSections):
     vector_channels: Integer = key(8, "vector (slim) or multivector (full) channels", ge=1)
     scalar_channels: Integer = key(32, "scalar channels", ge=1)
     heads: Integer = key(4, "attention heads, in L-GATr and in the cross-attention", ge=1)
-    sparse_gp: Flag = key(False, "full L-GATr: sparse geometric products; off is faster on CPUs")
-    sparse_linear: Flag = key(True, "full L-GATr: sparse linear maps; on is faster on CPUs")
+    sparse_gp: Flag = key(
+        False,
+        "full L-GATr: sparse geometric products; off is faster on CPUs",
+        counts=where(lgatr=["full"]),
+    )
+    sparse_linear: Flag = key(
+        True, "full L-GATr: sparse linear maps; on is faster on CPUs", counts=where(lgatr=["full"])
+    )
     references: Annotated[tuple[Literal["time", "beam", "axis"], ...], Unique] = key(
         ("time", "beam"),
         "reference vectors of the encoder; time and beam leave the rotations about the beam, time "
         "all rotations, beam SO(1,2), none the whole group, with axis (needs both) nothing",
+        counts=SET,
     )
     condition: Annotated[tuple[Literal["jet_type", "jet_features"], ...], Unique] = key(
         ("jet_type", "jet_features"),
         "what the encoder is told beside particles, edges and hyperedges",
+        counts=SET,
     )
     cross_attention: Flag = key(
         True, "particles and edges, and particles and hyperedges, attend to each other"
@@ -54,12 +63,18 @@ class ModelConfig(DecoderSections):
     hyperedge_decoder: HyperedgeMode = key(
         "auto", "how the decoder predicts hyperedges; auto as for the encoder"
     )
-    hyperedge_samples: Integer = key(1024, "sets that sampled draws per jet", ge=1)
+    hyperedge_samples: Integer = key(
+        1024,
+        "sets that sampled draws per jet",
+        ge=1,
+        counts=where(hyperedge_encoder=["sampled"], hyperedge_decoder=["sampled"]),
+    )
     hyperedge_chunk: Integer = key(1024, "sets of each jet that chunked takes at once", ge=1)
     hyperedge_window: Integer = key(
         32,
         "sets in a window of sparse; each attends to its own window and its neighbours",
         ge=1,
+        counts=where(hyperedge_encoder=["sparse"], hyperedge_decoder=["sparse"]),
     )
     hyperedge_log_weight: Flag = key(
         True, "the encoder sees ln w of a hyperedge (the mean over those of a token)"

@@ -8,6 +8,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from hypervae.config.base import Mistake, Section, Text, Unique, key
 from hypervae.config.data import JetType
+from hypervae.config.decisive import PATH, SET, canonical
 from hypervae.config.features import HyperedgesConfig
 from hypervae.config.keys import subsections
 from hypervae.config.messages import show
@@ -29,6 +30,7 @@ class ModelEntry(Section):
     jet_types: Annotated[tuple[JetType, ...], Field(min_length=1), Unique] = key(
         ...,
         "jet types that this model learns; with more than one it is conditional on the type",
+        counts=SET,
     )
     hyperedges: _Keys = key(
         {},
@@ -55,12 +57,14 @@ class ModelEntry(Section):
         "a trained model's folder, or its weights (safetensors) beside its other files, that is "
         "taken as it is: there is no training",
         reruns="adopt_model onward, of this model",
+        counts=PATH,
     )
     init_from: Text = key(
         "",
         "as weights, but the training starts from there, with the scales and tables that these "
         "weights have; the architecture must be theirs",
         reruns="train_model onward, of this model",
+        counts=PATH,
     )
 
     def mistakes(self) -> Iterator[Mistake]:
@@ -112,7 +116,7 @@ def with_changes(section: Section, changes: Mapping[str, Any], above: str) -> An
     """
     if not changes:
         return section
-    return type(section).of(_merged(type(section), section.to_dict(), changes), above)
+    return canonical(type(section).of(_merged(type(section), section.to_dict(), changes), above))
 
 
 def _merged(

@@ -14,6 +14,7 @@ from hypervae.config.base import (
     Unique,
     key,
 )
+from hypervae.config.decisive import EXECUTION, SET
 from hypervae.config.names import flow_solvers, jet_types, metric_names
 
 
@@ -32,7 +33,13 @@ class GenerateConfig(Section):
     seed: Integer = key(
         1, "seed of all noise: latent vectors, multiplicity, particles of the flow", ge=0
     )
-    batch_size: Integer = key(256, "jets at once; changes speed and memory, not the jets", ge=1)
+    batch_size: Integer = key(
+        256,
+        "jets at once; changes speed and memory, not the jets",
+        ge=1,
+        counts=EXECUTION,
+        reruns="nothing",
+    )
     temperature: Number = key(
         1.0,
         "factor of all noise: below 1 jets are less varied than the model learned them, above 1 "
@@ -45,7 +52,9 @@ class GenerateConfig(Section):
         "solver of the decoder's flow; auto: what the decoder prefers; midpoint takes two "
         "evaluations a step, euler and ab2 (Adams-Bashforth) one",
     )
-    device: Literal["auto", "cpu", "cuda"] = key("auto", "auto: cuda where there is one, else cpu")
+    device: Literal["auto", "cpu", "cuda"] = key(
+        "auto", "auto: cuda where there is one, else cpu", counts=EXECUTION, reruns="nothing"
+    )
 
 
 class EvaluateConfig(Section):
@@ -60,6 +69,7 @@ class EvaluateConfig(Section):
         ("w1", "efp", "fpd", "kpd", "observables", "substructure", "correlators", "pairs"),
         "what is computed: groups or single metrics (docs/evaluation.md); fpnd, coverage, "
         "classifier and memorization take minutes",
+        counts=SET,
     )
     w1_samples: Integer = key(
         50_000,

@@ -19,6 +19,7 @@ from hypervae.config.base import (
     Text,
     key,
 )
+from hypervae.config.decisive import EXECUTION, where
 from hypervae.config.names import monitors, optimizers, schedules
 
 _RERUNS = "train_model onward"
@@ -79,7 +80,7 @@ class TrainConfig(Section):
     reruns: ClassVar[str] = _RERUNS
 
     seed: Integer = key(1, "seed of initial weights, shuffling and noise", ge=0)
-    epochs: Integer = key(10, "passes through the training jets", ge=1)
+    epochs: Integer = key(10, "passes through the training jets", ge=1, counts=where(steps=[0]))
     steps: Integer = key(
         0,
         "optimizer steps in all, in place of epochs; the last epoch may be short; 0: epochs",
@@ -98,7 +99,10 @@ class TrainConfig(Section):
     )
     learning_rate: Number = key(1.0e-3, "peak learning rate (muon: that of the matrices)", gt=0)
     adamw_ratio: Number = key(
-        0.2, "muon: learning rate of the parameters under AdamW over that of the matrices", gt=0
+        0.2,
+        "muon: learning rate of the parameters under AdamW over that of the matrices",
+        gt=0,
+        counts=where(optimizer=["muon"]),
     )
     weight_decay: Number = key(
         1.0e-4, "weight decay: decoupled in adamw and muon, an L2 term in the others", ge=0
@@ -147,7 +151,11 @@ class TrainConfig(Section):
         0, "stop after so many epochs without a better epoch by the monitor; 0: never", ge=0
     )
     keep_every: Integer = key(
-        0, "keep the checkpoint of every so many epochs; 0: only the last and the best", ge=0
+        0,
+        "keep the checkpoint of every so many epochs; 0: only the last and the best",
+        ge=0,
+        counts=EXECUTION,
+        reruns="nothing",
     )
     max_skipped: Integer = key(
         20,
@@ -163,7 +171,9 @@ class TrainConfig(Section):
         ge=0,
         le=1,
     )
-    kl_cycles: Integer = key(4, "cycles of the cyclical schedule", ge=1)
+    kl_cycles: Integer = key(
+        4, "cycles of the cyclical schedule", ge=1, counts=where(kl_schedule=["cyclical"])
+    )
     free_bits: Number = key(
         0.0, "KL of a latent dimension below which it is not pressed further", unit="nats", ge=0
     )
@@ -175,7 +185,9 @@ class TrainConfig(Section):
         "temperature of the multiplicity's Gumbel-softmax at the first and at the last step",
     )
     loss_weights: LossWeights = Field(default_factory=LossWeights)
-    execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
+    execution: ExecutionConfig = Field(
+        default_factory=ExecutionConfig, json_schema_extra={**EXECUTION}
+    )
 
     def mistakes(self) -> Iterator[Mistake]:
         """A monitor of generated jets needs some."""

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from hypervae.config.base import Mistake, Section, Text, key
 from hypervae.config.data import DataConfig, JetNetConfig, SimulationConfig, SplitConfig
+from hypervae.config.decisive import canonical
 from hypervae.config.features import CorrelatorsConfig, HyperedgesConfig, NormalizationConfig
 from hypervae.config.messages import text_keys
 from hypervae.config.model import ModelConfig
@@ -176,7 +177,7 @@ STAGES: Mapping[str, Stage] = {
 
 
 def resolve_config(config: Mapping[str, Any] | None) -> WorkflowConfig:
-    """Check the workflow's config, as loaded from YAML, and fill in the defaults.
+    """Check the workflow's config, as loaded from YAML, fill in the defaults, in one spelling.
 
     Parameters
     ----------
@@ -194,7 +195,7 @@ def resolve_config(config: Mapping[str, Any] | None) -> WorkflowConfig:
     """
     if not isinstance(config, Section):
         config = text_keys(config)  # refuses an empty file
-    resolved = WorkflowConfig.of(config)
+    resolved: WorkflowConfig = canonical(WorkflowConfig.of(config))
     errors = []
     for name in resolved.models:
         try:

@@ -31,12 +31,12 @@ def fingerprint(
 ) -> str:
     """Names a training run by all that decides its result: config, code and inputs.
 
-    How the job runs (``execution``) is left out, so that it may change between attempts.
+    How the job runs is no part of it, so that it may change between attempts.
 
     Parameters
     ----------
     config : mapping
-        Of the ``train`` section, without what decides no result.
+        What of the ``train`` section decides results (`hypervae.config.decisive`).
     normalization : Normalization
         Of the model.
     jet_types : sequence of str
@@ -46,10 +46,9 @@ def fingerprint(
     -------
     str
     """
-    decisive = {key: value for key, value in config.items() if key != "execution"}
     content = json.dumps(
         {
-            "config": decisive,
+            "config": dict(config),
             "code": code_digest("train"),
             "normalization": [normalization.digest, normalization.method],
             "settings": normalization.settings.to_dict(),

@@ -76,7 +76,8 @@ def read_initial(
     files = files_of(place)
     model = HyperVAE.load(place)
     types = model.jet_types
-    if len(types) != len(jet_types) or (len(types) > 1 and types != tuple(jet_types)):
+    other = set(types) != set(jet_types)
+    if len(types) != len(jet_types) or (len(types) > 1 and other):
         raise InputError(
             files.config, "jet_types", found=", ".join(types), expected=", ".join(jet_types)
         )

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from lightning.fabric import Fabric
 
-from hypervae.config import ModelConfig, TrainStageConfig
+from hypervae.config import ModelConfig, TrainStageConfig, decisive
 from hypervae.device import choose_precision
 from hypervae.errors import InputError
 from hypervae.formats.history import write_history
@@ -190,9 +190,9 @@ def _decided(config: TrainStageConfig, data: _Data, device: str) -> dict[str, An
     """The config with what ``auto`` stands for, which depends on the device."""
     model = resolved_modes(config.model, data.merged, device)
     return {
-        **config.to_dict(),
+        **decisive(config),
         **({"init_from": data.initial.digest} if data.initial else {}),
-        "model": model.to_dict(),
+        "model": decisive(model),
         "precision": choose_precision(
             config.precision, device, fast_in_bf16=config.model.decoder in FAST_IN_BF16
         ),
@@ -294,6 +294,8 @@ def _read(files: TrainingFiles, config: TrainStageConfig, jet_types: Sequence[st
     if files.init_from is None:
         return _Data(config, merged, sources, types, None)
     initial = read_initial(files.init_from, config.model, merged, types)
+    if len(types) > 1:
+        types = list(initial.model.jet_types)  # the order that its weights know
     config = config.replace(model=initial.config.to_dict())
     return _Data(config, merged, sources, types, initial)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -30,6 +32,9 @@ NORMALIZE = {"merge_normalization": 2, "plot_correlators": 2, **TRAIN}
 CORRELATORS = {"compute_correlators": 4, **NORMALIZE}
 # The resolved config is rewritten whenever a key changes, and the overview holds it.
 CONFIG = {"write_config": 1, "plot_overview": 1}
+SIMULATE = {"simulate_shard": 4, **CORRELATORS}
+# With 20 particles of 60 jets before.
+SWAPPED = {name: {"source": "pythia", "shards": 2, "jets_per_shard": 20} for name in "qt"}
 T_ONLY = {
     "simulate_shard": 2,
     "compute_correlators": 2,
@@ -104,6 +109,10 @@ def extended(text):
         ({"reconstruction": {"seed": 7}}, {**RECONSTRUCT, **CONFIG}),
         ({"plot.bins": 30}, {**PLOTS, **CONFIG}),
         ({"data.simulation": {"pt_hat": {"t": [980, 1020]}}}, {**T_ONLY, **CONFIG}),
+        ({"generate.batch_size": 7}, CONFIG),
+        ({"model.sparse_gp": True}, CONFIG),
+        ({"correlators.orders": [4, 2, 3]}, {}),
+        ({"data.max_particles": 60, "data.jet_types": SWAPPED}, {**SIMULATE, **CONFIG}),
     ],
     ids=lambda value: ",".join(value) or "nothing",
 )
@@ -130,6 +139,8 @@ def test_another_shard_leaves_the_old_ones(finished):
         ("correlators/kernel.py", extended, CORRELATORS),
         ("plotting/style.py", extended, PLOTS),
         ("errors.py", extended, {}),
+        ("io/provenance.py", extended, {}),
+        ("io/lock.py", extended, {}),
     ],
 )
 def test_a_code_change_reruns_its_stage_onward(finished, module, edit, stale):
@@ -140,3 +151,28 @@ def test_a_code_change_reruns_its_stage_onward(finished, module, edit, stale):
         assert "simulate_shard" not in found
     else:
         assert found == stale
+
+
+def test_a_blank_in_a_shell_line_reruns_nothing(finished):
+    with edited(
+        finished / "workflow/rules/correlators.smk",
+        lambda text: text.replace(" correlators --input", "  correlators   --input"),
+    ):
+        assert dry_run(finished) == {}
+
+
+def test_why_names_the_key_and_the_module(finished):
+    def why(*arguments):
+        command = [sys.executable, "-m", "hypervae.workflow.why", *arguments]
+        return subprocess.run(
+            command, cwd=finished, capture_output=True, text=True, check=True
+        ).stdout
+
+    dry_run(finished, {"train.learning_rate": 0.002})
+    said = why("--configfile", "changed.yaml").splitlines()
+    assert "train_model (2 jobs): train.learning_rate: 0.001 -> 0.002" in said
+    with edited(finished / "hypervae/evaluation/metrics.py", extended):
+        said = why("--configfile", TINY).splitlines()
+    assert said[0] == "evaluate_jets (2 jobs): code: hypervae.evaluation.metrics"
+    assert said[1].startswith("after these: plot_")
+    assert why("--configfile", TINY) == "Nothing would run.\n"

@@ -1,5 +1,7 @@
 # Config, wildcards and helpers that all rules share. What can be tested without Snakemake lives in
 # hypervae.workflow.
+import functools
+
 from snakemake.exceptions import WorkflowError
 
 from hypervae.errors import ConfigError
@@ -7,12 +9,14 @@ from hypervae.io import write_list, write_text
 from hypervae.plotting.captions import EVERYTHING, caption, evaluation_caption
 from hypervae.plotting.report import keep_positive_runtimes
 from hypervae.workflow import MODEL_FILES, Plan
+from hypervae.workflow.staleness import Staleness
 
 try:
     PLAN = Plan(config)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+STALENESS = Staleness(PLAN)
 
 EVALUATION_FIGURES = ["jets", "particles", "substructure", "correlators", "image"]
 
@@ -51,6 +55,58 @@ def given_files(wildcards):
 
 def type_shards(wildcards):
     return shard_files([wildcards.jet_type], "resources/shards")
+
+
+# A rule's one param that Snakemake compares is `decides`: it names all that decides the results of a
+# job. The others are functions of `input`, which do not count: how a job is told, and how it runs.
+def decides(subcommand):
+    """What decides the results of a job; see hypervae.workflow.staleness."""
+
+    def text(wildcards):
+        names = [wildcards.get(name, "") for name in ("model", "jet_type", "shard")]
+        return STALENESS.decides(subcommand, *names)
+
+    return text
+
+
+def section(subcommand):
+    """What a subcommand gets with --config."""
+    text = functools.cache(PLAN.section)  # one for all jobs of a rule
+    return lambda wildcards, input: text(subcommand, wildcards.get("model", ""))
+
+
+def execution(subcommand):
+    """How a subcommand runs, as options."""
+    return lambda wildcards, input: PLAN.execution_options(
+        subcommand, wildcards.get("model", "")
+    )
+
+
+def fixed(value):
+    """The same for all jobs."""
+    return lambda wildcards, input: value
+
+
+@functools.cache
+def _simulation(jet_type):
+    return PLAN.simulation(jet_type)
+
+
+def simulation(wildcards, input):
+    return _simulation(wildcards.jet_type)
+
+
+def shard_index(wildcards, input):
+    return PLAN.shard_index(wildcards.shard)
+
+
+def model_types(wildcards, input):
+    return ",".join(PLAN.types_of(wildcards.model))
+
+
+def one_line(command):
+    """A command without the blanks that mean nothing: Snakemake compares its text."""
+    return " ".join(command.split())
 
 
 def growing(first, per_file=0):

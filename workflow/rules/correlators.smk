@@ -20,11 +20,13 @@ rule compute_correlators:
         runtime=60,
     params:
         hypervae=library_command,
-        config=PLAN.section("correlators"),
-        code=PLAN.code("correlators"),
+        decides=decides("correlators"),
+        config=section("correlators"),
     shell:
-        "{params.hypervae} correlators --input {input:q} --jet-type {wildcards.jet_type} --threads {threads}"
-        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} correlators --input {input:q} --jet-type {wildcards.jet_type} --threads {threads}"
+            " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        )
 
 
 use rule compute_correlators as compute_model_correlators with:
@@ -39,5 +41,5 @@ use rule compute_correlators as compute_model_correlators with:
         model=PLAN.with_own_hyperedges,
     params:
         hypervae=library_command,
-        config=lambda wildcards: PLAN.section("correlators", wildcards.model),
-        code=PLAN.code("correlators"),
+        decides=decides("correlators"),
+        config=section("correlators"),

@@ -20,15 +20,17 @@ rule simulate_shard:
         runtime=120,
     params:
         hypervae=library_command,
-        index=lambda wildcards: PLAN.shard_index(wildcards.shard),
-        jets=lambda wildcards: PLAN.source(wildcards.jet_type).jets_per_shard,
-        max_particles=PLAN.max_particles,
-        config=lambda wildcards: PLAN.simulation(wildcards.jet_type),
-        code=PLAN.code("simulate"),
+        decides=decides("simulate"),
+        index=shard_index,
+        jets=lambda wildcards, input: PLAN.source(wildcards.jet_type).jets_per_shard,
+        max_particles=fixed(PLAN.max_particles),
+        config=simulation,
     shell:
-        "{params.hypervae} simulate --jet-type {wildcards.jet_type} --shard-index {params.index}"
-        " --jets {params.jets} --max-particles {params.max_particles}"
-        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} simulate --jet-type {wildcards.jet_type} --shard-index {params.index}"
+            " --jets {params.jets} --max-particles {params.max_particles}"
+            " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        )
 
 
 rule download_jetnet:
@@ -50,11 +52,14 @@ rule download_jetnet:
         runtime=240,
     params:
         hypervae=library_command,
-        config=PLAN.section("download"),
-        code=PLAN.code("download"),
+        decides=decides("download"),
+        config=section("download"),
+        execution=execution("download"),
     shell:
-        "{params.hypervae} download --jet-type {wildcards.jet_type}"
-        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} download --jet-type {wildcards.jet_type}"
+            " --config {params.config:q} {params.execution} --output {output:q} > {log:q} 2>&1"
+        )
 
 
 rule split_shard:
@@ -78,14 +83,16 @@ rule split_shard:
         runtime=30,
     params:
         hypervae=library_command,
-        index=lambda wildcards: PLAN.shard_index(wildcards.shard),
-        shards=lambda wildcards: PLAN.source(wildcards.jet_type).shards,
-        max_particles=PLAN.max_particles,
-        code=PLAN.code("split"),
+        decides=decides("split"),
+        index=shard_index,
+        shards=lambda wildcards, input: PLAN.source(wildcards.jet_type).shards,
+        max_particles=fixed(PLAN.max_particles),
     shell:
-        "{params.hypervae} split --input {input:q} --jet-type {wildcards.jet_type}"
-        " --shard-index {params.index} --shard-count {params.shards}"
-        " --max-particles {params.max_particles} --output {output:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} split --input {input:q} --jet-type {wildcards.jet_type}"
+            " --shard-index {params.index} --shard-count {params.shards}"
+            " --max-particles {params.max_particles} --output {output:q} > {log:q} 2>&1"
+        )
 
 
 rule import_shard:
@@ -110,12 +117,14 @@ rule import_shard:
         runtime=60,
     params:
         hypervae=library_command,
-        max_particles=PLAN.max_particles,
-        options=lambda wildcards: PLAN.import_options(wildcards.jet_type),
-        code=PLAN.code("import"),
+        decides=decides("import"),
+        max_particles=fixed(PLAN.max_particles),
+        options=lambda wildcards, input: PLAN.import_options(wildcards.jet_type),
     shell:
-        "{params.hypervae} import --input {input:q} --jet-type {wildcards.jet_type}"
-        " --max-particles {params.max_particles} {params.options} --output {output:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} import --input {input:q} --jet-type {wildcards.jet_type}"
+            " --max-particles {params.max_particles} {params.options} --output {output:q} > {log:q} 2>&1"
+        )
 
 
 rule list_shards:
@@ -126,7 +135,8 @@ rule list_shards:
         "logs/lists/{jet_type}.log",
     localrule: True
     params:
-        files=lambda wildcards: placed(type_shards(wildcards)),
+        decides=lambda wildcards: STALENESS.files(placed(type_shards(wildcards))),
+        files=lambda wildcards, input: placed(type_shards(wildcards)),
     run:
         write_list(output[0], params.files)
 
@@ -140,8 +150,11 @@ rule list_model_files:
         "logs/lists/{model}.log",
     localrule: True
     params:
-        shards=lambda wildcards: placed(model_shards(wildcards)),
-        correlators=lambda wildcards: placed(model_correlators(wildcards)),
+        decides=lambda wildcards: STALENESS.files(
+            placed([*model_shards(wildcards), *model_correlators(wildcards)])
+        ),
+        shards=lambda wildcards, input: placed(model_shards(wildcards)),
+        correlators=lambda wildcards, input: placed(model_correlators(wildcards)),
     run:
         write_list(output.shards, params.shards)
         write_list(output.correlators, params.correlators)

@@ -23,12 +23,14 @@ rule evaluate_jets:
         runtime=120,
     params:
         hypervae=library_command,
-        config=PLAN.section("evaluate"),
-        code=PLAN.code("evaluate"),
+        decides=decides("evaluate"),
+        config=section("evaluate"),
     shell:
-        "{params.hypervae} evaluate --generated {input.generated:q} --real {input.list:q}"
-        " --jet-type {wildcards.jet_type} --model-name {wildcards.model} --config {params.config:q}"
-        " --output {output.results:q} --arrays {output.arrays:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} evaluate --generated {input.generated:q} --real {input.list:q}"
+            " --jet-type {wildcards.jet_type} --model-name {wildcards.model} --config {params.config:q}"
+            " --output {output.results:q} --arrays {output.arrays:q} > {log:q} 2>&1"
+        )
 
 
 rule measure_equivariance:
@@ -57,13 +59,15 @@ rule measure_equivariance:
         runtime=30,
     params:
         hypervae=library_command,
-        config=PLAN.section("equivariance"),
-        code=PLAN.code("equivariance"),
+        decides=decides("equivariance"),
+        config=section("equivariance"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
-        "{params.hypervae} equivariance --model {params.folder:q} --shards {input.list:q}"
-        " --threads {threads} --config {params.config:q} --output {output.results:q}"
-        " --table {output.table:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} equivariance --model {params.folder:q} --shards {input.list:q}"
+            " --threads {threads} --config {params.config:q} --output {output.results:q}"
+            " --table {output.table:q} > {log:q} 2>&1"
+        )
 
 
 rule reconstruct_jets:
@@ -86,9 +90,11 @@ rule reconstruct_jets:
         runtime=30,
     params:
         hypervae=library_command,
-        config=PLAN.section("reconstruct"),
-        code=PLAN.code("reconstruct"),
+        decides=decides("reconstruct"),
+        config=section("reconstruct"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
-        "{params.hypervae} reconstruct --model {params.folder:q} --shards {input.list:q}"
-        " --threads {threads} --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} reconstruct --model {params.folder:q} --shards {input.list:q}"
+            " --threads {threads} --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        )

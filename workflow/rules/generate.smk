@@ -20,12 +20,15 @@ rule generate_jets:
         runtime=120,
     params:
         hypervae=library_command,
-        config=lambda wildcards: PLAN.generation(wildcards.model),
-        code=PLAN.code("generate"),
+        decides=decides("generate"),
+        config=lambda wildcards, input: PLAN.generation(wildcards.model),
+        execution=execution("generate"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
-        "{params.hypervae} generate --model {params.folder:q} --jet-type {wildcards.jet_type}"
-        " --threads {threads} --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} generate --model {params.folder:q} --jet-type {wildcards.jet_type}"
+            " --threads {threads} --config {params.config:q} {params.execution} --output {output:q} > {log:q} 2>&1"
+        )
 
 
 rule generate_mix:
@@ -46,9 +49,12 @@ rule generate_mix:
         runtime=120,
     params:
         hypervae=library_command,
-        config=lambda wildcards: PLAN.section("generate", wildcards.model),
-        code=PLAN.code("generate"),
+        decides=decides("generate_mix"),
+        config=section("generate"),
+        execution=execution("generate"),
         folder=lambda wildcards, input: str(Path(input.model[0]).parent),
     shell:
-        "{params.hypervae} generate --model {params.folder:q} --threads {threads}"
-        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} generate --model {params.folder:q} --threads {threads}"
+            " --config {params.config:q} {params.execution} --output {output:q} > {log:q} 2>&1"
+        )

@@ -58,6 +58,12 @@ if _imported is not None and str(LIBRARY / "hypervae") not in list(_imported.__p
         del sys.modules[_name]
 
 
+def default_config():
+    """The config of the working directory, where it has one, else that beside this workflow."""
+    own = Path("config/config.yaml")
+    return str(own if own.is_file() else LIBRARY / own)
+
+
 def library_command(wildcards, input):
     """The command line of this library, for jobs in conda environments, too.
 

@@ -21,8 +21,10 @@ rule merge_normalization:
         runtime=60,
     params:
         hypervae=library_command,
-        config=PLAN.section("normalize"),
-        code=PLAN.code("normalize"),
+        decides=decides("normalize"),
+        config=section("normalize"),
     shell:
-        "{params.hypervae} normalize --correlators {input.list:q}"
-        " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} normalize --correlators {input.list:q}"
+            " --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        )

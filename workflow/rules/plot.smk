@@ -70,16 +70,18 @@ rule plot_observables:
         runtime=20,
     params:
         hypervae=library_command,
-        config=PLAN.section("plot"),
-        code=PLAN.code("plot"),
-        captions=lambda wildcards: {
+        decides=decides("plot"),
+        config=section("plot"),
+        captions=lambda wildcards, input: {
             figure: evaluation_caption(figure, wildcards.model, wildcards.jet_type)
             for figure in EVALUATION_FIGURES
         },
         folder=lambda wildcards, output: str(Path(output.jets).parent),
     shell:
-        "{params.hypervae} plot observables --arrays {input:q} --output-dir {params.folder:q}"
-        " --config {params.config:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} plot observables --arrays {input:q} --output-dir {params.folder:q}"
+            " --config {params.config:q} > {log:q} 2>&1"
+        )
 
 
 rule plot_history:
@@ -104,15 +106,17 @@ rule plot_history:
         runtime=20,
     params:
         hypervae=library_command,
-        figure="history",
-        config=PLAN.section("plot"),
-        code=PLAN.code("plot"),
-        caption=lambda wildcards: caption("history", f"model {wildcards.model}"),
+        figure=fixed("history"),
+        decides=decides("plot"),
+        config=section("plot"),
+        caption=lambda wildcards, input: caption("history", f"model {wildcards.model}"),
     shell:
-        "{params.hypervae} plot {params.figure} --input {input:q}"
-        " --title 'model {wildcards.model}' --output {output.png:q}"
-        " --output-pdf {output.pdf:q} --page {output.page:q} --config {params.config:q}"
-        " > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} plot {params.figure} --input {input:q}"
+            " --title 'model {wildcards.model}' --output {output.png:q}"
+            " --output-pdf {output.pdf:q} --page {output.page:q} --config {params.config:q}"
+            " > {log:q} 2>&1"
+        )
 
 
 use rule plot_history as plot_correlators with:
@@ -132,10 +136,12 @@ use rule plot_history as plot_correlators with:
         "logs/plot/correlators/{model}.log",
     params:
         hypervae=library_command,
-        figure="correlators",
-        config=PLAN.section("plot"),
-        code=PLAN.code("plot"),
-        caption=lambda wildcards: caption("correlators", f"model {wildcards.model}"),
+        figure=fixed("correlators"),
+        decides=decides("plot"),
+        config=section("plot"),
+        caption=lambda wildcards, input: caption(
+            "correlators", f"model {wildcards.model}"
+        ),
 
 
 use rule plot_history as plot_latent with:
@@ -155,10 +161,10 @@ use rule plot_history as plot_latent with:
         "logs/plot/latent/{model}.log",
     params:
         hypervae=library_command,
-        figure="latent",
-        config=PLAN.section("plot"),
-        code=PLAN.code("plot"),
-        caption=lambda wildcards: caption("latent", f"model {wildcards.model}"),
+        figure=fixed("latent"),
+        decides=decides("plot"),
+        config=section("plot"),
+        caption=lambda wildcards, input: caption("latent", f"model {wildcards.model}"),
 
 
 use rule plot_history as plot_reconstruction with:
@@ -178,10 +184,12 @@ use rule plot_history as plot_reconstruction with:
         "logs/plot/reconstruction/{model}.log",
     params:
         hypervae=library_command,
-        figure="reconstruction",
-        config=PLAN.section("plot"),
-        code=PLAN.code("plot"),
-        caption=lambda wildcards: caption("reconstruction", f"model {wildcards.model}"),
+        figure=fixed("reconstruction"),
+        decides=decides("plot"),
+        config=section("plot"),
+        caption=lambda wildcards, input: caption(
+            "reconstruction", f"model {wildcards.model}"
+        ),
 
 
 rule plot_summary:
@@ -218,13 +226,15 @@ rule plot_summary:
         runtime=20,
     params:
         hypervae=library_command,
-        config=PLAN.section("plot"),
-        code=PLAN.code("plot"),
-        caption=caption("summary", EVERYTHING),
+        decides=decides("plot"),
+        config=section("plot"),
+        caption=fixed(caption("summary", EVERYTHING)),
     shell:
-        "{params.hypervae} plot summary {input:q} --table {output.table:q} --html {output.html:q}"
-        " --output {output.png:q} --output-pdf {output.pdf:q} --page {output.page:q}"
-        " --config {params.config:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} plot summary {input:q} --table {output.table:q} --html {output.html:q}"
+            " --output {output.png:q} --output-pdf {output.pdf:q} --page {output.page:q}"
+            " --config {params.config:q} > {log:q} 2>&1"
+        )
 
 
 rule write_config:
@@ -235,7 +245,8 @@ rule write_config:
         "logs/config.log",
     localrule: True
     params:
-        config=PLAN.resolved,
+        decides=lambda wildcards: STALENESS.config(),
+        config=fixed(PLAN.resolved),
     run:
         write_text(output[0], params.config)
 
@@ -270,10 +281,12 @@ rule plot_overview:
         runtime=20,
     params:
         hypervae=library_command,
-        config=PLAN.section("plot"),
-        code=PLAN.code("plot"),
+        decides=decides("plot"),
+        config=section("plot"),
         folder=lambda wildcards, output: str(Path(output.page).parent),
     shell:
-        "{params.hypervae} plot overview {params.folder:q} --output {output.png:q}"
-        " --output-pdf {output.pdf:q} --page {output.page:q}"
-        " --config {params.config:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} plot overview {params.folder:q} --output {output.png:q}"
+            " --output-pdf {output.pdf:q} --page {output.page:q}"
+            " --config {params.config:q} > {log:q} 2>&1"
+        )

@@ -32,12 +32,10 @@ rule train_model:
         gpu=lambda wildcards: PLAN.training_devices(wildcards.model),
     params:
         hypervae=library_command,
-        config=lambda wildcards: PLAN.section("train", wildcards.model),
-        code=PLAN.code("train"),
-        jet_types=lambda wildcards: ",".join(PLAN.types_of(wildcards.model)),
-        # A function of `input` does not count for staleness: how a job runs changes no result.
-        execution=lambda wildcards, input: PLAN.execution_options(wildcards.model),
-        # The files are inputs.
+        decides=decides("train"),
+        config=section("train"),
+        jet_types=model_types,
+        execution=execution("train"),
         initial=lambda wildcards, input: (
             f"--init-from {shlex.quote(input.initial[0])}" if input.initial else ""
         ),
@@ -47,11 +45,13 @@ rule train_model:
         )[0],
         folder=lambda wildcards, output: str(Path(output.weights).parent),
     shell:
-        "{params.hypervae} train --shards {input.shard_list:q}"
-        " --correlators {input.correlator_list:q} --normalization {input.normalization:q}"
-        " --output-dir {params.folder:q} --checkpoint-dir {params.checkpoints:q}"
-        " --jet-types {params.jet_types} --threads {threads} {params.initial}"
-        " --config {params.config:q} {params.execution} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} train --shards {input.shard_list:q}"
+            " --correlators {input.correlator_list:q} --normalization {input.normalization:q}"
+            " --output-dir {params.folder:q} --checkpoint-dir {params.checkpoints:q}"
+            " --jet-types {params.jet_types} --threads {threads} {params.initial}"
+            " --config {params.config:q} {params.execution} > {log:q} 2>&1"
+        )
 
 
 rule adopt_model:
@@ -77,9 +77,11 @@ rule adopt_model:
         runtime=20,
     params:
         hypervae=library_command,
-        code=PLAN.code("adopt"),
-        jet_types=lambda wildcards: ",".join(PLAN.types_of(wildcards.model)),
+        decides=decides("adopt"),
+        jet_types=model_types,
         folder=lambda wildcards, output: str(Path(output.weights).parent),
     shell:
-        "{params.hypervae} adopt --model {input.model[0]:q} --normalization {input.normalization:q}"
-        " --jet-types {params.jet_types} --output-dir {params.folder:q} > {log:q} 2>&1"
+        one_line(
+            "{params.hypervae} adopt --model {input.model[0]:q} --normalization {input.normalization:q}"
+            " --jet-types {params.jet_types} --output-dir {params.folder:q} > {log:q} 2>&1"
+        )

@@ -45,8 +45,10 @@ def command(
     config: CorrelatorsStageConfig,
 ) -> None:
     """Compute energy correlators, pair bins and feature moments of one shard."""
+    from hypervae.cli.kernels import skip_numba_extensions
     from hypervae.correlators.compute import compute_correlators
 
+    skip_numba_extensions()
     if plot:
         require("matplotlib")
     if device != "cpu":

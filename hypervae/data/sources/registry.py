@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
 from hypervae.config.base import Integer, Mistake, OneOf, Section, Text, key
+from hypervae.config.decisive import PATH, SET
 from hypervae.data.columns import ANGLES, UNITS, split_columns, wrong_columns
 from hypervae.data.sources.files import file_names, missing_files
 from hypervae.data.sources.interface import JetSource, numbered, numbered_parts
@@ -36,7 +37,9 @@ class SourceConfig(Section):
         reruns="the new shards' simulation (jetnet: all splitting), and normalization onward",
     )
     jets_per_shard: Integer = key(800, "jets in each simulated shard (pythia)", ge=1)
-    paths: tuple[Text, ...] = key((), "HDF5 shards or PyG graph files, one shard each (files)")
+    paths: tuple[Text, ...] = key(
+        (), "HDF5 shards or PyG graph files, one shard each (files)", counts={**SET, **PATH}
+    )
     layout: Text = key(
         "",
         "columns of particles, e.g. pt,eta,phi,m; empty: etarel,phirel,ptrel,mask in HDF5 and "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from hypervae.config.base import Flag, Integer, Mistake, Number, Section, key
+from hypervae.config.decisive import where
 from hypervae.registry import Registry
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class OneShotConfig(DecoderConfig):
         "distance within the Chamfer term: d^2 (squared), d (plain), or arcosh(1 + alpha d^2) "
         "(hyperbolic)",
     )
-    alpha: Number = key(1.0, "alpha of the hyperbolic distance", gt=0)
+    alpha: Number = key(
+        1.0, "alpha of the hyperbolic distance", gt=0, counts=where(distance=["hyperbolic"])
+    )
     pt_weighted: Flag = key(False, "particles count by their share of the pT in the Chamfer term")
 
 
@@ -95,5 +98,9 @@ class HierarchicalConfig(DecoderConfig):
 class DecoderSections(Section):
     """Settings of the particle decoders, of each in the section of its name."""
 
-    one_shot: OneShotConfig = Field(default_factory=OneShotConfig)
-    hierarchical: HierarchicalConfig = Field(default_factory=HierarchicalConfig)
+    one_shot: OneShotConfig = Field(
+        default_factory=OneShotConfig, json_schema_extra={**where(decoder=["one_shot"])}
+    )
+    hierarchical: HierarchicalConfig = Field(
+        default_factory=HierarchicalConfig, json_schema_extra={**where(decoder=["hierarchical"])}
+    )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from hypervae.config.decisive import decisive
 from hypervae.errors import InputError
 from hypervae.training.checkpoint import (
     LAST,
@@ -245,7 +246,7 @@ def test_no_code_is_loaded(tmp_path, monkeypatch):
 
 def test_what_decides_the_result_decides_the_fingerprint(train_config, normalization):
     def of(types="gq", **changes):
-        return fingerprint(train_config(**changes).to_dict(), normalization, list(types))
+        return fingerprint(decisive(train_config(**changes)), normalization, list(types))
 
     same = of()
     assert of() == same

@@ -117,13 +117,13 @@ def test_only_the_file_of_several_types_depends_on_their_mix():
 
 def test_how_training_runs_is_options_and_no_section():
     found = plan(train={"execution": {"device": "cpu", "devices": 2, "checkpoint_minutes": 1}})
-    options = found.execution_options("top").split("--")[1:]
+    options = found.execution_options("train", "top").split("--")[1:]
     words = {option.strip() for option in options}
     assert "execution.devices 2" in words
     assert "execution.checkpoint-minutes 1.0" in words
     assert "execution.on-oom stop" in words  # a default
     assert "no-execution.gradient-checkpointing" in words
-    assert len(options) == len(ExecutionConfig.model_fields)
+    assert len(options) == len(ExecutionConfig.model_fields) + 1  # keep_every
     assert "execution" not in json.loads(found.section("train"))
 
 
@@ -174,5 +174,51 @@ def test_weights_are_trained_further_or_taken_as_they_are():
     assert found.given_files("all") == []
 
 
-def test_code_digests_are_told_apart():
-    assert len({Plan.code(name) for name in ("correlators", "train", "plot", "simulate")}) == 4
+@pytest.mark.parametrize(
+    ("subcommand", "changes", "words"),
+    [
+        ("download", {"data": {"jetnet": {"retries": 2}}}, "--retries 2"),
+        (
+            "generate",
+            {"generate": {"device": "cpu", "batch_size": 9}},
+            "--batch-size 9 --device cpu",
+        ),
+        ("train", {"train": {"keep_every": 3}}, "--keep-every 3"),
+    ],
+)
+def test_keys_that_change_no_result_are_options_and_in_no_section(subcommand, changes, words):
+    one, two = plan(), plan(**changes)
+    assert words in two.execution_options(subcommand)
+    assert one.section(subcommand) == two.section(subcommand)
+
+
+def test_sets_and_paths_have_one_spelling(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inside = str(tmp_path / "a" / "u.h5")
+    one = plan(
+        correlators={"orders": [2, 3, 4, 5]},
+        hyperedges={"orders": [3, 4]},
+        model={"references": ["time", "beam"], "condition": ["jet_type", "jet_features"]},
+        evaluate={"metrics": ["w1", "fpd", "classifier"]},
+        data={"jet_types": {"t": {"source": "files", "paths": ["a/1.pt", "a/u.h5"]}}},
+        models={"m": {"jet_types": ["t"], "model": {"references": ["time", "beam"]}}},
+    )
+    two = plan(
+        correlators={"orders": [5, 4, 3, 2]},
+        hyperedges={"orders": [4, 3]},
+        model={"references": ["beam", "time"], "condition": ["jet_features", "jet_type"]},
+        evaluate={"metrics": ["classifier", "fpd", "w1"]},
+        data={"jet_types": {"t": {"source": "files", "paths": [inside, "./b/..//a/1.pt"]}}},
+        models={"m": {"jet_types": ["t"], "model": {"references": ["beam", "time"]}}},
+    )
+    for stage in ("correlators", "train", "evaluate"):
+        assert one.section(stage) == two.section(stage)
+        assert one.section(stage, "m") == two.section(stage, "m")
+    assert one.source("t") == two.source("t")
+    assert plan(models=models(weights="./x//t/")).given_files("top") == plan(
+        models=models(weights="x/t")
+    ).given_files("top")
+    assert plan(models={"all": {"jet_types": ["t", "g", "q"]}}).types_of("all") == ["g", "q", "t"]
+    # outside, a path stays as it is: a folder may move with what lies beside it
+    assert plan(models=models(weights="../t")).given_files("top")[0].startswith("../t")
+    assert plan(models=models(weights="/x/t")).given_files("top")[0].startswith("/x/t")

@@ -1,14 +1,9 @@
-"""What the Snakefile knows of a config: types, models, shards, and what each stage is given.
-
-Light imports only: Snakemake parses the workflow again in every cluster job.
-"""
+"""What the Snakefile knows of a config: types, models, shards, and what each stage is given."""
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,38 +13,19 @@ from hypervae.config import (
     ModelSections,
     Section,
     SourceConfig,
+    decisive,
+    execution_keys,
     resolve_config,
     sections_of_model,
 )
 from hypervae.data.columns import split_columns
 from hypervae.data.sources.files import shard_files
 from hypervae.data.sources.registry import JET_SOURCES
-from hypervae.digest import code_digest
 from hypervae.errors import ConfigError
+from hypervae.workflow.models import model_files
 
 # A constraint that no name fulfils, for rules whose source no jet type uses.
 _NOTHING = "(?!)"
-#: The files of a trained model in its folder, its weights first.
-MODEL_FILES = ("weights.safetensors", "config.json", "normalization.h5")
-
-
-def model_files(path: str) -> list[str]:
-    """The files of a trained model.
-
-    Parameters
-    ----------
-    path : str
-        Its folder, or its weights, which the other files lie beside.
-
-    Returns
-    -------
-    list of str
-        The weights first.
-    """
-    place = Path(path)
-    if place.suffix == ".safetensors":
-        return [path, *(str(place.with_name(name)) for name in MODEL_FILES[1:])]
-    return [str(place / name) for name in MODEL_FILES]
 
 
 def _any_of(names: Iterable[str]) -> str:
@@ -236,6 +212,19 @@ class Plan:
         """
         return shard_files(self.source(jet_type))[shard]
 
+    def staged_file(self, jet_type: str) -> str:
+        """The pre-staged JetNet file of a type, where there is a folder of them.
+
+        Parameters
+        ----------
+        jet_type : str
+
+        Returns
+        -------
+        str
+        """
+        return f"{self.data.jetnet.directory}/{jet_type}{self.jetnet_suffix}.hdf5"
+
     def import_options(self, jet_type: str) -> str:
         """How the user's own files of a type are laid out, as command-line options.
 
@@ -259,8 +248,7 @@ class Plan:
     def section(self, subcommand: str, model: str = "") -> str:
         """What a subcommand gets with ``--config``: one JSON text with sorted keys.
 
-        Snakemake compares it as it stands, so that a job is stale if and only if a key changed that
-        its stage reads.
+        Keys that decide no result are left out (`hypervae.config.decisive`).
 
         Parameters
         ----------
@@ -274,10 +262,9 @@ class Plan:
         str
         """
         stage = STAGES[subcommand]
-        section = self._section(stage.section, model).to_dict()
-        section.pop("execution", None)
+        section = decisive(self.section_of(stage.section, model))
         for name in stage.attached:
-            section[name] = self._section(name, model).to_dict()
+            section[name] = decisive(self.section_of(name, model))
         return json.dumps(section, sort_keys=True)
 
     def simulation(self, jet_type: str) -> str:
@@ -310,19 +297,20 @@ class Plan:
         section["mix"] = {}
         return json.dumps(section, sort_keys=True)
 
-    def execution_options(self, model: str) -> str:
-        """How training runs, as command-line options; not part of its section.
+    def execution_options(self, subcommand: str, model: str = "") -> str:
+        """How a subcommand runs, as command-line options; not part of its section.
 
         Parameters
         ----------
-        model : str
+        subcommand, model : str
+            As for `section`.
 
         Returns
         -------
         str
         """
-        execution = self.sections(model).train.execution.to_dict()
-        return " ".join(_option(f"execution.{name}", value) for name, value in execution.items())
+        section = self.section_of(STAGES[subcommand].section, model)
+        return " ".join(_option(name, value) for name, value in execution_keys(section))
 
     def training_devices(self, model: str) -> int:
         """Training processes, each with a GPU where there are any.
@@ -363,27 +351,23 @@ class Plan:
         """
         return self._sections[model]
 
-    def _section(self, name: str, model: str) -> Section:
+    def section_of(self, name: str, model: str = "") -> Section:
+        """A section of the config by its name, with the keys of a model of its own.
+
+        Parameters
+        ----------
+        name : str
+        model : str
+            None for what all models share.
+
+        Returns
+        -------
+        Section
+        """
         if model and hasattr(self.sections(model), name):
             return getattr(self.sections(model), name)
         holder = self.data if name in type(self.data).model_fields else self.config
         return getattr(holder, name)
-
-    @staticmethod
-    @functools.cache
-    def code(subcommand: str) -> str:
-        """Digest of the code behind a subcommand.
-
-        Parameters
-        ----------
-        subcommand : str
-            As on the command line.
-
-        Returns
-        -------
-        str
-        """
-        return code_digest(subcommand)
 
 
 def _option(name: str, value: Any) -> str:

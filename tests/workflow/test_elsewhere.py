@@ -1,0 +1,56 @@
+"""The workflow in another directory, with the embedded default, out of a read-only checkout."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.workflow.running import copy_repository, job_counts, snakemake
+
+# Of the default, with few jets.
+FEW = "data={jet_types: {q: {source: pythia, shards: 1, jets_per_shard: 20}}}"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A checkout into which nobody may write (root may all the same)."""
+    folder = copy_repository(tmp_path_factory.mktemp("checkout"))
+    places = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    for place in places:
+        place.chmod(0o555)
+    yield folder
+    for place in places:
+        place.chmod(0o755)
+
+
+def state(folder):
+    """Names and times of all but compiled modules, which root would write."""
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
+
+
+def test_the_embedded_default_runs_elsewhere(checkout, tmp_path):
+    before = state(checkout)
+    whole = job_counts(snakemake(checkout, "-n", "--directory", str(tmp_path / "a")).stdout)
+    assert whole["train_model"] == 3
+    target = "results/correlators/q/00000.h5"
+    place = tmp_path / "b"
+    arguments = ("--cores", "1", "--directory", str(place), "--config", FEW, "--", target)
+    snakemake(checkout, *arguments)
+    assert (place / target).is_file()
+    assert job_counts(snakemake(checkout, "-n", *arguments).stdout) == {}
+    assert state(checkout) == before
+
+
+def test_a_config_of_the_directory_comes_first(checkout, tmp_path):
+    (tmp_path / "config").mkdir()
+    tiny = (checkout / "tests/data/tiny.yaml").read_text()
+    (tmp_path / "config" / "config.yaml").write_text(tiny)
+    done = snakemake(
+        checkout, "-n", "-s", os.path.join("workflow", "Snakefile"), "--directory", str(tmp_path)
+    )
+    assert job_counts(done.stdout)["train_model"] == 2
