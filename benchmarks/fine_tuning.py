@@ -25,7 +25,7 @@ from benchmarks.quality import read
 from benchmarks.recipe import RECIPE
 from benchmarks.simulation import simulate
 from hypervae.config import resolve_section
-from hypervae.formats.shard import write_shard
+from hypervae.formats.shard_writer import write_shard
 from hypervae.generation.generate import generate_jets
 from hypervae.model.pretrained import pretrained_folder
 from hypervae.seeds import derive_seed
