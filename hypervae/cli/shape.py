@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from hypervae.arguments import FIGURE_SUFFIXES, HDF5_SUFFIXES
+from hypervae.io.lock import locked
 
 DECIDES_RESULTS_OF = ()
 
@@ -47,6 +48,17 @@ class Command(click.Command):
     def _present(self, word: str) -> str:
         name, equals, value = word.partition("=")
         return self.renamed.get(name, name) + equals + value
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See `click.Command.invoke`; what is written is this process's alone meanwhile."""
+        given = [
+            (parameter.type, ctx.params[parameter.name or ""])
+            for parameter in self.params
+            if ctx.params.get(parameter.name or "") is not None
+        ]
+        files = [path for kind, path in given if isinstance(kind, OutputFile)]
+        with locked(files, [path for kind, path in given if kind is OUTPUT_DIRECTORY]):
+            return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """See `click.Command.format_options`."""
@@ -90,7 +102,7 @@ class OutputFile(click.Path):
     Parameters
     ----------
     *suffixes : str
-        Those of the formats that can be written.
+        Those of the formats that can be written; any, where the command itself looks at it.
     """
 
     def __init__(self, *suffixes: str):
@@ -100,7 +112,7 @@ class OutputFile(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See `click.Path.convert`."""
         path = Path(str(super().convert(value, param, ctx)))
-        if path.suffix.lower() not in self.suffixes:
+        if self.suffixes and path.suffix.lower() not in self.suffixes:
             names = " or ".join(self.suffixes)
             other = "; hypervae export makes other formats of jets"
             self.fail(
@@ -122,7 +134,9 @@ FILE_LIST = click.Path(path_type=Path)
 #: A folder, and what a trained model is given by.
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 MODEL = click.Path(path_type=Path)
-#: Files that will be written.
+#: A folder and files that will be written.
+OUTPUT_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+OUTPUT_FILE = OutputFile()
 HDF5 = OutputFile(*HDF5_SUFFIXES)
 FIGURE = OutputFile(*FIGURE_SUFFIXES)
 JSON, CSV, HTML, PDF = (OutputFile(f".{suffix}") for suffix in ("json", "csv", "html", "pdf"))

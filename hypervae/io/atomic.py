@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hypervae.io.lock import lock_of
+
 if TYPE_CHECKING:
     import h5py
 
@@ -26,6 +28,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     On an error the temporary file is removed and what stood under `path` before stays. The
     temporary name keeps the suffix (writers that choose a format by it work) and starts with a dot.
+    Where this process holds a lock on `path`, the temporary path lies within the lock, and the
+    renaming fails if the lock was lost.
 
     Parameters
     ----------
@@ -35,10 +39,17 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Yields
     ------
     Path
+
+    Raises
+    ------
+    LockLost
+        If `path` was taken over by another process; it is left alone.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    lock = lock_of(path)
+    folder = path.parent if lock is None else lock.staging
+    temporary = folder / f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
     try:
         yield temporary
         with open(temporary, "rb+") as handle:
@@ -46,8 +57,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         # some libraries create private files; results are as readable as the user's other files
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if lock is not None and isinstance(error, Exception):
+            lock.check()
         raise
 
 

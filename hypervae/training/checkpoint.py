@@ -101,15 +101,17 @@ class Checkpoints:
         ------
         InputError
             If it cannot be written (a full disk); the last good ones stay.
+        LockLost
+            If another process has taken over the run.
         """
         last, previous = self.directory / LAST, self.directory / PREVIOUS
         try:
             with atomic_path(last) as temporary:
                 torch.save({**state, "fingerprint": self.fingerprint}, temporary)
                 if last.exists():
-                    os.replace(last, previous)
+                    self._keep(last, previous)
             for name in names:
-                self._keep(last, name)
+                self._keep(last, self.directory / f"{name}{last.suffix}")
         except (OSError, RuntimeError) as error:  # torch's writer raises the latter
             kept = last if last.exists() else previous
             raise InputError(
@@ -122,9 +124,9 @@ class Checkpoints:
                 else "space on a writable disk",
             ) from error
 
-    def _keep(self, last: Path, name: str) -> None:
+    def _keep(self, last: Path, path: Path) -> None:
         """Another name for the last checkpoint: a link, since it is replaced and never changed."""
-        with atomic_path(self.directory / f"{name}{last.suffix}") as temporary:
+        with atomic_path(path) as temporary:
             try:
                 os.link(last, temporary)
             except OSError:  # a file system without links

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from hypervae.errors import InputError
 from hypervae.formats.history import write_history
 from hypervae.formats.normalization import read_normalization, write_continued
 from hypervae.io import software_versions, write_json
-from hypervae.io.lock import RunLock
+from hypervae.io.lock import WriterLock, locked_folder
 from hypervae.logs import kept_in
 from hypervae.model import HyperVAE
 from hypervae.model.files import NORMALIZATION
@@ -36,6 +36,7 @@ from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
 from hypervae.training.observers.history import HistoryFile
 from hypervae.training.observers.interface import Observer, Observers
+from hypervae.training.observers.lock import LockWatch
 from hypervae.training.observers.messages import Messages
 from hypervae.training.observers.monitor import Monitor
 from hypervae.training.observers.progress import ProgressBar
@@ -112,7 +113,9 @@ def train(
     InputError
         If files do not fit together, or a result cannot be written.
     HyperVAEError
-        If another process is training this run, or there are too few GPUs.
+        If another process is training this run or writes this model, or there are too few GPUs.
+    LockLost
+        If another process has taken over, which saw no sign of life of this one.
     Interrupted
         See `Trainer.fit`.
     """
@@ -128,7 +131,7 @@ def train(
 
     checkpoints = Checkpoints(checkpoint_dir, name_of(decided))
     folder = checkpoints.directory
-    with RunLock(folder) if is_first(fabric) else nullcontext():
+    with _writing(folder, output_dir) if is_first(fabric) else nullcontext() as lock:
         fabric.launch()
         if fabric.is_global_zero:
             checkpoints.clean()
@@ -140,7 +143,7 @@ def train(
             if data.initial is None:  # else it has the tables of its weights
                 model.fit_decoder(loaders.training.once(config.batch_size))
             own = _observers(fabric, loaders, config, folder)
-            watching = Observers([*own, *observers])
+            watching = Observers([*own, *([LockWatch(lock)] if lock else []), *observers])
             trainer = Trainer(fabric, model, loaders, config, checkpoints, watching)
             _resume(trainer, resume, lambda: state_of_shorter(folder, config, decided, name_of))
             try:
@@ -257,6 +260,13 @@ def _write(
     _LOG.info(
         "%s: the weights of epoch %d, the best of %d", output_dir, best.epoch + 1, len(history)
     )
+
+
+@contextmanager
+def _writing(folder: Path, output_dir: Path) -> Iterator[WriterLock]:
+    """Hold the folder of the run, and that of the model, which other runs may write, too."""
+    with WriterLock(folder) as lock, locked_folder(output_dir):
+        yield lock
 
 
 def _check_output(folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.shape import DIRECTORY, Command, one_input
+from hypervae.cli.shape import DIRECTORY, OUTPUT_FILE, Command, one_input
 from hypervae.errors import ConfigError
 
 FORMATS = {".pt": "PyG graphs", ".parquet": "an awkward array", ".root": "a ROOT tree"}
@@ -20,7 +20,7 @@ FORMATS = {".pt": "PyG graphs", ".parquet": "an awkward array", ".root": "a ROOT
 @one_input("Shard, generated jets or JetNet file (HDF5).")
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=OUTPUT_FILE,
     required=True,
     help="File to write: PyG graphs (.pt), awkward array (.parquet) or ROOT tree (.root).",
 )

@@ -8,7 +8,17 @@ from pathlib import Path
 import click
 
 from hypervae.cli.options import section_options
-from hypervae.cli.shape import CSV, DIRECTORY, FIGURE, HTML, INPUT_FILE, PDF, Command, wrote
+from hypervae.cli.shape import (
+    CSV,
+    DIRECTORY,
+    FIGURE,
+    HTML,
+    INPUT_FILE,
+    OUTPUT_DIRECTORY,
+    PDF,
+    Command,
+    wrote,
+)
 from hypervae.config import PlotConfig
 
 
@@ -37,7 +47,7 @@ def _outputs(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--arrays", type=INPUT_FILE, required=True, help="From hypervae evaluate --arrays.")
 @click.option(
     "--output-dir",
-    type=DIRECTORY,
+    type=OUTPUT_DIRECTORY,
     required=True,
     help="Gets the figures, PNG, PDF and, with captions, HTML: jets, particles, substructure, "
     "correlators, image.",

@@ -13,6 +13,7 @@ from hypervae.cli import SUBCOMMANDS, cli
 from hypervae.cli.shape import Command, words
 from hypervae.config import resolve_section
 from hypervae.formats.shard_writer import write_shard
+from hypervae.io.lock import WriterLock
 from tests.unit.toys import toy_jets
 
 
@@ -180,6 +181,17 @@ def test_plot_says_what_it_wrote(shard, tmp_path):
     done = run("plot", "correlators", *given, "--output-pdf", tmp_path / "f.pdf")
     assert done.output == f"wrote {tmp_path / 'f.svg'}\nwrote {tmp_path / 'f.pdf'}\n"
     assert "<svg" in (tmp_path / "f.svg").read_text()
+
+
+@pytest.mark.parametrize("option", ["--output", "--output-pdf"])
+def test_a_command_leaves_alone_what_another_process_writes(shard, tmp_path, option):
+    correlators, taken = tmp_path / "c.h5", tmp_path / "taken.pdf"
+    assert run("correlators", "--input", shard, "--output", correlators).exit_code == 0
+    given = ["--input", correlators, "--output", tmp_path / "f.png", option, taken]
+    with WriterLock(taken):
+        done = run("plot", "correlators", *given)
+    assert f"{taken}: being written by process" in str(done.exception)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.h5", "shard.h5"]
 
 
 def test_every_boolean_is_a_flag():

@@ -112,7 +112,7 @@ def test_two_processes_stop_together_and_one_goes_on(chain, tmp_path):
     assert "Traceback" not in errors
     assert not (tmp_path / "model").exists()
     (folder,) = (tmp_path / "checkpoints").iterdir()
-    assert not (folder / "lock.json").exists()
+    assert not (folder / ".lock").exists()
     stopped = torch.load(folder / LAST, weights_only=True)
     # the number of processes is no part of the run: one alone goes on
     process, state = attempt(1), stopped

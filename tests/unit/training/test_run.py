@@ -3,14 +3,16 @@
 import csv
 import math
 import os
+import shutil
 
 import numpy as np
 import pytest
 
 from hypervae.data.split import SPLITS
 from hypervae.errors import HyperVAEError, InputError
-from hypervae.io.lock import RunLock
+from hypervae.io.lock import LockLost, WriterLock, lock_of
 from hypervae.training import trainer as trainer_module
+from hypervae.training.observers.interface import Observer
 from tests.unit.chain import SPLIT
 
 STEPS = 5  # of an epoch: 70 training jets in batches of 16
@@ -109,7 +111,50 @@ def test_nothing_is_written_to_standard_output(run, capfd, shown):
 def test_one_process_trains_a_run(run, tmp_path):
     run("first")
     (folder,) = (tmp_path / "checkpoints").iterdir()
-    assert not (folder / "lock.json").exists()
-    with RunLock(folder), pytest.raises(HyperVAEError, match="being trained by process"):
+    assert not list(folder.glob(".lock*"))
+    with WriterLock(folder), pytest.raises(HyperVAEError, match="being written by process"):
         run("second")
     assert not (tmp_path / "second").exists()
+    with WriterLock(tmp_path / "first"), pytest.raises(HyperVAEError, match="being written by"):
+        run("first", epochs=1)  # another run, the same model
+
+
+class TakeOver(Observer):
+    """Breaks the lock of the run at a step, as another process does that saw no life."""
+
+    def __init__(self, folder, step, seen):
+        self.folder, self.step, self.seen = folder, step, seen
+
+    def on_step(self, report):
+        if report.step == self.step:
+            (run,) = self.folder.iterdir()
+            lock = lock_of(run / "last.ckpt")
+            shutil.rmtree(run / ".lock")
+            if self.seen:
+                lock.show_life()
+            self.files = contents(run)
+
+
+class Recorder(Observer):
+    """Remembers the last step that was begun to be told."""
+
+    def on_step(self, report):
+        self.last = report.step
+
+
+def contents(folder):
+    """All files, but the log, which tells of it."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".log"]
+    return {str(path): path.read_bytes() for path in files if "tensorboard" not in path.parts}
+
+
+@pytest.mark.parametrize(("seen", "steps"), [(True, STEPS + 2), (False, 2 * STEPS)])
+def test_a_training_that_lost_its_run_stops_without_writing(run, tmp_path, seen, steps):
+    """At the next step where the heartbeat has seen it, else at the next save."""
+    watch = [TakeOver(tmp_path / "checkpoints", STEPS + 2, seen), Recorder()]
+    with pytest.raises(LockLost, match="taken over"):
+        run(epochs=3, watch=watch)
+    assert watch[1].last == steps
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    assert contents(folder) == watch[0].files
+    assert not (tmp_path / "model").exists()
