@@ -1,5 +1,6 @@
 # Where the library is: beside this workflow, whoever runs it. `workflow.basedir` is the folder of the
 # Snakefile that was started, which a workflow that takes this one as a module has of its own.
+import os
 import shlex
 import shutil
 import sys
@@ -45,6 +46,11 @@ def library_folder(rules_folder):
         except OSError:  # another process was first
             shutil.rmtree(unpacked)
     return folder
+
+
+def image():
+    """The image that the user made of the Dockerfile: a file, or an address. None is published."""
+    return os.environ.get("HYPERVAE_CONTAINER") or None
 
 
 LIBRARY = library_folder(workflow.current_basedir)
