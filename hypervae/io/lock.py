@@ -243,7 +243,7 @@ class WriterLock:
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[WriterLock]:
-    """Hold a folder that is made for what will be written there; it does not stay empty.
+    """Hold a folder that is made for what will be written there; if it was, it does not stay empty.
 
     Parameters
     ----------
@@ -253,13 +253,22 @@ def locked_folder(folder: Path) -> Iterator[WriterLock]:
     ------
     WriterLock
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
+    with _without_empty_folders(folder):
+        folder.mkdir(parents=True, exist_ok=True)
         with WriterLock(folder) as lock:
             yield lock
+
+
+@contextmanager
+def _without_empty_folders(folder: Path) -> Iterator[None]:
+    """Remove a folder, and those above it, that was not there before and is empty in the end."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        yield
     finally:
         with contextlib.suppress(OSError):  # it holds something
-            folder.rmdir()
+            for place in made:
+                place.rmdir()
 
 
 @contextmanager
@@ -272,6 +281,7 @@ def locked(files: Iterable[Path], folders: Iterable[Path] = ()) -> Iterator[None
     """
     with ExitStack() as stack:
         for file in sorted({Path(os.path.abspath(file)) for file in files}):
+            stack.enter_context(_without_empty_folders(file.parent))
             stack.enter_context(WriterLock(file))
         for folder in folders:
             stack.enter_context(locked_folder(folder))

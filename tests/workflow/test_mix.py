@@ -22,7 +22,7 @@ def test_only_the_file_of_several_types_depends_on_their_mix(tmp_path):
     counts = job_counts(shown)
     assert counts["generate_mix"] == counts["train_model"] == 1
     assert counts["generate_jets"] == 2
-    commands = re.findall(r"hypervae generate (.*?) --config '(.*?)' --output (\S+)", shown)
+    commands = re.findall(r"hypervae generate (.*?) --config '(.*?)' .*?--output (\S+)", shown)
     given = {
         output: (options, json.loads(config)["mix"]) for options, config, output in set(commands)
     }

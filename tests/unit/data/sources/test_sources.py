@@ -2,14 +2,13 @@
 
 import pytest
 
-from hypervae import workflow
 from hypervae.config import SourceConfig, data, resolve_config
 from hypervae.data.sources import registry
 from hypervae.data.sources.files import shard_files
 from hypervae.data.sources.interface import JetSource
 from hypervae.data.sources.registry import JET_SOURCES
 from hypervae.errors import ConfigError
-from hypervae.workflow import Plan
+from hypervae.workflow import Plan, plan
 
 TOY = JetSource(lambda source: [f"toy{index}" for index in range(source.shards)])
 
@@ -48,7 +47,7 @@ def test_what_a_source_must_have_is_asked_for():
 
 
 def test_a_registered_source_is_accepted_without_more(monkeypatch):
-    for module in (registry, data, workflow):
+    for module in (registry, data, plan):
         monkeypatch.setattr(module, "JET_SOURCES", {**JET_SOURCES, "toy": TOY})
     config = {
         "data": {"jet_types": {"g": {"source": "toy", "shards": 2}}},
