@@ -52,7 +52,7 @@ Training of {of}: the total loss and each of its terms after every epoch, over t
 (solid) and the validation jets (dashed), then, where there is any, W1M of generated against
 validation jets, and how the training ran: active latent dimensions, gradient norm, learning rate,
 speed and memory. Stars mark the epochs with the lowest total and the lowest W1M in validation.
-Terms are shown before their weights in the total.
+Terms are shown before their weights in the total; those that are 0 throughout are left out.
 """,
     "correlators": """
 Projected N-point energy correlators of the training jets of {of}: the mean over jets of the product

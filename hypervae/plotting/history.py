@@ -79,14 +79,12 @@ def draw_history(columns: Mapping[str, NDArray], title: str = "") -> Figure:
     -------
     Figure
     """
-    # no panel for what was never there, nor for steps of which none was skipped
-    panels = panels_of(
-        [
-            name
-            for name, values in columns.items()
-            if np.isfinite(values).any() and (name != "skipped" or np.nansum(values) > 0)
-        ]
-    )
+    panels = panels_of([name for name, values in columns.items() if np.isfinite(values).any()])
+    panels = {
+        quantity: sides
+        for quantity, sides in panels.items()
+        if not _is_nothing(quantity, [columns[name] for name in sides.values()], "" not in sides)
+    }
     # wider than high, so that a screen holds it
     across = max(4, math.ceil(math.sqrt(1.6 * len(panels))))
     figure, axes = panel_grid(max(len(panels), 1), across, (3.3, 2.6))
@@ -102,6 +100,11 @@ def draw_history(columns: Mapping[str, NDArray], title: str = "") -> Figure:
     figure.legend(handles=handles, loc="outside upper right", ncols=3)
     figure.suptitle(f"{title}: training" if title else "training", x=0.01, ha="left")
     return figure
+
+
+def _is_nothing(quantity: str, curves: Sequence[NDArray], loss: bool) -> bool:
+    """Whether there is nothing to see: terms left out of the loss, or no step that was skipped."""
+    return (loss or quantity == "skipped") and not any(np.nansum(abs(values)) for values in curves)
 
 
 def _draw_panel(axis: Axes, quantity: str, curves: Mapping[str, NDArray], epochs: NDArray) -> None:

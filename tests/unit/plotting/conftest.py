@@ -96,7 +96,7 @@ def write_history(tmp_path):
     def write(epochs=5, name="history.csv", scale=1.0):
         lines = ["epoch,step,learning_rate,train_total,val_total,train_kl,val_kl,seconds,note"]
         for epoch in range(1, epochs + 1):
-            losses = [scale * 3 / epoch, scale * 4 / epoch, 0.0, ""]
+            losses = [scale * 3 / epoch, scale * 4 / epoch, 0.5, ""]
             lines.append(",".join(map(str, [epoch, 10 * epoch, 1e-3, *losses, 2.5, "text"])))
         (tmp_path / name).write_text("\n".join(lines) + "\n")
         return tmp_path / name

@@ -89,6 +89,15 @@ def test_panels_are_what_there_is_to_see(config):
     assert "W1M of generated jets" not in shown(less, config)
 
 
+def test_terms_that_were_left_out_of_the_loss_have_no_panel(config):
+    nothing = np.zeros(5)
+    without = full_history(train_edge=nothing, val_edge=nothing, active_units=nothing)
+    titles = shown(without, config)
+    assert "edge loss" not in titles
+    assert "active latent dimensions" in titles  # none is something to see
+    assert "edge loss" in shown({**without, "val_edge": np.full(5, 0.1)}, config)
+
+
 def test_w1m_is_points_over_its_epochs(config):
     panels = shown(full_history(), config)
     curve = panels["W1M of generated jets"].get_lines()[0]
