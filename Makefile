@@ -55,6 +55,17 @@ check: $(STAMP) ## import every dependency, print versions, run the self-test
 run: $(STAMP) ## run the workflow (CONFIG=FILE, CORES=N, ARGS="more snakemake options")
 	$(VENV)/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
+# A run on Slurm: PROFILE is where its jobs go.
+PROFILE := profiles/slurm
+
+.PHONY: cancel
+cancel: $(STAMP) ## end the Slurm jobs that were submitted from here, and wait until they are gone
+	@$(PY) -m hypervae.workflow.slurm cancel $(ARGS)
+
+.PHONY: recover
+recover: $(STAMP) ## after a crash of Snakemake on Slurm: cancel, unlock, go on (PROFILE=DIR, CONFIG, ARGS as for run)
+	@$(PY) -m hypervae.workflow.slurm recover --profile $(PROFILE) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
+
 .PHONY: why
 why: $(STAMP) ## what a run would do again, and the key or module behind it (CONFIG, ARGS as for run)
 	@$(PY) -m hypervae.workflow.why $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)

@@ -4,15 +4,18 @@ import functools
 
 from snakemake.exceptions import WorkflowError
 
-from hypervae.errors import ConfigError
+from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.io import write_list, write_text
 from hypervae.plotting.captions import EVERYTHING, caption, evaluation_caption
 from hypervae.plotting.report import keep_positive_runtimes
 from hypervae.workflow import MODEL_FILES, Plan
+from hypervae.workflow.slurm.guard import guard_slurm, patience
+from hypervae.workflow.slurm.jobs import check_alone
 from hypervae.workflow.staleness import Staleness
 
 try:
     PLAN = Plan(config)
+    guard_slurm()
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -159,6 +162,21 @@ def all_results():
         *expand("results/plots/{figure}.png", figure=[*figures, "summary"]),
         "results/overview.html",
     ]
+
+
+def refuse_beside_live_jobs():
+    """Start no second run beside Slurm jobs that a killed Snakemake left behind."""
+    on_slurm = workflow.executor_settings is not None and not workflow.local_exec
+    try:
+        check_alone(Path.cwd(), patience() if on_slurm else 0.0)
+    except HyperVAEError as error:
+        raise WorkflowError(str(error)) from None
+    except OSError as error:
+        if on_slurm:
+            raise WorkflowError(str(error)) from None
+        print(
+            f"Not known whether jobs of an earlier run live: {error}", file=sys.stderr
+        )
 
 
 def write_report():
