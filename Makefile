@@ -76,7 +76,11 @@ test: $(STAMP) ## unit and workflow tests (ARGS="-k name")
 
 .PHONY: test-slurm
 test-slurm: $(STAMP) ## the workflow on a throwaway Slurm cluster (root and Slurm's daemons needed)
-	$(PY) -m pytest tests/slurm -rs $(ARGS)
+	$(PY) -m pytest tests/slurm -rs -m "not faults" $(ARGS)
+
+.PHONY: test-faults
+test-faults: $(STAMP) ## the same and all that may go wrong there
+	$(PY) -m pytest tests/slurm -rs --timeout 3600 $(ARGS)
 
 .PHONY: test-install
 test-install: $(STAMP) ## build the package, install it by pip and uv in empty environments, generate jets there

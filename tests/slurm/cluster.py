@@ -1,10 +1,12 @@
 """A throwaway Slurm cluster, and Snakemake runs on it, for the tests in this directory."""
 
+import contextlib
 import dataclasses
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -94,6 +96,26 @@ class Cluster:
             command, env=self.environment, check=True, capture_output=True, text=True, timeout=60
         ).stdout
 
+    def pid(self, daemon: str) -> int:
+        """Return the process of a daemon: ``slurmctld``, or ``slurmd`` by its node's name."""
+        return int((self.directory / "run" / f"{daemon}.pid").read_text())
+
+    def kill(self, daemon: str) -> None:
+        """Kill one daemon, and nothing that it started."""
+        pid = self.pid(daemon)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), 30, f"{daemon} ends")
+
+    def start_controller(self) -> None:
+        """Start a killed controller, which reads what it had saved."""
+        subprocess.run(["slurmctld"], env=self.environment, check=True, timeout=60)
+
+    def start_node(self, node: str) -> None:
+        """Start the killed daemon of a node and wait until the node takes jobs."""
+        subprocess.run(["slurmd", "-N", node], env=self.environment, check=True, timeout=60)
+        command = ("sinfo", "--noheader", "--nodes", node, "--format", "%T")
+        wait_until(lambda: "idle" in self.slurm(*command), 120, f"{node} takes jobs")
+
     def jobs(self, after: int = 0) -> list[Job]:
         """Return the jobs with an id above ``after``, ended ones included."""
         lines = self.slurm("scontrol", "--oneliner", "show", "jobs").splitlines()
@@ -148,13 +170,29 @@ class Run:
             )
 
     def finish(self, process: subprocess.Popen, timeout: float) -> None:
-        """Wait for the end and fail, with the log's tail, unless it was a success."""
+        """Wait for the end and fail, with the log's tail, unless it was a success.
+
+        The timeout is for a time without progress: on a busy machine a run takes longer.
+        """
         try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
+            self.wait_until(lambda: process.poll() is not None, timeout, "the end of the run")
+        except AssertionError as error:
             process.kill()
-            raise AssertionError(f"not done after {timeout} s:\n{self.tail()}") from None
-        assert code == 0, f"snakemake ended with {code}:\n{self.tail()}"
+            raise AssertionError(f"{error}:\n{self.tail()}") from None
+        assert process.returncode == 0, f"snakemake ended with {process.returncode}:\n{self.tail()}"
+
+    def wait_until(self, condition, timeout: float, what: str):
+        """Poll as `wait_until` does, for so long without progress of this run."""
+        return wait_until(condition, timeout, what, progress=self.progress)
+
+    def progress(self) -> dict[str, tuple[int, int]]:
+        """Return what changes as long as anything is done: the files that jobs write."""
+        found = {}
+        for folder in ("checkpoints", "logs", "resources", "results", ".snakemake/slurm_logs"):
+            for path in (self.directory / folder).rglob("*"):
+                with contextlib.suppress(FileNotFoundError):
+                    found[str(path)] = (path.stat().st_mtime_ns, path.stat().st_size)
+        return {**found, "log": (0, self.log.stat().st_size)}
 
     def tail(self, lines: int = 80) -> str:
         """Return the end of the log."""
@@ -174,11 +212,16 @@ def copy_project(destination: Path) -> Path:
     return destination
 
 
-def wait_until(condition, timeout: float, what: str, interval: float = 0.2):
-    """Poll until ``condition()`` is truthy and return that value."""
-    end = time.monotonic() + timeout
+def wait_until(condition, timeout: float, what: str, progress=lambda: None):
+    """Poll until ``condition()`` is truthy and return that value.
+
+    The timeout counts from the last change of ``progress()``.
+    """
+    end, seen = time.monotonic() + timeout, progress()
     while time.monotonic() < end:
         if value := condition():
             return value
-        time.sleep(interval)
+        time.sleep(0.2)
+        if (now := progress()) != seen:
+            end, seen = time.monotonic() + timeout, now
     raise AssertionError(f"timeout after {timeout} s: {what}")

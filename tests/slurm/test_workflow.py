@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from tests.slurm.cluster import ROOT, Run, copy_project, wait_until
+from tests.slurm.cluster import ROOT, Run, copy_project
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
@@ -88,8 +88,8 @@ def test_killed_training_goes_on_from_its_checkpoint(cluster, shared_project, ho
     def checkpoint():
         return any((project / "checkpoints").rglob("*.ckpt"))
 
-    job = wait_until(training, 240, "a running training job")
-    wait_until(checkpoint, 240, "a checkpoint")
+    job = run.wait_until(training, 240, "a running training job")
+    run.wait_until(checkpoint, 240, "a checkpoint")
     if how == "terminated":
         # What Slurm does before the time limit (--signal=TERM@120) or when a user asks for it.
         cluster.slurm("scancel", "--signal=TERM", str(job.id))

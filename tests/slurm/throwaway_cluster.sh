@@ -13,7 +13,7 @@
 # sacct and submitit (delete DIR between runs: job ids start again, the database does not). SLURM_EXTRA_CONF: lines for
 # slurm.conf. LONGPOLL=0: without the squeue wrapper.
 #
-# The wrappers are for tests; a real site needs neither. srun: Snakemake's jobstep plugin strips SLURM_CONF from its
+# The wrappers are for tests; a real site needs none. srun, scontrol: Snakemake's jobstep plugin strips SLURM_CONF from its
 # environment, and this cluster's configuration is not at the default place. squeue: the executor polls at intervals that
 # grow by 10 s, so the wrapper blocks until a job of the run ends.
 set -euo pipefail
@@ -28,6 +28,7 @@ DAEMONS="n1 n2 g1 slurmctld slurmdbd mariadb munged"
 PATH=${PATH//"$DIR/bin:"/} # the wrappers of an earlier start are not the programs themselves
 SRUN=$(command -v srun || true)
 SQUEUE=$(command -v squeue || true)
+SCONTROL=$(command -v scontrol || true)
 export SLURM_CONF=$DIR/etc/slurm.conf
 
 alive() {
@@ -143,15 +144,18 @@ C
 write_wrappers() {
     mkdir -p "$DIR/bin"
     printf '#!/bin/sh\nSLURM_CONF=%s exec %s "$@"\n' "$SLURM_CONF" "$SRUN" >"$DIR/bin/srun"
-    chmod 755 "$DIR/bin/srun"
+    printf '#!/bin/sh\nSLURM_CONF=%s exec %s "$@"\n' "$SLURM_CONF" "$SCONTROL" >"$DIR/bin/scontrol"
+    chmod 755 "$DIR/bin/srun" "$DIR/bin/scontrol"
     rm -f "$DIR/bin/squeue"
     [ "${LONGPOLL:-1}" = 1 ] || return 0
     cat >"$DIR/bin/squeue" <<Q
 #!/bin/bash
+export SLURM_CONF=$SLURM_CONF
 case " \$* " in *" --states=all "*--name*) ;; *) exec $SQUEUE "\$@" ;; esac
 seen=$DIR/run/squeue.\${!#}
 before=\$(cat "\$seen" 2>/dev/null)
-for _ in {1..225}; do
+end=\$((SECONDS + 45)) # the executor gives a call 60 s; on a busy machine turns take longer than they wait
+while [ \$SECONDS -lt \$end ]; do
     out=\$($SQUEUE "\$@") || exit
     ended=\$(grep -vE '[|](PENDING|CONFIGURING|RUNNING|COMPLETING|SUSPENDED|REQUEUED|RESIZING)' <<<"\$out" | sort)
     [ "\$ended" != "\$before" ] && break

@@ -121,6 +121,28 @@ def growing(first, per_file=0):
     return mem_mb
 
 
+def lasting(minutes):
+    """Time limit in minutes, doubled at each new attempt. Training goes on, and needs no more."""
+
+    def runtime(wildcards, attempt):
+        return minutes * 2 ** (attempt - 1)
+
+    return runtime
+
+
+def stop_signal(wildcards):
+    """Slurm asks a training to save and stop 120 s before its time limit, of a short one a quarter.
+
+    Not --signal=B:TERM, which only reaches the batch shell: the next attempt would start while this
+    one still saves.
+    """
+    minutes = rules.train_model.rule.resources[
+        "runtime"
+    ].raw  # the profile's, if it has one
+    seconds = min(120, 15 * int(minutes)) if str(minutes).isdigit() else 120
+    return f"--signal=TERM@{seconds}"
+
+
 def training_memory(wildcards, input, attempt):
     return growing(1000 + 2000 * PLAN.training_cpus(wildcards.model))(
         wildcards, input, attempt

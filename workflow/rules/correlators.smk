@@ -17,7 +17,7 @@ rule compute_correlators:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=60,
+        runtime=lasting(60),
     params:
         hypervae=library_command,
         decides=decides("correlators"),

@@ -17,7 +17,7 @@ rule simulate_shard:
     threads: 1
     resources:
         mem_mb=growing(600),
-        runtime=120,
+        runtime=lasting(120),
     params:
         hypervae=library_command,
         decides=decides("simulate"),
@@ -49,7 +49,7 @@ rule download_jetnet:
     threads: 1
     resources:
         mem_mb=growing(600),
-        runtime=240,
+        runtime=lasting(240),
     params:
         hypervae=library_command,
         decides=decides("download"),
@@ -80,7 +80,7 @@ rule split_shard:
     threads: 1
     resources:
         mem_mb=growing(600),
-        runtime=30,
+        runtime=lasting(30),
     params:
         hypervae=library_command,
         decides=decides("split"),
@@ -114,7 +114,7 @@ rule import_shard:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=60,
+        runtime=lasting(60),
     params:
         hypervae=library_command,
         decides=decides("import"),

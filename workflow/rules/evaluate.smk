@@ -20,7 +20,7 @@ rule evaluate_jets:
     threads: 1
     resources:
         mem_mb=growing(2500),
-        runtime=120,
+        runtime=lasting(120),
     params:
         hypervae=library_command,
         decides=decides("evaluate"),
@@ -56,7 +56,7 @@ rule measure_equivariance:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=30,
+        runtime=lasting(30),
     params:
         hypervae=library_command,
         decides=decides("equivariance"),
@@ -87,7 +87,7 @@ rule reconstruct_jets:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=30,
+        runtime=lasting(30),
     params:
         hypervae=library_command,
         decides=decides("reconstruct"),

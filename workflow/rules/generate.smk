@@ -17,7 +17,7 @@ rule generate_jets:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=120,
+        runtime=lasting(120),
     params:
         hypervae=library_command,
         decides=decides("generate"),
@@ -46,7 +46,7 @@ rule generate_mix:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=120,
+        runtime=lasting(120),
     params:
         hypervae=library_command,
         decides=decides("generate_mix"),

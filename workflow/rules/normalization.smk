@@ -18,7 +18,7 @@ rule merge_normalization:
     threads: 1
     resources:
         mem_mb=growing(1000, per_file=0.2),
-        runtime=60,
+        runtime=lasting(60),
     params:
         hypervae=library_command,
         decides=decides("normalize"),

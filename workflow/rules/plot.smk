@@ -67,7 +67,7 @@ rule plot_observables:
         "../../envs/plotting.yaml"
     resources:
         mem_mb=growing(1500),
-        runtime=20,
+        runtime=lasting(20),
     params:
         hypervae=library_command,
         decides=decides("plot"),
@@ -103,7 +103,7 @@ rule plot_history:
         "../../envs/plotting.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=20,
+        runtime=lasting(20),
     params:
         hypervae=library_command,
         figure=fixed("history"),
@@ -223,7 +223,7 @@ rule plot_summary:
         "../../envs/plotting.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=20,
+        runtime=lasting(20),
     params:
         hypervae=library_command,
         decides=decides("plot"),
@@ -278,7 +278,7 @@ rule plot_overview:
         "../../envs/plotting.yaml"
     resources:
         mem_mb=growing(1500),
-        runtime=20,
+        runtime=lasting(20),
     params:
         hypervae=library_command,
         decides=decides("plot"),

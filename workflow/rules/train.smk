@@ -30,12 +30,15 @@ rule train_model:
         mem_mb=training_memory,
         runtime=1440,
         gpu=lambda wildcards: PLAN.training_devices(wildcards.model),
+        slurm_extra=stop_signal,
     params:
         hypervae=library_command,
         decides=decides("train"),
         config=section("train"),
         jet_types=model_types,
-        execution=execution("train"),
+        execution=lambda wildcards, input: (
+            f"{execution('train')(wildcards, input)} --requeue"
+        ),
         initial=lambda wildcards, input: (
             f"--init-from {shlex.quote(input.initial[0])}" if input.initial else ""
         ),
@@ -74,7 +77,7 @@ rule adopt_model:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=20,
+        runtime=lasting(20),
     params:
         hypervae=library_command,
         decides=decides("adopt"),

@@ -49,6 +49,11 @@ from hypervae.config import TrainStageConfig
 @click.option(
     "--threads", type=click.IntRange(1), help="CPU threads of all processes together.  [all]"
 )
+@click.option(
+    "--requeue",
+    is_flag=True,
+    help="In a Slurm job that reaches its time limit: put it back into the queue.",
+)
 @section_options("train")
 def command(
     shards: Path,
@@ -60,12 +65,15 @@ def command(
     init_from: Path | None,
     resume: Path | None,
     threads: int | None,
+    requeue: bool,
     config: TrainStageConfig,
 ) -> None:
     """Train one model, or resume a run that was stopped."""
     import torch
 
     from hypervae.io import read_list
+    from hypervae.training.interrupt import Interrupted
+    from hypervae.training.observers.time_limit import TimeLimit
     from hypervae.training.run import TrainingFiles, train
 
     if threads:
@@ -74,12 +82,19 @@ def command(
         torch.set_num_threads(own)
         # Lightning leaves alone what is set, and the other processes inherit it
         os.environ["OMP_NUM_THREADS"] = str(own)
-    train(
-        TrainingFiles(read_list(shards), read_list(correlators), normalization, init_from),
-        output_dir,
-        checkpoint_dir,
-        config,
-        jet_types=words("--jet-types", jet_types),
-        resume=resume,
-    )
+    limit = TimeLimit()
+    try:
+        train(
+            TrainingFiles(read_list(shards), read_list(correlators), normalization, init_from),
+            output_dir,
+            checkpoint_dir,
+            config,
+            jet_types=words("--jet-types", jet_types),
+            resume=resume,
+            observers=[limit],
+        )
+    except Interrupted:
+        if requeue:
+            limit.requeue()
+        raise
     wrote(output_dir)

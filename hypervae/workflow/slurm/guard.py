@@ -25,8 +25,9 @@ from hypervae.errors import ConfigError
 PLUGIN = "snakemake_executor_plugin_slurm"
 #: How long a run waits for an answer of Slurm [min], and the variable that says otherwise.
 PATIENCE, PATIENCE_VARIABLE = 60.0, "HYPERVAE_SLURM_PATIENCE"
-#: How often jobs that seem to run are looked for in the queue [s].
-LOOK_EVERY = 300.0
+#: How often jobs that seem to run are looked for in the queue, and how long one that is not there
+#: may take to be seen by other means [s].
+LOOK_EVERY, LOOK_AGAIN = 300.0, 120.0
 #: When a submission is sent again [s]; sooner if the patience is short.
 RESUBMIT_AFTER = 20.0
 
@@ -63,7 +64,7 @@ class StatusGuard:
         self.command: str | None = None
         self.silent_since: float | None = None
         self.refused_since: float | None = None
-        self._looked = time.monotonic()
+        self._look_at = time.monotonic() + LOOK_EVERY
         self._suspects: set[str] = set()
 
     async def check(self, cycle: AsyncIterator[Any], jobs: list[Any]) -> list[Any]:
@@ -95,9 +96,12 @@ class StatusGuard:
         if self.silent_since is not None:
             self.executor.logger.warning("Slurm says again how the jobs are.")
             self.silent_since = None
-        if running and time.monotonic() - self._looked > LOOK_EVERY:
-            self._looked = time.monotonic()
-            return [job for job in running if not self._gone(job, self.queue_states())]
+            self._look_at = time.monotonic()  # a controller that crashed may have forgotten some
+        if running and time.monotonic() >= self._look_at:
+            states = self.queue_states()
+            running = [job for job in running if not self._gone(job, states)]
+            wait = LOOK_AGAIN if self._suspects else LOOK_EVERY
+            self._look_at = time.monotonic() + wait
         return running
 
     def _unanswered(self, lost: list[Any]) -> None:
@@ -171,6 +175,7 @@ class StatusGuard:
         if state is not None:  # what the executor asks does not know it
             self.command = "squeue"
             return False
+        self._suspects.discard(number)
         self.executor.report_job_error(
             job,
             msg=f"Slurm does not know job {number} any more, and how it ended was not seen while "

@@ -120,6 +120,17 @@ def test_a_job_that_slurm_does_not_know_any_more_is_not_waited_for(
     assert bool(jobs) == (not reported)
 
 
+def test_after_an_outage_jobs_are_looked_for_at_once(executor, clock, monkeypatch):
+    monkeypatch.setattr(guards.StatusGuard, "queue_states", lambda self: {})
+    executor.answers = itertools.chain([None], itertools.repeat({}))
+    jobs = [job("1")]
+    for clock.value in (0.0, 1.0, guards.LOOK_AGAIN):
+        assert check(executor, jobs) == jobs
+    clock.value = guards.LOOK_AGAIN + 2
+    assert check(executor, jobs) == []
+    assert executor.reported == [("error", "1")]
+
+
 def test_a_job_whose_end_only_the_queue_knows_is_asked_for_there(executor, clock, monkeypatch):
     monkeypatch.setattr(guards.StatusGuard, "queue_states", lambda self: {"1": "CANCELLED"})
     executor.answers = itertools.repeat({})
