@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality import GENERATED, measure, simulated
+from benchmarks.quality import measure, simulated
 from hypervae.io import write_text
 from hypervae.model.files import files_of
 from hypervae.model.pretrained import pretrained_folder, pretrained_types
@@ -45,11 +45,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the jets and of the generation")
     parser.add_argument("--evaluations", type=int, default=10, help="of the network, a jet")
     parser.add_argument("--data", type=Path, required=True, help="folder of the simulated jets")
+    parser.add_argument("--shards", type=int, default=10, help="shards of 5,000 jets a type")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
+    options.pretrained = True
     types = options.types.split(",") if options.types else pretrained_types()
     data = options.data / str(options.seed)
-    simulated(types, data, options.seed, options.cores)
+    simulated(types, data, options.seed, options.cores, options.shards)
     line: dict[str, Any] = {}
     for jet_type in types:
         folder = pretrained_folder(jet_type)
@@ -57,7 +59,7 @@ def main() -> None:
             found, about = measure(jet_type, data, Path(name), folder.parent, {}, options)
         line[jet_type] = found
         content = json.loads(files_of(folder).config.read_text(encoding="utf-8"))
-        text = card(jet_type, content, found, about["parameters"], options.evaluations)
+        text = card(jet_type, content, found, about, options.evaluations)
         write_text(folder / "card.md", text)
     print(json.dumps(line))
 
@@ -66,10 +68,10 @@ def card(
     jet_type: str,
     content: Mapping[str, Any],
     found: Mapping[str, Any],
-    parameters: int,
+    about: Mapping[str, Any],
     evaluations: int,
 ) -> str:
-    """The card of one model, of its config and its scores."""
+    """The card of one model, of its config, its scores and what `measure` says about it."""
     model, training = content["model"], content["training"]
     train = training["config"]
     rows = [
@@ -84,13 +86,13 @@ def card(
         jets=f"{training['training_jets']:,}",
         decoder=model["decoder"],
         prior=model["prior"],
-        parameters=f"{parameters:,}",
+        parameters=f"{about['parameters']:,}",
         steps=f"{train['steps']:,}",
         batch=train["batch_size"],
         optimizer=train["optimizer"],
         prior_steps=f"{train['prior_steps']:,}",
         seed=train["seed"],
-        generated=f"{GENERATED:,}",
+        generated=f"{about['generated']:,}",
         evaluations=evaluations,
         rows="\n".join(rows),
         auc=f"{found['auc'][0]:.3f} ± {found['auc'][1]:.3f}",

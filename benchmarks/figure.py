@@ -20,7 +20,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from benchmarks.floors import TEST_SHARDS
-from benchmarks.quality import GENERATED as JETS
 from benchmarks.quality import simulated
 from hypervae import HyperVAE
 from hypervae.config import resolve_section
@@ -53,7 +52,7 @@ def main() -> None:
     data, jet_type = options.data / str(options.seed), options.jet_type
     simulated([jet_type], data, options.seed, options.cores)
     real = concatenate([_read(data / jet_type / f"{shard}.h5", jet_type) for shard in TEST_SHARDS])
-    made = HyperVAE.pretrained(jet_type).generate(JETS, seed=options.seed)
+    made = HyperVAE.pretrained(jet_type).generate(len(real), seed=options.seed)
     config = resolve_section("plot", {})
     with figure_style(config):
         save(draw(real, made, jet_type), 110, options.output)

@@ -37,6 +37,14 @@ from hypervae.training.step import Optimization
 from hypervae.training.stream import JetStream
 
 BATCH = 64
+
+
+def in_lgatr(network: str) -> dict[str, Any]:
+    """The default model with L-GATr as the trunk of its particles."""
+    section = default_model(lgatr=network)
+    return {**section, "hierarchical": {**section["hierarchical"], "trunk": "lgatr"}}
+
+
 # A model section for each trunk, and how many of the steps are timed.
 TRUNKS: dict[str, tuple[dict[str, Any], float]] = {
     "slim": ({"lgatr": "slim"}, 1.0),
@@ -44,6 +52,8 @@ TRUNKS: dict[str, tuple[dict[str, Any], float]] = {
     "flow": ({"decoder": "flow"}, 1.0),
     "hierarchical": (default_model(latent_dim=32), 1.0),
     "hierarchical_alone": (default_model(), 1.0),  # no encoder, no hypergraph
+    "hierarchical_slim": (in_lgatr("slim"), 1.0),  # nor the transformer
+    "hierarchical_full": (in_lgatr("full"), 0.25),
 }
 # Module and method of each branch of a training step.
 BRANCHES = {

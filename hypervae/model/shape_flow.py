@@ -1,4 +1,4 @@
-"""The velocity of particles within their cells: a transformer in the jet's own frame.
+"""The velocity of particles within their cells: a network in the jet's own frame.
 
 All it sees are distances and angles within the jet, in the frame that its subjets span, and pT
 shares: numbers that do not change under boosts along the beam and rotations about it. So whatever
@@ -8,11 +8,11 @@ Spinner et al., arXiv:2505.20280, with one frame a jet).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from hypervae.model.flow_matching import TIME_FEATURES, time_features, velocity_of
 from hypervae.records import TensorRecord
@@ -111,77 +111,29 @@ class ShapeContext(TensorRecord):
         return self.map(lambda values: values.repeat(times, *[1] * (values.dim() - 1)))
 
 
-class AdaptiveBlock(nn.Module):
-    """Pre-norm transformer block; a condition sets scales and shifts of its norms.
+@dataclass
+class Seen:
+    """Where the particles of B jets are at a time of the flow.
 
-    As DiT's blocks (Peebles, Xie, arXiv:2212.09748), without gates. What it adds starts at zero.
-    Attention is written out in training, where masked fused attention has no fast kernel in half
-    precision on CPUs; without gradients the fused one is faster. What no gradient needs is
-    overwritten: a block is bound by memory as much as by arithmetic.
-
-    Parameters
+    Attributes
     ----------
-    width, heads, ratio : int
-        The ratio is that of the inner width of the MLP.
+    place : [B, P, 2]
+        In the jet's own frame, about node 0.
+    ln_pt : [B, P]
+        Logarithm of the share of the jet's pT.
+    context : ShapeContext
     """
 
-    def __init__(self, width: int, heads: int, ratio: int = 2):
-        super().__init__()
-        self.heads = heads
-        self.norms = nn.ModuleList(nn.LayerNorm(width, elementwise_affine=False) for _ in range(2))
-        self.condition = nn.Linear(width, 4 * width)
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.attended = nn.Linear(width, width)
-        self.widen = nn.Linear(width, ratio * width)
-        self.narrow = nn.Linear(ratio * width, width)
-        for layer in (self.condition, self.attended, self.narrow):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, values: Tensor, condition: Tensor, bias: Tensor) -> Tensor:
-        """[B, P, W], condition [B, W], bias of the attention [B, 1, 1, P] -> [B, P, W].
-
-        Parameters
-        ----------
-        values : [B, P, W]
-        condition : [B, W]
-        bias : [B, 1, 1, P]
-            Added to the logits of the attention.
-
-        Returns
-        -------
-        [B, P, W]
-        """
-        scale1, shift1, scale2, shift2 = self.condition(condition).unsqueeze(1).chunk(4, dim=-1)
-        batch, slots, width = values.shape
-        normed = torch.addcmul(shift1, self.norms[0](values), 1 + scale1)
-        query, key, value = (
-            self.query_key_value(normed)
-            .view(batch, slots, 3, self.heads, width // self.heads)
-            .permute(2, 0, 3, 1, 4)
-        )
-        if torch.is_grad_enabled() or query.dtype.itemsize < 4:
-            logits = (query @ key.transpose(-1, -2)).mul_((width // self.heads) ** -0.5)
-            logits = _added(logits, bias)
-            mixed = logits.softmax(dim=-1).to(value.dtype) @ value
-        else:
-            mixed = nn.functional.scaled_dot_product_attention(
-                query, key, value, attn_mask=bias.to(query.dtype)
-            )
-        attended = self.attended(mixed.transpose(1, 2).reshape(batch, slots, width))
-        values = _added(attended, values)
-        normed = torch.addcmul(shift2, self.norms[1](values), 1 + scale2)
-        inner = nn.functional.silu(self.widen(normed), inplace=not torch.is_grad_enabled())
-        return _added(self.narrow(inner), values)
+    place: Tensor
+    ln_pt: Tensor
+    context: ShapeContext
 
 
-def _added(own: Tensor, other: Tensor) -> Tensor:
-    """Their sum, in place of what nothing else reads, unless autocast halved its precision."""
-    return own.add_(other) if own.dtype == other.dtype else own + other
-
-
-class ShapeNetwork(nn.Module):
+class ShapeNetwork(nn.Module, ABC):
     """Velocity of the shapes of cells, in the coordinates of `SlotTables`.
+
+    What all trunks share: what is seen of a particle and of its jet, and how the velocity is read
+    off. A trunk (`hypervae.model.trunks`) says how the particles attend to each other.
 
     Per particle it sees the point itself and what it means (offset, share, place in the jet, the
     distances to all axes beside that to its own), its cell and its slot; per jet the condition
@@ -193,10 +145,11 @@ class ShapeNetwork(nn.Module):
         Shared with the decoder, which fits and holds them.
     condition : int
         Channels of the condition.
-    width, blocks, heads : int
+    width : int
+        Channels of a particle.
     """
 
-    def __init__(self, tables: SlotTables, condition: int, *, width: int, blocks: int, heads: int):
+    def __init__(self, tables: SlotTables, condition: int, *, width: int):
         super().__init__()
         self._tables = (tables,)  # in a tuple: not a part of this module, not saved twice
         self.slots = tables.slots
@@ -210,12 +163,28 @@ class ShapeNetwork(nn.Module):
             nn.SiLU(),
         )
         self.of_jet = nn.Linear(width, width)
-        self.blocks = nn.ModuleList(AdaptiveBlock(width, heads) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
         self.velocity = nn.Linear(width, 3)
         nn.init.zeros_(self.velocity.weight)
         nn.init.zeros_(self.velocity.bias)
         self.recompute = False  # gradient checkpointing
+
+    @abstractmethod
+    def attend(self, values: Tensor, state: Tensor, seen: Seen) -> Tensor:
+        """Let the particles of each jet attend to each other.
+
+        Parameters
+        ----------
+        values : [B, P, W]
+        state : [B, W]
+            Of the jet, time included.
+        seen : Seen
+            Where the particles are at this time.
+
+        Returns
+        -------
+        [B, P, W]
+        """
 
     def forward(
         self, points: Tensor, time: Tensor, condition: Tensor, context: ShapeContext
@@ -238,19 +207,15 @@ class ShapeNetwork(nn.Module):
         slots = context.slots
         state = self.condition(torch.cat([condition, time_features(time)], dim=-1))
         number = slots.cell * self.slots + slots.rank
-        values = self.features(self._features(points, context) * slots.mask.unsqueeze(-1))
+        features, seen = self._look(points, context)
+        values = self.features(features * slots.mask.unsqueeze(-1))
         values = values + self.slot(number) + self.of_jet(state).unsqueeze(1)
-        bias = values.new_zeros(slots.mask.shape).masked_fill_(~slots.mask, -1e4)[:, None, None]
-        for block in self.blocks:
-            if self.recompute and torch.is_grad_enabled():
-                values = checkpoint(block, values, state, bias, use_reentrant=False)
-            else:
-                values = block(values, state, bias)
+        values = self.attend(values, state, seen)
         raw = self.velocity(self.norm(values)).to(points.dtype)
         return velocity_of(raw, points, time) * context.free
 
-    def _features(self, points: Tensor, context: ShapeContext) -> Tensor:
-        """[B, P, features] each of order one."""
+    def _look(self, points: Tensor, context: ShapeContext) -> tuple[Tensor, Seen]:
+        """[B, P, features] each of order one, and where the particles are."""
         tables = self._tables[0]
         offset, ln_share = tables.shapes(
             points, context.slots, context.scaffold.multiplicities, context.jet_type
@@ -266,7 +231,7 @@ class ShapeNetwork(nn.Module):
         nearer = (far + _NEAR).log() - (width.square() * squared + _NEAR).log()
         ln_pt = ln_share + of_cell
         first = (context.slots.rank == 0).unsqueeze(-1).to(points.dtype)
-        return torch.cat(
+        features = torch.cat(
             [
                 points,
                 0.5 * offset,
@@ -287,3 +252,4 @@ class ShapeNetwork(nn.Module):
             ],
             dim=-1,
         )
+        return features, Seen(place, ln_pt.squeeze(-1), context)

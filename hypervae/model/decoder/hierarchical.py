@@ -26,8 +26,9 @@ from hypervae.model.inputs import JetBatch
 from hypervae.model.layers import MLPHead, ResidualMLP, one_hot
 from hypervae.model.noise import JetNoise
 from hypervae.model.sampling_config import SamplingConfig
-from hypervae.model.shape_flow import ShapeContext, ShapeNetwork
+from hypervae.model.shape_flow import ShapeContext
 from hypervae.model.solvers import integrate
+from hypervae.model.trunks.registry import TRUNKS
 from hypervae.normalization import Normalization
 from hypervae.records import TensorRecord
 from hypervae.scaffold.analysis import analyse
@@ -43,6 +44,8 @@ _TIME_POWER = 1.25
 # In units of `model.radius`: scaffolds hold real jets' rare particles far out, too, and only what
 # no jet has is squeezed.
 _FARTHEST = 4.0
+# Jets whose particles a CPU moves at once: the states of so many stay in its cache.
+_CPU_JETS = 64
 
 
 @dataclass
@@ -120,13 +123,8 @@ class HierarchicalParticles(ParticleDecoder):
         self.noise = {"shapes": NoiseSpec((self.slots, 3))}
         self.scores = NormalScores(self.layout, types)
         self.tables = SlotTables(self.layout.cells, self.slots, types)
-        self.network = ShapeNetwork(
-            self.tables,
-            self.anchored + config.latent_dim + types,
-            width=own.width,
-            blocks=own.blocks,
-            heads=own.heads,
-        )
+        channels = self.anchored + config.latent_dim + types
+        self.network = TRUNKS[own.trunk](self.tables, channels, config)
         hidden, self.scalars = config.hidden, config.scalar_channels
         self.rank = nn.Embedding(self.slots, hidden)
         self.slot_scalars = MLPHead(
@@ -191,13 +189,8 @@ class HierarchicalParticles(ParticleDecoder):
         values = self.scores.inverse(jets.latent[:, : self.anchored], jets.jet_type)
         scaffold = scaffold_of(values, self.layout, self.slots)
         context = ShapeContext.of(scaffold, jets.jet_type, self.slots, values.dtype)
-        condition = self._condition(jets)
-        points = integrate(
-            lambda points, time: self.network(points, time, condition, context),
-            noise["shapes"] * context.free,
-            solver=sampling.solver or self.default_solver,
-            evaluations=sampling.evaluations,
-            power=_TIME_POWER,
+        points = self._flow(
+            noise["shapes"] * context.free, self._condition(jets), context, sampling
         )
         shapes = self.tables.shapes(points, context.slots, scaffold.multiplicities, jets.jet_type)
         made, mask = assemble(scaffold, *shapes, self.layout)
@@ -208,6 +201,24 @@ class HierarchicalParticles(ParticleDecoder):
             mask.to(made.dtype),
             jet=jet_features(scaffold),
         )
+
+    def _flow(
+        self, start: Tensor, condition: Tensor, context: ShapeContext, sampling: SamplingConfig
+    ) -> Tensor:
+        """[B, P, 3] scores of the shapes, from noise."""
+        size = _CPU_JETS if start.device.type == "cpu" else max(len(start), 1)
+
+        def moved(start: Tensor, condition: Tensor, context: ShapeContext) -> Tensor:
+            return integrate(
+                lambda points, time: self.network(points, time, condition, context),
+                start,
+                solver=sampling.solver or self.default_solver,
+                evaluations=sampling.evaluations,
+                power=_TIME_POWER,
+            )
+
+        parts = zip(start.split(size), condition.split(size), context.split(size), strict=True)
+        return torch.cat([moved(*part) for part in parts])
 
     def reconstruct(
         self, jets: LatentJets, target: JetBatch, given: Mapping[str, Tensor], noise: JetNoise

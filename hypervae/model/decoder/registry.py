@@ -5,12 +5,22 @@ in `PARTICLE_DECODERS` and, where it has settings, a section of its name in `Dec
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from hypervae.config.base import Flag, Integer, Mistake, Number, Section, key
+from hypervae.config.base import (
+    Flag,
+    Integer,
+    Mistake,
+    Number,
+    OneOf,
+    Section,
+    Text,
+    key,
+)
 from hypervae.config.decisive import where
+from hypervae.model.trunks.registry import TRUNKS
 from hypervae.registry import Registry
 
 if TYPE_CHECKING:
@@ -84,9 +94,14 @@ class HierarchicalConfig(DecoderConfig):
     anchor_width: Number = key(
         0.03, "posterior width of the latent dimensions that are the scaffold", gt=0, lt=1
     )
-    width: Integer = key(64, "channels of the transformer", ge=4)
-    blocks: Integer = key(4, "transformer blocks", ge=1)
-    heads: Integer = key(2, "attention heads of the transformer", ge=1)
+    trunk: Annotated[Text, OneOf(lambda: TRUNKS)] = key(
+        "transformer", f"network that moves the particles: {TRUNKS.meanings}"
+    )
+    width: Integer = key(64, "channels of a particle in the trunk", ge=4)
+    blocks: Integer = key(4, "transformer blocks", ge=1, counts=where(trunk=["transformer"]))
+    heads: Integer = key(
+        2, "attention heads of the transformer", ge=1, counts=where(trunk=["transformer"])
+    )
     draws: Integer = key(2, "times and noises for each encoded jet and training step", ge=1)
 
     def mistakes(self) -> Iterator[Mistake]:

@@ -13,7 +13,9 @@ def files(tmp_path_factory):
         return model.prepare(tmp_path_factory.mktemp("trunks"))
 
 
-@pytest.mark.parametrize("trunk", ["flow", "hierarchical", "hierarchical_alone"])
+@pytest.mark.parametrize(
+    "trunk", ["flow", "hierarchical", "hierarchical_alone", "hierarchical_slim"]
+)
 def test_every_branch_is_timed(files, trunk):
     section, _ = model.TRUNKS[trunk]
     optimization, loader = model.make_optimization(files, section)

@@ -35,6 +35,7 @@ from hypervae.model.references import (
     product_with_sum,
     symmetry_left,
 )
+from hypervae.model.trunks.registry import TRUNKS
 from tests.unit.chain import MODEL, SPLIT, small_jets
 
 CHOICES = [[], ["time"], ["beam"], ["time", "beam"], ["time", "beam", "axis"]]
@@ -243,8 +244,10 @@ def test_the_flow_decoder(measured):
     assert measured(decoder="flow").decoder().broken_bounds() == []
 
 
-def test_a_model_without_an_encoder_has_the_figures_of_its_decoder(normalization, jets):
-    settings = {**MODEL, "decoder": "hierarchical", "latent_dim": 0}
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_a_model_without_an_encoder_has_the_figures_of_its_decoder(normalization, jets, trunk):
+    own = {"hierarchical": {"trunk": trunk}}
+    settings = {**MODEL, **own, "decoder": "hierarchical", "latent_dim": 0}
     model = HyperVAE(normalization, ["g", "q"], settings)
     figures, broken_bounds = measure_model(model, jets, np.zeros(12, dtype=int), transformations=3)
     assert broken_bounds == []

@@ -1,0 +1,1 @@
+"""Trunks of the network that moves the particles of the hierarchical decoder."""
