@@ -67,16 +67,17 @@ def fit(
     cpu_seconds: float,
     seed: int,
     init_from: Path | None = None,
+    types: int = 1,
 ) -> tuple[float, int]:
     """Train on shards, correlators and normalization included, and write ``work/model``.
 
     The numbers of steps follow from the CPU time that a step takes, measured in a short run on the
-    first shard that is then thrown away; what that took counts.
+    first shards that is then thrown away; what that took counts.
 
     Parameters
     ----------
     shards : sequence of path
-        Of one jet type.
+        Of one jet type, or of each of several in turn.
     work : path
         Folder for all that is written.
     recipe : mapping
@@ -86,6 +87,8 @@ def fit(
     seed : int
     init_from : path, optional
         A trained model to start from.
+    types : int
+        Jet types of the shards.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def fit(
     """
     start = time.process_time()
     settings = resolve_section("correlators", {"split": SPLIT})
-    correlators = [work / f"correlators-{shard.name}" for shard in shards]
+    correlators = [work / f"correlators-{shard.parent.name}-{shard.name}" for shard in shards]
     for shard, path in zip(shards, correlators, strict=True):
         compute_correlators(shard, path, settings)
     normalization = work / "normalization.h5"
@@ -119,8 +122,8 @@ def fit(
         train(files, work / folder, work / f"checkpoints-{folder}", config, observers=[observer])
 
     rates, enough = Rates(), WARM + TIMED
-    few = TrainingFiles(shards[:1], correlators[:1], work / "few.h5", init_from)
-    merge_normalization(correlators[:1], few.normalization, resolve_section("normalize", {}))
+    few = TrainingFiles(shards[:types], correlators[:types], work / "few.h5", init_from)
+    merge_normalization(correlators[:types], few.normalization, resolve_section("normalize", {}))
     run(few, "rates", enough, enough, rates, monitor="total", monitor_every=0)
     left = cpu_seconds * (1 - RESERVE) - (time.process_time() - start)
     of_prior = OF_PRIOR * left if rates.prior else 0.0

@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality import measure, simulated
+from benchmarks.quality import PARTICLES, data_folder, measure, simulated
 from hypervae.io import write_text
 from hypervae.model.files import files_of
 from hypervae.model.pretrained import pretrained_folder, pretrained_types
@@ -48,15 +47,14 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=10, help="shards of 5,000 jets a type")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
-    options.pretrained = True
+    options.pretrained, options.particles = True, PARTICLES
     types = options.types.split(",") if options.types else pretrained_types()
-    data = options.data / str(options.seed)
-    simulated(types, data, options.seed, options.cores, options.shards)
+    data = data_folder(options, options.data)
+    simulated(types, data, options)
     line: dict[str, Any] = {}
     for jet_type in types:
         folder = pretrained_folder(jet_type)
-        with tempfile.TemporaryDirectory() as name:
-            found, about = measure(jet_type, data, Path(name), folder.parent, {}, options)
+        found, about = measure(jet_type, data, folder, options)
         line[jet_type] = found
         content = json.loads(files_of(folder).config.read_text(encoding="utf-8"))
         text = card(jet_type, content, found, about, options.evaluations)

@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from benchmarks.floors import TEST_SHARDS
-from benchmarks.quality import simulated
+from benchmarks.quality import PARTICLES, data_folder, simulated
 from hypervae import HyperVAE
 from hypervae.config import resolve_section
 from hypervae.data.jets import Jets, concatenate
@@ -49,8 +49,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the figure (PNG)")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
-    data, jet_type = options.data / str(options.seed), options.jet_type
-    simulated([jet_type], data, options.seed, options.cores)
+    options.shards, options.particles = 6, PARTICLES
+    data, jet_type = data_folder(options, options.data), options.jet_type
+    simulated([jet_type], data, options)
     real = concatenate([_read(data / jet_type / f"{shard}.h5", jet_type) for shard in TEST_SHARDS])
     made = HyperVAE.pretrained(jet_type).generate(len(real), seed=options.seed)
     config = resolve_section("plot", {})

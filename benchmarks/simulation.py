@@ -21,6 +21,10 @@ from pathlib import Path
 JET_TYPES = ("q", "g", "t")
 
 
+#: Particles of a jet of JetNet30.
+PARTICLES = 30
+
+
 def simulate(
     jet_type: str,
     shard: int,
@@ -28,6 +32,7 @@ def simulate(
     directory: Path,
     config: str = "{}",
     name: str | None = None,
+    particles: int = PARTICLES,
 ) -> tuple[float, float]:
     """Simulate one shard in a process of its own; its wall time and its CPU time [s].
 
@@ -38,6 +43,7 @@ def simulate(
         [
             *(sys.executable, "-m", "hypervae", "simulate", "--jet-type", jet_type),
             *("--shard-index", str(shard), "--jets", str(jets), "--config", config),
+            *("--max-particles", str(particles)),
             *("--output", str(directory / (name or f"{jet_type}-{shard}.h5"))),
         ],
         stdout=subprocess.DEVNULL,

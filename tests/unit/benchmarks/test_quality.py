@@ -1,0 +1,73 @@
+"""The benchmark of the jets' quality: a joint model has a line of each type, at the size asked."""
+
+import argparse
+
+import pytest
+import yaml
+
+from benchmarks import budget, quality
+from hypervae.formats.shard_writer import write_shard
+from tests.unit.chain import small_jets
+
+TYPES, JETS = ("g", "q"), 60
+RECIPE = {
+    "model": {
+        "decoder": "hierarchical",
+        "prior": "gaussian",
+        "latent_dim": 0,
+        "hidden": 8,
+        "hierarchical": {"width": 8, "blocks": 1, "heads": 1},
+    },
+    "train": {"batch_size": 16, "monitor_every": 0, "loss_weights": {"edge": 0, "hyperedge": 0}},
+}
+
+
+@pytest.fixture
+def options(tmp_path, monkeypatch):
+    monkeypatch.setattr(quality, "SHARD", JETS)
+    monkeypatch.setattr(budget, "WARM", 1)
+    monkeypatch.setattr(budget, "TIMED", 1)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    found = argparse.Namespace(
+        **{"pretrained": False, "models": None, "joint": True, "seed": 3, "cores": 1},
+        **{"cpu_seconds": 0.1, "recipe": tmp_path / "recipe.yaml", "evaluations": 1},
+        **{"shards": 6, "particles": quality.PARTICLES, "data": tmp_path},
+    )
+    folder = quality.data_folder(found, tmp_path)
+    for number, jet_type in enumerate(TYPES):
+        (folder / jet_type).mkdir(parents=True)
+        for shard in range(found.shards):
+            jets = small_jets(JETS, seed=10 * number + shard)
+            jets.jet_type = jet_type
+            write_shard(folder / jet_type / f"{shard}.h5", jets, source="test")
+    return found
+
+
+def test_a_joint_model_is_trained_once_and_scored_for_each_type(options, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    folder = quality.data_folder(options, tmp_path)
+    models = quality.trained(TYPES, folder, work, options)
+    assert list(models) == list(TYPES)
+    assert models["g"].folder == models["q"].folder
+    assert models["g"].cpu_seconds > 0
+
+    scores, about = quality.measure("q", folder, models["q"].folder, options)
+    assert about["generated"] == 2 * JETS
+    assert {"w1m", "tau32", "deviation_e3c", "fpd", "fpd_truth", "auc"} <= set(scores)
+    assert all(len(value) == 2 for value in scores.values())
+
+
+def test_weights_that_saw_none_of_the_jets_are_compared_with_all_of_them(options, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    folder = quality.data_folder(options, tmp_path)
+    model = quality.trained(TYPES, folder, work, options)["g"].folder
+    options.pretrained = True
+    assert quality.measure("g", folder, model, options)[1]["generated"] == 6 * JETS
+
+
+def test_other_numbers_of_particles_have_a_folder_of_their_own(options, tmp_path):
+    assert quality.data_folder(options, tmp_path).name == "3"
+    options.particles = 150
+    assert quality.data_folder(options, tmp_path).name == "3-150"
