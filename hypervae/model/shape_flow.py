@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hypervae.config import ModelConfig
 from hypervae.model.flow_matching import TIME_FEATURES, time_features, velocity_of
 from hypervae.records import TensorRecord
 from hypervae.scaffold.border import fold_about_axes
@@ -145,12 +146,13 @@ class ShapeNetwork(nn.Module, ABC):
         Shared with the decoder, which fits and holds them.
     condition : int
         Channels of the condition.
-    width : int
-        Channels of a particle.
+    config : ModelConfig
+        ``width`` of its section ``hierarchical``.
     """
 
-    def __init__(self, tables: SlotTables, condition: int, *, width: int):
+    def __init__(self, tables: SlotTables, condition: int, config: ModelConfig):
         super().__init__()
+        width = config.hierarchical.width
         self._tables = (tables,)  # in a tuple: not a part of this module, not saved twice
         self.slots = tables.slots
         self.slot = nn.Embedding(tables.cells * tables.slots, width)

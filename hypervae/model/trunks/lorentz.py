@@ -33,8 +33,8 @@ class LorentzShapes(ShapeNetwork):
     """
 
     def __init__(self, tables: SlotTables, condition: int, config: ModelConfig):
+        super().__init__(tables, condition, config)
         width = config.hierarchical.width
-        super().__init__(tables, condition, width=width)
         self.mix = LorentzNetwork(
             config, vectors_in=3, scalars_in=width, vectors_out=1, scalars_out=width
         )

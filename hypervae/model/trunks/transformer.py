@@ -92,8 +92,8 @@ class TransformerShapes(ShapeNetwork):
     """
 
     def __init__(self, tables: SlotTables, condition: int, config: ModelConfig):
+        super().__init__(tables, condition, config)
         own = config.hierarchical
-        super().__init__(tables, condition, width=own.width)
         self.blocks = nn.ModuleList(AdaptiveBlock(own.width, own.heads) for _ in range(own.blocks))
 
     def attend(self, values: Tensor, state: Tensor, seen: Seen) -> Tensor:
