@@ -1,8 +1,4 @@
-"""Stand-ins for Slurm's programs, which fail when a test says so. Jobs end at once.
-
-Linked under each program's name. A job makes the shard that it is for when it is submitted.
-What fails, and how often, stands in the files `fail_{program}` of the folder FAKE_SLURM.
-"""
+"""Stand-ins for Slurm's programs, linked under their names. A job ends when it is submitted."""
 
 import os
 import re
@@ -11,18 +7,6 @@ from pathlib import Path
 
 STATE = Path(os.environ["FAKE_SLURM"])
 JOBS = STATE / "jobs"
-MESSAGE = "error: Unable to contact slurm controller (connect failure)"
-
-
-def fails(program):
-    """Whether this call is one of those that are to fail; counts them."""
-    limit = STATE / f"fail_{program}"
-    if not limit.exists():
-        return False
-    calls = STATE / f"calls_{program}"
-    count = int(calls.read_text()) + 1 if calls.exists() else 1
-    calls.write_text(str(count))
-    return count <= float(limit.read_text())
 
 
 def sbatch(arguments):
@@ -69,7 +53,5 @@ def sacctmgr(arguments):
 
 
 if __name__ == "__main__":
-    program = Path(sys.argv[0]).name
-    if "--me" not in sys.argv and fails(program):
-        sys.exit(f"{program}: {MESSAGE}")
+    program = Path(sys.argv[0]).name.removeprefix("real_")
     {"sacct": squeue, "squeue": squeue}.get(program, globals().get(program, print))(sys.argv[1:])

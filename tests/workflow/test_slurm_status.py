@@ -1,6 +1,5 @@
 """Runs on a Slurm that does not answer: no job is lost, and no run waits for ever."""
 
-import math
 import os
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from tests.workflow.running import REPOSITORY
 
 pytest.importorskip("snakemake_executor_plugin_slurm")
 
+ALWAYS = 10**9
 PROGRAMS = ("sbatch", "squeue", "scontrol", "sinfo", "scancel", "sacctmgr")
 
 
@@ -30,10 +30,10 @@ def slurm(tmp_path):
 
     def run(*options, failing, patience=60.0):
         for program in {*PROGRAMS, *failing}:
-            if not (programs / program).exists():
-                (programs / program).symlink_to(script)
+            (programs / program).unlink(missing_ok=True)
+            (programs / program).symlink_to(script)
         for program, times in failing.items():
-            (state / f"fail_{program}").write_text(str(times))
+            _let_fail(programs / program, times)
         environment = {
             **os.environ,
             "PATH": f"{programs}:{Path(sys.executable).parent}:/usr/bin:/bin",
@@ -62,6 +62,25 @@ def slurm(tmp_path):
     return run
 
 
+def _let_fail(program, times):
+    """Put a program before one, that fails so often; only what is asked of one's own run counts."""
+    behind = program.with_name(f"real_{program.name}")
+    behind.unlink(missing_ok=True)
+    program.rename(behind)
+    program.write_text(
+        f"""#!/bin/sh
+case " $* " in *" --me "*) exec {behind} "$@" ;; esac
+read -r count 2>/dev/null <{program}.calls
+count=$((count + 1))
+echo $count >{program}.calls
+[ $count -gt {times} ] && exec {behind} "$@"
+echo "{program.name}: error: Unable to contact slurm controller (connect failure)" >&2
+exit 1
+"""
+    )
+    program.chmod(0o755)
+
+
 def _without_slurm(folder):
     """A folder with what is called for beside Slurm."""
     programs = folder / "system"
@@ -79,13 +98,14 @@ def test_status_that_fails_for_a_while_loses_no_job(slurm, times):
     done = slurm("--slurm-status-attempts", attempts, failing={"squeue": times})
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("Finished jobid") == 4
+    assert int((slurm.folder / "bin/squeue.calls").read_text()) > times
     assert done.stdout.count("squeue fails: Slurm does not say how") == 1
     assert "Slurm says again how the jobs are" in done.stdout
     assert len(list(slurm.jobs.iterdir())) == 4  # each once
 
 
 def test_an_accounting_that_always_fails_is_left_aside(slurm):
-    done = slurm(failing={"sacct": math.inf})
+    done = slurm(failing={"sacct": ALWAYS})
     assert done.returncode == 0, done.stdout
     assert "sacct fails" in done.stdout
     assert len(list(slurm.jobs.iterdir())) == 4
@@ -93,7 +113,7 @@ def test_an_accounting_that_always_fails_is_left_aside(slurm):
 
 def test_a_slurm_that_stays_away_ends_the_run_with_what_to_do(slurm):
     start = time.monotonic()
-    done = slurm(failing={"squeue": math.inf, "sacct": math.inf}, patience=0.05)
+    done = slurm(failing={"squeue": ALWAYS, "sacct": ALWAYS}, patience=0.05)
     assert done.returncode == 1
     assert time.monotonic() - start < 60
     assert "its 4 Slurm jobs go on: 1, 2, 3, 4" in done.stdout, done.stdout

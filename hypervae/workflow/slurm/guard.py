@@ -276,7 +276,8 @@ def install(executor_class: Any, patience: float) -> None:
         return
     names = ("check_active_jobs", "report_job_submission", "report_job_success")
     own = {name: getattr(executor_class, name) for name in (*names, "report_job_error")}
-    own["get_status_command"] = executor_class.get_status_command
+    # the one method that is not of Snakemake's interface: other releases may lack it
+    own["get_status_command"] = getattr(executor_class, "get_status_command", lambda self: "squeue")
     executor_class._unguarded = own
 
     async def check_active_jobs(self: Any, active_jobs: list[Any]) -> AsyncIterator[Any]:

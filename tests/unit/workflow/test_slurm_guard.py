@@ -120,6 +120,21 @@ def test_a_job_that_slurm_does_not_know_any_more_is_not_waited_for(
     assert bool(jobs) == (not reported)
 
 
+def test_a_plugin_that_knows_one_status_command_is_guarded_too(clock):
+    without = ("get_status_command", "__dict__", "__weakref__")
+    own = {name: part for name, part in vars(Executor).items() if name not in without}
+    own["check_active_jobs"] = forgetting
+    made = type("Other", (), own)
+    guards.install(made, 60.0)
+    jobs = [job("1")]
+    assert check(made(), jobs) == jobs
+
+
+async def forgetting(self, active_jobs):
+    for nothing in ():
+        yield nothing
+
+
 def test_after_an_outage_jobs_are_looked_for_at_once(executor, clock, monkeypatch):
     monkeypatch.setattr(guards.StatusGuard, "queue_states", lambda self: {})
     executor.answers = itertools.chain([None], itertools.repeat({}))
