@@ -41,6 +41,7 @@ _PACKAGES = (
     "scipy",
     "snakemake",
     "submitit",
+    "optuna",
 )
 
 

@@ -24,6 +24,20 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "analysis": ("awkward", "hist", "matplotlib", "mplhep", "vector"),
     "train": ("awkward", "fastjet", "lightning", "matplotlib", "mplhep", "tensorboard"),
     "workflow": ("snakemake", "snakemake_executor_plugin_slurm", "submitit"),
+    "sweep": (
+        "cmaes",
+        "optuna",
+        "submitit",
+        "snakemake",
+        "snakemake_executor_plugin_slurm",
+        "awkward",
+        "fastjet",
+        "lightning",
+        "matplotlib",
+        "mplhep",
+        "ot",
+        "tensorboard",
+    ),
 }
 #: Packages in no extra, and how they are installed. Of jetnet, only data files are read; what it
 #: asks for cannot be installed everywhere.

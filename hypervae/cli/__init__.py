@@ -34,6 +34,7 @@ SUBCOMMANDS = {
     "equivariance": "Measure the equivariance of a trained model.",
     "reconstruct": "Encode held-out jets with a trained model, and decode them again.",
     "plot": "Draw the figures.",
+    "sweep": "Train trials of a model with other values of some keys, and rank them.",
     "export": "Export jets to PyG graphs, awkward parquet or ROOT.",
     "validate": "Check files and say what is in them.",
     "doctor": "Show versions, hardware and what fits; test the installation.",

@@ -100,3 +100,27 @@ def metric_names() -> Iterable[str]:
     from hypervae.evaluation.metrics import GROUPS, METRICS
 
     return dict.fromkeys([*GROUPS, *METRICS])
+
+
+def single_metrics() -> Iterable[str]:
+    """Single metrics of an evaluation.
+
+    Returns
+    -------
+    iterable of str
+    """
+    from hypervae.evaluation.metrics import METRICS
+
+    return METRICS
+
+
+def samplers() -> Iterable[str]:
+    """How a sweep chooses values.
+
+    Returns
+    -------
+    iterable of str
+    """
+    from hypervae.sweep.samplers.registry import SAMPLERS
+
+    return SAMPLERS

@@ -72,7 +72,7 @@ def in_floors(name: str, metric: Mapping[str, Any]) -> InFloors | None:
     InFloors, optional
         None where there is no floor to compare with.
     """
-    value, floor = (_excess(name, metric, metric[key]) for key in ("value", "floor"))
+    value, floor = (excess(name, metric, metric[key]) for key in ("value", "floor"))
     clear = floor > metric["floor_error"]
     unit = floor if clear else metric["floor_error"]
     if not unit > 0:
@@ -82,8 +82,21 @@ def in_floors(name: str, metric: Mapping[str, Any]) -> InFloors | None:
     return InFloors(value / unit, math.hypot(metric["error"], floor_part) / unit, clear)
 
 
-def _excess(name: str, metric: Mapping[str, Any], value: float) -> float:
-    """How far a value is from the ideal."""
+def excess(name: str, metric: Mapping[str, Any], value: float) -> float:
+    """How far a value is from the ideal.
+
+    Parameters
+    ----------
+    name : str
+        Of the metric.
+    metric : mapping
+        As the evaluation writes it.
+    value : float
+
+    Returns
+    -------
+    float
+    """
     if name in _IDEAL:
         return abs(value - _IDEAL[name])
     return 1.0 - value if metric.get("higher_is_better") else value

@@ -17,7 +17,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 #: Packages whose module has another name.
 MODULES = {"pot": "ot", "pyyaml": "yaml"}
 #: What comes with another package and is imported by name, too.
-WITH = {"llvmlite": "numba", "pydantic_core": "pydantic"}
+WITH = {
+    "llvmlite": "numba",
+    "pydantic_core": "pydantic",
+    "snakemake_interface_common": "snakemake",
+}
 
 
 def modules_of(requirements):

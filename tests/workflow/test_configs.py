@@ -7,7 +7,8 @@ import yaml
 
 from tests.workflow.running import REPOSITORY, copy_repository, job_counts, snakemake
 
-CONFIGS = sorted(path.name for path in (REPOSITORY / "config").glob("*.yaml"))
+#: Those of the workflow: a sweep file names one.
+CONFIGS = sorted({path.name for path in (REPOSITORY / "config").glob("*.yaml")} - {"sweep.yaml"})
 #: Rules that make the shards of a source, with the jobs of a type of so many shards.
 SOURCES = {
     "pythia": {"simulate_shard": lambda shards: shards},

@@ -1,0 +1,1 @@
+"""How a sweep chooses the values of its next trial; one module a sampler."""
