@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,12 @@ def card(
         evaluations=evaluations,
         rows="\n".join(rows),
         auc=f"{found['auc'][0]:.3f} ± {found['auc'][1]:.3f}",
+        **{name: _thousandths(found[name]) for name in ("fpd", "fpd_truth")},
     )
+
+
+def _thousandths(value: Sequence[float]) -> str:
+    return f"({1e3 * value[0]:.2f} ± {1e3 * value[1]:.2f})"
 
 
 if __name__ == "__main__":
