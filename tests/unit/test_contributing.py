@@ -49,8 +49,9 @@ def test_every_step_of_ci_runs_on_a_contribution():
     jobs = commands(ROOT / ".github/workflows/ci.yml")
     assert steps <= {name for text in jobs.values() for name in re.findall(MADE, text)}
     assert {"lint", "test", "run", "slurm", "install"} <= set(jobs)
-    packages = re.search(r"slurmctld slurmd[\w \-\\\n]*slurmdbd", script)[0].split()
-    assert set(packages) <= set(jobs["slurm"].split())
+    packages = " ".join(re.findall(r'"([^"]*)"', re.search(r"for packages in (.*);", script)[1]))
+    assert {"slurmctld", "slurmd", "munge", "mariadb-server"} <= set(packages.split())
+    assert set(packages.split()) <= set(jobs["slurm"].split())
 
 
 def test_the_tests_run_on_every_python_that_is_supported():
