@@ -99,14 +99,15 @@ class Sweep:
 
 
 def limits(first):
-    """A limit [min] in which a training begins, and epochs that take about as long as it."""
+    """A limit [min] in which a training begins, and epochs that take longer than it."""
     times = re.findall(r"^\S+ (\d+):(\d+):(\d+) UTC epoch ", first.train_log(FIRST), re.MULTILINE)
     seconds = [3600 * int(hour) + 60 * int(minute) + int(second) for hour, minute, second in times]
     epoch = max((seconds[-1] - seconds[0]) % 86400, 1) / (FIRST - 1)
     whole = yaml.safe_load((first.run_of(FIRST) / "train.done").read_text())["seconds"]
     # Slurm looks at limits every 30 s, and tells a job 10 to 40 s before its end.
     minutes = math.ceil((max(whole - FIRST * epoch, 0) + 45) / 60)
-    return minutes, math.ceil((60 * minutes - 10) / epoch)
+    # Later epochs, and those on a machine that has become quiet, may take half as long.
+    return minutes, math.ceil(3 * 60 * minutes / epoch)
 
 
 def test_limits_cancelled_trials_and_killed_sweeps(accounting, tmp_path):
