@@ -189,14 +189,30 @@ class Run:
         """Return what changes as long as anything is done: the files that jobs write."""
         found = {}
         for folder in ("checkpoints", "logs", "resources", "results", ".snakemake/slurm_logs"):
-            for path in (self.directory / folder).rglob("*"):
-                with contextlib.suppress(FileNotFoundError):
-                    found[str(path)] = (path.stat().st_mtime_ns, path.stat().st_size)
+            found |= states_in(self.directory / folder)
         return {**found, "log": (0, self.log.stat().st_size)}
 
     def tail(self, lines: int = 80) -> str:
         """Return the end of the log."""
         return "\n".join(self.log.read_text().splitlines()[-lines:])
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return all files below a folder while jobs make and remove folders in it.
+
+    `Path.rglob` raises where a folder goes while it looks; `os.walk` passes over it.
+    """
+    return [Path(place, name) for place, _, names in os.walk(folder) for name in names]
+
+
+def states_in(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return time and size of each of these files that is still there when looked at."""
+    found = {}
+    for path in files_in(folder):
+        with contextlib.suppress(FileNotFoundError):
+            about = path.stat()
+            found[str(path)] = (about.st_mtime_ns, about.st_size)
+    return found
 
 
 def copy_project(destination: Path) -> Path:

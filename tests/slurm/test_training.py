@@ -13,7 +13,7 @@ import pytest
 
 from hypervae.io import write_list
 from hypervae.io.lock import HOLDER
-from tests.slurm.cluster import ROOT, wait_until
+from tests.slurm.cluster import ROOT, files_in, states_in, wait_until
 from tests.unit.chain import MODEL, SPLIT, chain  # noqa: F401
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
@@ -58,17 +58,14 @@ class Training:
         return next(job for job in jobs if job.id == self.number)
 
     def wait_until(self, condition, what):
-        def progress():
-            files = [path for path in self.folder.rglob("*") if path.is_file()]
-            return sorted((str(path), path.stat().st_size) for path in files)
-
-        return wait_until(condition, 300, what, progress)
+        return wait_until(condition, 300, what, lambda: states_in(self.folder))
 
     def writer(self):
         """The process that holds the run's lock, and has saved something."""
-        if not any((self.folder / "checkpoints").rglob("*.ckpt")):
+        if not any(path.suffix == ".ckpt" for path in files_in(self.folder / "checkpoints")):
             return None
-        files = [*(self.folder / "checkpoints").rglob(f".lock/*/{HOLDER}")]
+        found = files_in(self.folder / "checkpoints")
+        files = [path for path in found if path.match(f".lock/*/{HOLDER}")]
         return json.loads(files[0].read_text()) if files else None
 
     def result(self):

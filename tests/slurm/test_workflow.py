@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from tests.slurm.cluster import ROOT, Run, copy_project
+from tests.slurm.cluster import ROOT, Run, copy_project, files_in
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
@@ -86,7 +86,7 @@ def test_killed_training_goes_on_from_its_checkpoint(cluster, shared_project, ho
         return next((job for job in jobs if job.state == "RUNNING"), None)
 
     def checkpoint():
-        return any((project / "checkpoints").rglob("*.ckpt"))
+        return any(path.suffix == ".ckpt" for path in files_in(project / "checkpoints"))
 
     job = run.wait_until(training, 240, "a running training job")
     run.wait_until(checkpoint, 240, "a checkpoint")
