@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
 
-def skip_numba_extensions() -> None:
-    """Leave out what other packages add to numba, for the rest of this process.
 
-    Before its first kernel numba imports every installed package that has types for it, here
-    awkward and vector (with them sympy), more than half of the CPU time of a job of one shard. No
-    kernel of HyperVAE has such types. For commands alone: in a Python session of the user's there
-    may be kernels that have. It is a private name of numba's (a test holds that it works).
+def start_kernels_at_once() -> None:
+    """Import no more of numba than running what is compiled needs, for the rest of this process.
+
+    Two things cost more CPU time than a job of one shard works: before its first kernel numba
+    imports every installed package that has types for it, here awkward and vector (with them
+    sympy), of which no kernel of HyperVAE knows; and before it looks into its cache it imports all
+    that it would compile with (with it scipy.linalg). That is left to when something must be
+    compiled, which begins with the same imports. For commands alone: in a Python session of the
+    user's there may be other kernels. These are private names of numba's; a test holds that they
+    work.
     """
-    from numba.core import entrypoints
+    from numba.core import caching, entrypoints
+    from numba.core.runtime import rtsys
 
     entrypoints._already_initialized = True
+
+    def load_overload(self: Any, signature: Any, context: Any) -> Any:
+        rtsys.initialize(context)  # arrays made within kernels
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(signature, context)
+
+    caching.Cache.load_overload = load_overload

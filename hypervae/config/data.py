@@ -127,6 +127,13 @@ class DataConfig(Section):
     jet_types: Annotated[dict[JetType, SourceConfig], Field(min_length=1)] = key(
         ..., "one entry per jet type (g, q, t, w, z)", reruns="nothing of the other types"
     )
+    forkserver: Flag = key(
+        False,
+        "whether the jobs of shards are forked from one process, which has imported everything: for"
+        " thousands of small shards",
+        counts=EXECUTION,
+        reruns="nothing",
+    )
     simulation: SimulationConfig = Field(default_factory=SimulationConfig)
     jetnet: JetNetConfig = Field(default_factory=JetNetConfig)
     split: SplitConfig = Field(default_factory=SplitConfig)

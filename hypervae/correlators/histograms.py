@@ -134,7 +134,9 @@ def _walk(
     weight_out: NDArray[Any],
 ) -> None:
     # pragma: no cover - compiled
-    highest = orders.max()
+    highest = 0
+    for row in range(orders.size):  # orders.max() would import scipy.linalg, half of a small job
+        highest = max(highest, orders[row])
     slots = logs.shape[1]
     most = max(slots * (slots - 1) // 2, 1)
     starts = np.zeros(count_out.shape[2] + 1, dtype=np.int64)

@@ -72,6 +72,14 @@ def decides(subcommand):
     return text
 
 
+def shard_command(wildcards, input):
+    """The command line for jobs of one shard, which may all be forked from one process."""
+    command = library_command(wildcards, input)
+    if PLAN.data.forkserver:
+        return f"HYPERVAE_FORKSERVER={os.getpid()} {command}"
+    return command
+
+
 def section(subcommand):
     """What a subcommand gets with --config."""
     text = functools.cache(PLAN.section)  # one for all jobs of a rule

@@ -19,7 +19,7 @@ rule compute_correlators:
         mem_mb=growing(1000),
         runtime=lasting(60),
     params:
-        hypervae=library_command,
+        hypervae=shard_command,
         decides=decides("correlators"),
         config=section("correlators"),
     shell:
@@ -40,6 +40,6 @@ use rule compute_correlators as compute_model_correlators with:
     wildcard_constraints:
         model=PLAN.with_own_hyperedges,
     params:
-        hypervae=library_command,
+        hypervae=shard_command,
         decides=decides("correlators"),
         config=section("correlators"),

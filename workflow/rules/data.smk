@@ -19,7 +19,7 @@ rule simulate_shard:
         mem_mb=growing(600),
         runtime=lasting(120),
     params:
-        hypervae=library_command,
+        hypervae=shard_command,
         decides=decides("simulate"),
         index=shard_index,
         jets=lambda wildcards, input: PLAN.source(wildcards.jet_type).jets_per_shard,
@@ -82,7 +82,7 @@ rule split_shard:
         mem_mb=growing(600),
         runtime=lasting(30),
     params:
-        hypervae=library_command,
+        hypervae=shard_command,
         decides=decides("split"),
         index=shard_index,
         shards=lambda wildcards, input: PLAN.source(wildcards.jet_type).shards,
@@ -116,7 +116,7 @@ rule import_shard:
         mem_mb=growing(2000),
         runtime=lasting(60),
     params:
-        hypervae=library_command,
+        hypervae=shard_command,
         decides=decides("import"),
         max_particles=fixed(PLAN.max_particles),
         options=lambda wildcards, input: PLAN.import_options(wildcards.jet_type),

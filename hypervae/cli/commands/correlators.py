@@ -45,10 +45,10 @@ def command(
     config: CorrelatorsStageConfig,
 ) -> None:
     """Compute energy correlators, pair bins and feature moments of one shard."""
-    from hypervae.cli.kernels import skip_numba_extensions
+    from hypervae.cli.kernels import start_kernels_at_once
     from hypervae.correlators.compute import compute_correlators
 
-    skip_numba_extensions()
+    start_kernels_at_once()
     if plot:
         require("matplotlib")
     if device != "cpu":

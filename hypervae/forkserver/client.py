@@ -1,0 +1,143 @@
+"""The job's side: hands the command line over, and waits for its exit status.
+
+It imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from hypervae.errors import HyperVAEError
+
+#: The variable that names the process for whose jobs there is one server.
+OWNER = "HYPERVAE_FORKSERVER"
+#: Of the message of a command, its length comes first [bytes].
+LENGTH = 8
+#: What the server says once a command runs.
+STARTED = b"+"
+# Of the name of a socket [bytes].
+_LONGEST = 107
+# What is read when Python or a library starts: commands that differ in these share no server.
+_AT_START = ("PYTHONPATH", "PATH", "CONDA_PREFIX", "LD_LIBRARY_PATH", "TMPDIR")
+_THREADS = ("_NUM_THREADS", "NUMBA_")
+
+
+def run_forked(arguments: list[str]) -> int | None:
+    """Have a command run by the server of `OWNER`, which is started where there is none.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Of the command line, without the program's name.
+
+    Returns
+    -------
+    int or None
+        Exit status; None where there can be no server, and the command is to run here: outside of
+        Linux, where the owner's process cannot be seen, as within a container, where ``TMPDIR`` is
+        too long for the name of a socket, or where the server ends just now.
+
+    Raises
+    ------
+    HyperVAEError
+        If the server ended after it had started the command.
+    """
+    owner = os.environ.pop(OWNER, "")
+    if not hasattr(os, "pidfd_open") or not owner.isdigit() or not _is_alive(int(owner)):
+        return None
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # this process ends, and with it the command
+    path = _folder() / f"{owner}-{_start_of(owner)}-{_of_this_environment()}"
+    if len(os.fsencode(path)) > _LONGEST:
+        return None
+    with _connected(path, int(owner)) as server:
+        message = json.dumps(
+            {"arguments": arguments, "directory": os.getcwd(), "environment": dict(os.environ)}
+        ).encode()
+        try:
+            socket.send_fds(server, [len(message).to_bytes(LENGTH, "big")], [0, 1, 2])
+            server.sendall(message)
+            started = server.recv(1)
+        except (BrokenPipeError, ConnectionResetError):
+            started = b""
+        if not started:
+            return None
+        with contextlib.suppress(ConnectionResetError):
+            if answer := server.recv(LENGTH):
+                return int(answer)
+    raise HyperVAEError(f"{arguments[0]}: the process that it was forked from ended before it did")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError, OverflowError):
+        return False
+    return True
+
+
+def _connected(path: Path, owner: int) -> socket.socket:
+    """A connection to the server; the lock is held only while one is looked for and started."""
+    import fcntl
+
+    with open(path.parent / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            path.unlink(missing_ok=True)
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(path))
+                listener.listen(socket.SOMAXCONN)
+                _start(listener, owner)
+            connection.connect(str(path))
+    return connection
+
+
+def _folder() -> Path:
+    """Of this user alone, on this machine."""
+    folder = Path(tempfile.gettempdir()) / f"hypervae-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise HyperVAEError(f"{folder}: found others' access, expected a folder of yours alone")
+    return folder
+
+
+def _start_of(pid: str) -> str:
+    """When a process started: ids are used again."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+
+
+def _of_this_environment() -> str:
+    """A digest of what a server's start reads; also of the package, as of its first command."""
+    read = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _AT_START or any(part in name for part in _THREADS)
+    }
+    text = json.dumps([sys.executable, str(Path(__file__).resolve()), read], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _start(listener: socket.socket, owner: int) -> None:
+    place = listener.fileno()
+    subprocess.Popen(
+        [sys.executable, "-P", "-m", "hypervae.forkserver.server", str(place), str(owner)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[place],
+        start_new_session=True,  # a job that is stopped takes it along not
+        cwd="/",
+    )
