@@ -38,8 +38,8 @@ def command(self_test: bool, slurm: bool, profile: Path) -> None:
 def _check_slurm(folder: Path) -> None:
     """Say what each partition has, then what of the profile fits none."""
     import hypervae
-    from hypervae.slurm.partitions import ask_sinfo, read_partitions
-    from hypervae.slurm.profile import misfits, needs_of_rules, read_profile
+    from hypervae.workflow.slurm.partitions import ask_sinfo, read_partitions
+    from hypervae.workflow.slurm.profile import misfits, needs_of_rules, read_profile
 
     profile = read_profile(folder)
     partitions = read_partitions(ask_sinfo())

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from hypervae.errors import HyperVAEError, InputError
-from hypervae.slurm.partitions import Partition
+from hypervae.workflow.slurm.partitions import Partition
 
 # Of the rules' own needs, as their files have them.
 _RULE = re.compile(r"^(?:use rule \w+ as|rule) (\w+)", re.MULTILINE)

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from hypervae.cli import cli
 from hypervae.errors import HyperVAEError
-from hypervae.slurm.partitions import read_partitions
-from hypervae.slurm.profile import misfits, needs_of_rules, read_profile
+from hypervae.workflow.slurm.partitions import read_partitions
+from hypervae.workflow.slurm.profile import misfits, needs_of_rules, read_profile
 
 ROOT = Path(__file__).resolve().parents[3]
 #: As Slurm 22.05 and 23.11 print it: nodes of several kinds, models with dashes, sockets.
