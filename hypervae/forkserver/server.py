@@ -75,8 +75,11 @@ class Server:
     def _accept(self) -> None:
         client, _ = self._listener.accept()
         client.settimeout(10)
+        files: list[int] = []
         try:
             start, files, _, _ = socket.recv_fds(client, LENGTH, 3)
+            if len(start) < LENGTH:
+                raise ConnectionResetError
             message = b""
             while len(message) < int.from_bytes(start, "big"):
                 part = client.recv(1 << 16)
@@ -85,6 +88,8 @@ class Server:
                 message += part
         except OSError:  # killed before it had said what to run
             client.close()
+            for file in files:
+                os.close(file)
             return
         asked = json.loads(message)
         self._prepare(asked["arguments"])

@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -119,6 +120,18 @@ def test_a_command_stops_with_the_job_that_asked_for_it(owner):
     (server,) = servers(owner.pid)
     until(lambda: not server.children())
     assert correlators("c.h5", owner=owner.pid).wait() == 0
+
+
+def test_a_client_that_asks_for_nothing_does_no_harm(owner):
+    assert correlators("c.h5", owner=owner.pid).wait() == 0
+    before = servers(owner.pid)
+    (place,) = Path(os.environ["TMPDIR"]).glob(f"hypervae-*/{owner.pid}-*")
+
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(place))
+
+    assert correlators("d.h5", owner=owner.pid).wait() == 0
+    assert servers(owner.pid) == before
 
 
 def test_the_server_ends_with_its_owner(owner):
