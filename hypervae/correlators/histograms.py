@@ -134,9 +134,7 @@ def _walk(
     weight_out: NDArray[Any],
 ) -> None:
     # pragma: no cover - compiled
-    highest = 0
-    for row in range(orders.size):  # orders.max() would import scipy.linalg, half of a small job
-        highest = max(highest, orders[row])
+    highest = orders.max()
     slots = logs.shape[1]
     most = max(slots * (slots - 1) // 2, 1)
     starts = np.zeros(count_out.shape[2] + 1, dtype=np.int64)

@@ -27,9 +27,6 @@ LENGTH = 8
 STARTED = b"+"
 # Of the name of a socket [bytes].
 _LONGEST = 107
-# What is read when Python or a library starts: commands that differ in these share no server.
-_AT_START = ("PYTHONPATH", "PATH", "CONDA_PREFIX", "LD_LIBRARY_PATH", "TMPDIR")
-_THREADS = ("_NUM_THREADS", "NUMBA_")
 
 
 def run_forked(arguments: list[str]) -> int | None:
@@ -61,7 +58,12 @@ def run_forked(arguments: list[str]) -> int | None:
         return None
     with _connected(path, int(owner)) as server:
         message = json.dumps(
-            {"arguments": arguments, "directory": os.getcwd(), "environment": dict(os.environ)}
+            {
+                "arguments": arguments,
+                "directory": os.getcwd(),
+                "environment": dict(os.environ),
+                "umask": _umask(),
+            }
         ).encode()
         try:
             socket.send_fds(server, [len(message).to_bytes(LENGTH, "big")], [0, 1, 2])
@@ -107,7 +109,8 @@ def _connected(path: Path, owner: int) -> socket.socket:
 def _folder() -> Path:
     """Of this user alone, on this machine."""
     folder = Path(tempfile.gettempdir()) / f"hypervae-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise HyperVAEError(f"{folder}: found others' access, expected a folder of yours alone")
@@ -120,14 +123,20 @@ def _start_of(pid: str) -> str:
 
 
 def _of_this_environment() -> str:
-    """A digest of what a server's start reads; also of the package, as of its first command."""
-    read = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _AT_START or any(part in name for part in _THREADS)
-    }
-    text = json.dumps([sys.executable, str(Path(__file__).resolve()), read], sort_keys=True)
+    """A digest of all that a process takes over when it starts: commands that differ share none.
+
+    Any variable may be read by an import. Those of Snakemake's jobs are the same in one software
+    environment; a server keeps the code of the package as it was at its first command.
+    """
+    place = str(Path(__file__).resolve())
+    text = json.dumps([sys.executable, place, dict(os.environ)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)  # there is no way to read it alone
+    os.umask(mask)
+    return mask
 
 
 def _start(listener: socket.socket, owner: int) -> None:

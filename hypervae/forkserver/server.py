@@ -125,6 +125,7 @@ class Server:
             self._listener.close()
             os.environ.clear()
             os.environ.update(asked["environment"])  # type: ignore[call-overload]
+            os.umask(int(asked["umask"]))  # type: ignore[call-overload]
             os.chdir(str(asked["directory"]))
             sys.argv = ["hypervae", *asked["arguments"]]  # type: ignore[misc]
             main()
@@ -134,8 +135,11 @@ class Server:
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            except OSError:  # the disk of the log is full
+                status = status or 1
             os._exit(status)
 
     def _answer(self, place: int) -> None:
@@ -155,8 +159,18 @@ class Server:
         _signal(self._commands[place].pid, signal.SIGTERM)
 
     def _end(self) -> None:
+        """Stop all commands, those that do not heed it after `GRACE`."""
+        until = time.monotonic() + GRACE
         for command in self._commands.values():
             _signal(command.pid, signal.SIGTERM)
+        while self._commands:
+            ready, _, _ = select.select([*self._commands], [], [], max(until - time.monotonic(), 0))
+            for place in ready:
+                self._answer(place)
+            if not ready:
+                for command in self._commands.values():
+                    _signal(command.pid, signal.SIGKILL)
+                until = time.monotonic() + GRACE
 
 
 def _signal(pid: int, number: int) -> None:

@@ -57,8 +57,8 @@ def until(happened, seconds=60):
         time.sleep(0.05)
 
 
-def start(*arguments, owner=None):
-    environment = {**os.environ}
+def start(*arguments, owner=None, umask=0o022, **environment):
+    environment = {**os.environ, **environment}
     if owner is not None:
         environment["HYPERVAE_FORKSERVER"] = str(owner)
     return subprocess.Popen(
@@ -67,11 +67,12 @@ def start(*arguments, owner=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        umask=umask,
     )
 
 
-def correlators(output, shard="q.h5", owner=None):
-    return start("correlators", "--input", shard, "--output", output, owner=owner)
+def correlators(output, shard="q.h5", **options):
+    return start("correlators", "--input", shard, "--output", output, **options)
 
 
 def content(path):
@@ -142,6 +143,38 @@ def test_the_server_ends_with_its_owner(owner):
     owner.wait()
 
     until(lambda: not servers(owner.pid))
+
+
+def test_commands_end_with_the_owner(owner):
+    pytest.importorskip("pythia8mc")
+    long = ("simulate", "--jet-type", "q", "--shard-index", "0", "--jets", "1000000")
+    job = start(*long, "--output", "s.h5", owner=owner.pid)
+    until(lambda: any(server.children() for server in servers(owner.pid)))
+    (command,) = servers(owner.pid)[0].children()
+
+    owner.kill()
+    owner.wait()
+
+    assert job.wait() != 0
+    until(lambda: not command.is_running())
+
+
+def test_commands_of_two_environments_share_no_server(owner):
+    for locking in ("TRUE", "FALSE"):
+        job = correlators("c.h5", owner=owner.pid, HDF5_USE_FILE_LOCKING=locking)
+        assert job.wait() == 0
+
+    assert len(servers(owner.pid)) == 2
+
+
+def test_a_command_keeps_its_umask(owner):
+    modes = []
+    for umask in (0o022, 0o077):
+        assert correlators("c.h5", owner=owner.pid, umask=umask).wait() == 0
+        modes.append(Path("c.h5").stat().st_mode & 0o777)
+
+    assert modes == [0o644, 0o600]
+    assert len(servers(owner.pid)) == 1
 
 
 def test_without_an_owner_that_lives_the_command_runs_by_itself(owner):
