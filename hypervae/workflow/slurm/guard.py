@@ -4,7 +4,8 @@ snakemake-executor-plugin-slurm (2.8.0, the newest) forgets all of its jobs when
 be asked for within one cycle, and then waits for ever (docs/slurm-status.md). Here it is held to
 what Snakemake asks of every executor: each job that is looked after is reported as ended or handed
 back as running. Jobs that are neither are handed back, until Slurm answers, or a deadline ends the
-run with an error. Submissions that Slurm's controller could not take are sent again.
+run with an error. Submissions that Slurm's controller could not take are sent again; those that it
+refuses are told once, with the remedy, and not tried again.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from hypervae.errors import ConfigError
+from hypervae.workflow.slurm.refusals import Refusals
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 #: How long a run waits for an answer of Slurm [min], and the variable that says otherwise.
@@ -61,6 +63,7 @@ class StatusGuard:
         self.executor, self.patience = executor, patience
         self.ended: set[int] = set()
         self.submitted: set[str] = set()
+        self.refusals = Refusals()
         self.command: str | None = None
         self.silent_since: float | None = None
         self.refused_since: float | None = None
@@ -217,6 +220,34 @@ class StatusGuard:
         again.start()
         return True
 
+    def failed(
+        self, job: Any, message: str | None, report: Callable[..., None], details: dict[str, Any]
+    ) -> None:
+        """Let a job fail, unless it is submitted again; a refused one for good, told once.
+
+        Parameters
+        ----------
+        job : SubmittedJobInfo
+        message : str, optional
+            What the executor says.
+        report : callable
+            The executor's own way to let it fail.
+        details : dict
+            Other arguments of that.
+        """
+        if self.retries(job, message):
+            return
+        self.ended.add(id(job))
+        refused = None
+        if job.external_jobid is None:  # never submitted
+            refused = self.refusals.told(job.job, message)
+        if refused is None:
+            report(self.executor, job, msg=message, **details)
+        elif refused[1]:
+            report(self.executor, job, msg=refused[0], **details)
+        else:  # what that does, too, without a page for each of a thousand jobs
+            self.executor.workflow.scheduler.error_callback(job.job)
+
     def _resubmit(self, job: Any, message: str, comments: list[str]) -> None:
         if not self.executor.wait:  # the run has ended
             return
@@ -295,13 +326,18 @@ def install(executor_class: Any, patience: float) -> None:
         own["report_job_success"](self, job_info)
 
     def report_job_error(self: Any, job_info: Any, msg: Any = None, **kwargs: Any) -> None:
-        if not guard(self, patience).retries(job_info, msg):
-            guard(self, patience).ended.add(id(job_info))
-            own["report_job_error"](self, job_info, msg=msg, **kwargs)
+        guard(self, patience).failed(job_info, msg, own["report_job_error"], kwargs)
 
     def get_status_command(self: Any) -> Any:
         return guard(self, patience).command or own["get_status_command"](self)
 
+    def run_array_jobs(self: Any, jobs: list[Any]) -> None:
+        with guard(self, patience).refusals.listening(self.logger, jobs):
+            own["run_array_jobs"](self, jobs)
+
+    if hasattr(executor_class, "run_array_jobs"):
+        own["run_array_jobs"] = executor_class.run_array_jobs
+        executor_class.run_array_jobs = run_array_jobs
     executor_class.check_active_jobs = check_active_jobs
     executor_class.report_job_submission = report_job_submission
     executor_class.report_job_success = report_job_success

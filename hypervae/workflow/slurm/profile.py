@@ -96,13 +96,26 @@ def misfits(
     lines: dict[str, list[str]] = {}
     for rule in sorted({*needs, *own}):
         job = {**default, **needs.get(rule, {}), **own.get(rule, {})}
-        for line in _misfits_of(job, partitions):
+        for line in misfits_of(job, partitions):
             lines.setdefault(line, []).append(rule)
     for line, rules in lines.items():
         yield f"{', '.join(rules)}: {line}"
 
 
-def _misfits_of(job: Mapping[str, Any], partitions: Mapping[str, Partition]) -> Iterator[str]:
+def misfits_of(job: Mapping[str, Any], partitions: Mapping[str, Partition]) -> Iterator[str]:
+    """What of one job a cluster would refuse, or leave waiting for ever, with the remedy.
+
+    Parameters
+    ----------
+    job : mapping
+        Its resources, by the names that they have in a profile.
+    partitions : mapping of str to Partition
+
+    Yields
+    ------
+    str
+        One line for a mistake.
+    """
     name = job.get("slurm_partition")
     if not name:
         chosen = next((each for each in partitions.values() if each.default), None)
