@@ -131,8 +131,8 @@ def test_each_rule_has_one_param_that_is_compared(path):
             key
             for key, value in entries
             if not re.match(
-                r"lambda wildcards, (input|output):|library_command|section\(|execution\(|fixed\("
-                r"|shard_index|model_types|simulation,",
+                r"lambda wildcards, (input|output):|library_command|shard_command|section\("
+                r"|execution\(|fixed\(|shard_index|model_types|simulation,",
                 value,
             )
         ]
