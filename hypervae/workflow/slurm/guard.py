@@ -154,7 +154,7 @@ class StatusGuard:
         states: dict[str, str] = {}
         for line in done.stdout.splitlines():
             number, _, state = line.strip().partition("|")
-            if states.get(number, state) not in _RUNNING:  # of an array: what runs, counts
+            if states.get(number) not in _RUNNING:  # of an array: what runs, counts
                 states[number] = state
         return states
 

@@ -120,6 +120,38 @@ def test_a_job_that_slurm_does_not_know_any_more_is_not_waited_for(
     assert bool(jobs) == (not reported)
 
 
+def queue_of(monkeypatch, text):
+    done = types.SimpleNamespace(returncode=0, stdout=text)
+    monkeypatch.setattr(guards.subprocess, "run", lambda command, **options: done)
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("1|RUNNING\n2|PENDING\n3|FAILED\n", {"1": "RUNNING", "2": "PENDING", "3": "FAILED"}),
+        ("4|RUNNING\n4|COMPLETED\n", {"4": "RUNNING"}),
+        ("4|COMPLETED\n4|RUNNING\n", {"4": "RUNNING"}),
+        ("", {}),
+    ],
+)
+def test_the_queue_tells_of_jobs_that_run_and_of_those_that_ended(
+    executor, monkeypatch, text, states
+):
+    queue_of(monkeypatch, text)
+    assert guards.guard(executor, 60.0).queue_states() == states
+
+
+@pytest.mark.parametrize("state", sorted(guards._RUNNING))
+def test_a_job_that_runs_for_hours_is_kept(executor, clock, monkeypatch, state):
+    queue_of(monkeypatch, f"1|{state}\n")
+    jobs = [job("1")]
+    executor.answers = itertools.repeat({})
+    for _ in range(100):
+        clock.value += 100.0
+        assert check(executor, jobs) == jobs
+    assert executor.reported == []
+
+
 def test_a_plugin_that_knows_one_status_command_is_guarded_too(clock):
     without = ("get_status_command", "__dict__", "__weakref__")
     own = {name: part for name, part in vars(Executor).items() if name not in without}
