@@ -141,7 +141,7 @@ def test_the_queue_tells_of_jobs_that_run_and_of_those_that_ended(
     assert guards.guard(executor, 60.0).queue_states() == states
 
 
-@pytest.mark.parametrize("state", sorted(guards._RUNNING))
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING", "SUSPENDED", "REQUEUED", "COMPLETING"])
 def test_a_job_that_runs_for_hours_is_kept(executor, clock, monkeypatch, state):
     queue_of(monkeypatch, f"1|{state}\n")
     jobs = [job("1")]
