@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "split": "Cut one shard out of a JetNet file.",
     "import": "Turn your own HDF5 or PyG graphs into a shard.",
     "correlators": "Compute energy correlators and pair bins of one shard.",
+    "enc": "Energy correlators of jets, of any order, with covariances.",
     "normalize": "Merge correlators into a model's normalization.",
     "train": "Train one model.",
     "adopt": "Take a trained model as it is for a run.",
