@@ -1,6 +1,7 @@
 """A sweep of the tiny config whose jobs run a stand-in, without the workflow before it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -57,7 +58,13 @@ class Project:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-c", CHILD]
         return subprocess.Popen(
-            command, cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=self.folder,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            # tests that run in the background of a shell without job control ignore Ctrl-C
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def calls(self):
