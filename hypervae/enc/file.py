@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from hypervae.correlators.binning import Binning
 from hypervae.enc.spectrum import Settings, Spectrum
-from hypervae.enc.variables import VARIABLES
-from hypervae.errors import InputError
+from hypervae.errors import ArgumentError, InputError
 from hypervae.io import atomic_h5, software_versions
 from hypervae.io.hdf5 import reading_h5
 
@@ -103,18 +102,21 @@ def read_spectrum(path: str | os.PathLike[str]) -> Spectrum:
                 expected=f"{KIND!r}, schema {SCHEMA_VERSION}",
             )
         orders, edges = _numbers(path, file, "orders", 1), _numbers(path, file, "edges", 1)
-        settings = Settings(
-            _attribute(path, file, "variable", str),
-            tuple(orders.tolist()),
-            Binning(len(edges) - 1, float(edges[0]), float(edges[-1])),
-            _attribute(path, file, "weight", str),
-            _attribute(path, file, "exponent", float),
-            _attribute(path, file, "particles", int),
-        )
-        if settings.variable not in VARIABLES:
-            raise InputError(
-                path, "variable", found=settings.variable, expected=" or ".join(VARIABLES)
+        if len(edges) < 2 or not 0 < edges[0] < edges[-1]:
+            raise InputError(path, "edges", found=str(edges)[:80], expected="rising, above 0")
+        try:
+            settings = Settings(
+                _attribute(path, file, "variable", str),
+                tuple(orders.tolist()),
+                Binning(len(edges) - 1, float(edges[0]), float(edges[-1])),
+                _attribute(path, file, "weight", str),
+                _attribute(path, file, "exponent", float),
+                _attribute(path, file, "particles", int),
             )
+        except ArgumentError as error:
+            raise InputError(
+                path, error.argument, found=error.found, expected=error.expected
+            ) from error
         found = Spectrum(
             settings,
             _attribute(path, file, "n_jets", int),

@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.arguments import one_of
 from hypervae.correlators.binning import Binning
+from hypervae.enc.variables import VARIABLES
 from hypervae.errors import ArgumentError
 
 #: Columns before the bins: R = 0, and what lies below the range. After them: what lies above it.
@@ -100,6 +102,12 @@ class Settings:
     particles: int = 0
 
     def __post_init__(self) -> None:
+        one_of("variable", self.variable, VARIABLES)
+        one_of("weight", self.weight, ("pt", "energy"))
+        if not np.isfinite(self.exponent):
+            raise ArgumentError("exponent", found=f"{self.exponent:g}", expected="a number")
+        if self.particles < 0:
+            raise ArgumentError("particles", found=str(self.particles), expected="0 or more")
         if not self.orders:
             raise ArgumentError("orders", found="none", expected="at least one")
         for order in self.orders:

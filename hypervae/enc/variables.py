@@ -16,8 +16,3 @@ VARIABLES: dict[str, Callable[..., NDArray[np.float64]]] = {
     "R_L": projected,
     "R_1": about_particles,
 }
-#: What they are, for help and axes.
-MEANINGS = {
-    "R_L": "largest distance of two particles",
-    "R_1": "largest distance from one particle, each in turn",
-}

@@ -51,6 +51,12 @@ def damage(path, what):
         (lambda f: f.attrs.__setitem__("n_jets", "many"), "n_jets"),
         (lambda f: f.attrs.__setitem__("n_jets", 0), "n_jets"),
         (lambda f: f.attrs.__setitem__("variable", "R_9"), "variable"),
+        (lambda f: f.attrs.__setitem__("weight", "mass"), "weight"),
+        (lambda f: f.attrs.__setitem__("exponent", np.nan), "exponent"),
+        (lambda f: f.attrs.__setitem__("particles", -1), "particles"),
+        (lambda f: f["orders"].__setitem__(0, -2.0), "orders"),
+        (lambda f: f["edges"].__setitem__(0, -1.0), "edges"),
+        (lambda f: (f.__delitem__("edges"), f.create_dataset("edges", data=[1.0])), "edges"),
         (lambda f: f.attrs.__setitem__("schema_version", 9), "kind"),
         (lambda f: (f.__delitem__("products"), f.create_dataset("products", data=[[1.0]])), "prod"),
         (lambda f: (f.__delitem__("orders"), f.create_dataset("orders", data=["2"])), "orders"),
@@ -60,7 +66,7 @@ def test_damage_is_named(tmp_path, what, field):
     path = tmp_path / "a.h5"
     write_spectrum(path, spectrum([clustered_jets(5, 6)], Settings("R_L", (2.0,), BINNING)))
     damage(path, what)
-    with pytest.raises(InputError, match=field):
+    with pytest.raises(InputError, match=rf"a\.h5: {field}"):
         read_spectrum(path)
 
 

@@ -119,6 +119,20 @@ def test_orders_that_are_none(orders, message):
         Settings("R_L", orders, BINNING)
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"variable": "RL"}, "variable: found 'RL'"),
+        ({"weight": "mass"}, "weight: found 'mass'"),
+        ({"exponent": float("inf")}, "exponent"),
+        ({"particles": -1}, "particles"),
+    ],
+)
+def test_settings_that_are_none(more, message):
+    with pytest.raises(ArgumentError, match=message):
+        Settings(**{"variable": "R_L", "orders": (2.0,), "binning": BINNING, **more})
+
+
 def test_what_does_not_fit_is_refused(jets, whole):
     other = spectrum([jets], Settings("R_1", (2.0, 2.5, 3.0), BINNING))
     with pytest.raises(ArgumentError, match="R_1"):
