@@ -36,7 +36,7 @@ from hypervae.correlators.kernel import pair_members, sorted_pairs
 from hypervae.enc.powers import exponents, power
 from hypervae.errors import ArgumentError
 
-#: Terms of a jet after which it is given up: a second's work. Jets of 30 particles take some 700,
+#: Terms of a jet after which it is given up: seconds of work. Jets of 30 particles take some 700,
 #: those of 60 some 10,000, and of 130 some 300,000.
 MOST_TERMS = 10_000_000
 _WORD = 64  # bits of a word of particles
@@ -175,7 +175,8 @@ def projected(
 ) -> NDArray[np.float64]:
     """Projected correlators of each jet, of any real order.
 
-    All orders together take hardly longer than one. Rounding is 1e-15 of the jet's total.
+    Whole orders together take little longer than one; each further real one takes half as long as
+    the first. Rounding is some 1e-15 of the jet's total.
 
     Parameters
     ----------
