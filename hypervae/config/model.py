@@ -92,6 +92,9 @@ class ModelConfig(DecoderSections):
         "gaussian with its covariance, a small flow, or one dimension after the other "
         "(autoregressive)",
     )
+    prior_width: Integer = key(
+        0, "width of a learned prior's networks: wider ones want more jets; 0: as hidden", ge=0
+    )
     hidden: Integer = key(128, "width of the fusion and of the decoder's MLPs", ge=1)
     radius: Number = key(0.8, "largest decoded distance of a particle from the jet axis", gt=0)
     dropout: Number = key(0.0, "dropout probability", ge=0, lt=1)

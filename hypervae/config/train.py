@@ -62,6 +62,13 @@ class ExecutionConfig(Section):
     workers: Integer = key(
         0, "processes that prepare batches, for each training process; 0: that one itself", ge=0
     )
+    kept_gb: Number = key(
+        1.0,
+        "memory for the jets of a split as they were prepared, which later passes take them from, "
+        "where all fit in and none has a hypergraph; 0: each pass prepares them anew",
+        unit="GiB",
+        ge=0,
+    )
     on_oom: Literal["stop", "halve"] = key(
         "stop", "out of memory: stop with advice, or halve the batches within a step and go on"
     )
@@ -179,6 +186,9 @@ class TrainConfig(Section):
     )
     prior_steps: Integer = key(
         2000, "optimizer steps that fit a learned prior, after the training", ge=1
+    )
+    prior_batch_size: Integer = key(
+        0, "latent vectors in each of these; 0: 256 (autoregressive) or 1,024 (flow)", ge=0
     )
     gumbel_temperature: Annotated[tuple[PositiveNumber, ...], Pair] = key(
         (1.0, 0.3),

@@ -357,4 +357,4 @@ def make_prior(
     Prior
     """
     size = config.latent_dim if dimensions is None else dimensions
-    return PRIORS[config.prior](size, types, config.hidden, groups)
+    return PRIORS[config.prior](size, types, config.prior_width or config.hidden, groups)

@@ -107,6 +107,22 @@ class StepSampler(Sampler[BatchIndex]):
         return BatchIndex(self.epoch, self.shuffle, start, stop)
 
 
+def key_of_epoch(seed: int, epoch: int) -> np.uint64:
+    """What a jet's number in the data is combined with, by exclusive or, to its key in an epoch.
+
+    Parameters
+    ----------
+    seed : int
+        Of the stream.
+    epoch : int
+
+    Returns
+    -------
+    uint64
+    """
+    return np.uint64(derive_seed(seed, "sets", epoch))
+
+
 class JetBatches(Dataset[JetBatch]):
     """Batches of a stream of jets, of any epoch; the window that was read last stays in memory.
 
@@ -147,7 +163,6 @@ class JetBatches(Dataset[JetBatch]):
 
     def _prepared(self, index: BatchIndex) -> JetBatch:
         block = self._epoch(index).take(index.start, index.stop)
-        drawn = np.uint64(derive_seed(self.stream.seed, "sets", index.epoch))
         batch = make_batch(
             block.jets,
             self.normalization,
@@ -155,11 +170,13 @@ class JetBatches(Dataset[JetBatch]):
             encoder=self.model.hyperedge_encoder,
             decoder=self.model.hyperedge_decoder,
             hyperedge_samples=self.model.hyperedge_samples,
-            keys=block.numbers ^ drawn,
+            keys=block.numbers ^ key_of_epoch(self.stream.seed, index.epoch),
             hypergraph=self.hypergraph,
         )
         batch.jet_type.copy_(torch.from_numpy(block.type_index))
-        return with_particle_targets(batch, block.jets, self.model)
+        # the same in each epoch, so that they can be kept
+        keys = block.numbers ^ key_of_epoch(self.stream.seed, 0)
+        return with_particle_targets(batch, block.jets, self.model, keys)
 
     def _epoch(self, index: BatchIndex) -> EpochOrder:
         order = self._order

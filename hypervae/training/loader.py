@@ -14,6 +14,7 @@ from hypervae.data.jets import Jets, concatenate
 from hypervae.model.inputs import JetBatch
 from hypervae.normalization import Normalization
 from hypervae.training.dataset import JetBatches, StepSampler
+from hypervae.training.kept import KeptJets
 from hypervae.training.stream import JetStream
 from hypervae.training.workers import Workers
 
@@ -58,6 +59,8 @@ class JetLoader:
     hypergraph : bool
         Whether batches have edges and hyperedges: most of the work, of no use without an encoder
         and without loss terms of them.
+    kept_gb : float
+        Memory for prepared jets without a hypergraph [GiB]; see `hypervae.training.kept`.
     workers : int
         Processes that prepare batches ahead; with 0 the process itself does, when asked. They are
         started by the first call and kept for the later ones; `close`, or leaving the loader as a
@@ -77,10 +80,12 @@ class JetLoader:
         model: ModelConfig,
         workers: int = 0,
         hypergraph: bool = True,
+        kept_gb: float = 0.0,
     ):
         self.split, self.n_jets, self.hypergraph = stream.split, stream.n_jets, hypergraph
         self._stream, self._normalization, self._model = stream, normalization, model
         self._workers = Workers(self._dataset(), workers) if workers else None
+        self._kept = KeptJets(stream, 0.0 if hypergraph else kept_gb)
 
     def _dataset(self) -> JetBatches:
         return JetBatches(self._stream, self._normalization, self._model, self.hypergraph)
@@ -146,7 +151,11 @@ class JetLoader:
         sampler = StepSampler(
             self.n_jets, jets_per_step, batch_size, first_step, rank, world, epoch, shuffle
         )
-        batches = self._workers.items(sampler) if self._workers else self._here(sampler)
+        if self._kept.complete:
+            batches = self._kept.batches(sampler)
+        else:
+            made = self._workers.items(sampler) if self._workers else self._here(sampler)
+            batches = self._kept.watched(sampler, made)
         for share in sampler.shares():
             yield Step(list(islice(batches, len(share.batches))), share.jets, share.weights)
 

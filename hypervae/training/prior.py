@@ -20,8 +20,8 @@ from hypervae.training.loader import JetLoader
 from hypervae.training.optimizers.registry import make_optimizer
 from hypervae.training.schedules import learning_rate_factor
 
-# Jets whose posterior is kept: 200,000 of 32 dimensions are 51 MB.
-_MOST_JETS = 200_000
+# Jets whose posterior is kept: 500,000 of 43 dimensions are 172 MB.
+_MOST_JETS = 500_000
 _WARMUP, _WEIGHT_DECAY = 0.03, 1e-2
 # The moving average reaches back over this share of the steps.
 _AVERAGED = 0.05
@@ -48,9 +48,9 @@ def fit_prior(
     model : HyperVAE
         Trained; its prior is changed in place, to the moving average of the fitted weights.
     loader : JetLoader
-        Of the training split. At most 200,000 jets of it are used.
+        Of the training split. At most 500,000 jets of it are used.
     config : TrainConfig
-        Its ``prior_steps``, ``batch_size`` and ``seed`` count.
+        Its ``prior_steps``, ``prior_batch_size``, ``batch_size`` and ``seed`` count.
     on_step : callable
         Called after each step of the fit with its number, from 1, and how many there are.
 
@@ -89,7 +89,7 @@ def _trained(
     muon = TrainConfig(optimizer="muon", learning_rate=prior.fit_rate, weight_decay=_WEIGHT_DECAY)
     optimizer = make_optimizer(prior, muon, scales_loss=False)
     rates = [float(group["lr"]) for group in optimizer.param_groups]
-    steps, batch = config.prior_steps, prior.fit_batch
+    steps, batch = config.prior_steps, config.prior_batch_size or prior.fit_batch
     decay = max(0.0, 1 - 1 / (_AVERAGED * steps))
     average = MovingAverage(prior, decay)
     device, groups = prior.rest.device, max(prior.groups.number, 1)

@@ -329,6 +329,7 @@ def _loaders(data: _Data, config: TrainStageConfig, model: ModelConfig) -> Loade
             model,
             workers,
             hypergraph,
+            config.execution.kept_gb,
         )
         for split, workers in (("train", config.execution.workers), ("validation", 0))
     )

@@ -122,6 +122,8 @@ class JetStream:
         ).reshape(-1, 3)
         self.blocks = blocks
         self.n_jets = int(blocks[:, 2].sum())
+        #: Places of the blocks' first jets in the order of the files.
+        self.first = np.cumsum(blocks[:, 2]) - blocks[:, 2]
 
     def _count(self, source: Source) -> NDArray[np.int64]:
         """Jets of the split in each block of a shard, without reading the jets."""
@@ -236,6 +238,38 @@ class EpochOrder:
         self._ends = np.cumsum([stream.blocks[window, 2].sum() for window in self._windows])
         self._number: int | None = None
         self._window: Block | None = None
+        self._looked_up: tuple[int, NDArray[np.int64]] = -1, np.zeros(0, dtype=np.int64)
+
+    def places(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Where the jets at [start, stop) stand in the order of the files; nothing is read.
+
+        Parameters
+        ----------
+        start, stop : int
+            Places in this order.
+
+        Returns
+        -------
+        [stop - start] int64
+        """
+        parts = []
+        while start < stop:
+            number = int(np.searchsorted(self._ends, start, side="right"))
+            if self._looked_up[0] != number:
+                self._looked_up = number, self._places_of_window(number)
+            places = self._looked_up[1]
+            end = min(stop, int(self._ends[number]))
+            first = int(self._ends[number]) - len(places)
+            parts.append(places[start - first : end - first])
+            start = end
+        return np.concatenate(parts)
+
+    def _places_of_window(self, number: int) -> NDArray[np.int64]:
+        first, counts = self.stream.first, self.stream.blocks[:, 2]
+        places = np.concatenate(
+            [first[block] + np.arange(counts[block]) for block in self._windows[number]]
+        )
+        return places[self._order_in_window(number, len(places))]
 
     def take(self, start: int, stop: int) -> Block:
         """The jets at [start, stop) of the stream, which lie in it.
@@ -266,10 +300,14 @@ class EpochOrder:
     def _enter(self, number: int) -> Block:
         window = Block.join([self.stream.load(block) for block in self._windows[number]])
         size = len(window.jets)
-        random = rng(self.stream.seed, "shuffle", self.epoch, number)
-        self._rows = random.permutation(size) if self.shuffle else np.arange(size)
+        self._rows = self._order_in_window(number, size)
         self._number = number
         return window
+
+    def _order_in_window(self, number: int, size: int) -> NDArray[np.int64]:
+        if not self.shuffle:
+            return np.arange(size)
+        return rng(self.stream.seed, "shuffle", self.epoch, number).permutation(size)
 
 
 def _changed(source: Source, found: int, expected: int, what: str) -> InputError:
