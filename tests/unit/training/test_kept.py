@@ -2,8 +2,12 @@
 
 import pytest
 
-from hypervae.training import kept
+from hypervae.config import SplitConfig
+from hypervae.normalization.sources import find_sources
 from hypervae.training.dataset import JetBatches
+from hypervae.training.kept import KeptJets
+from hypervae.training.stream import JetStream
+from tests.unit.chain import SPLIT
 from tests.unit.training.test_loader import SMALL, assert_same, batches_of
 
 SIZES = {"jets_per_step": 16, "batch_size": 7}
@@ -67,8 +71,9 @@ def test_jets_that_are_not_kept(chain, make_loader, prepared, options, room):
     assert sum(prepared) == 2 * loader.n_jets
 
 
-def test_none_is_given_that_is_missing(chain, make_loader):
-    loader = make_loader(**JETS, kept_gb=1.0)
+def test_none_is_given_that_is_missing(chain):
+    sources = find_sources(chain.shards, chain.correlators, chain.merged, chain.normalization)
+    jets = KeptJets(JetStream(sources, ["q", "g"], "train", SplitConfig.of(SPLIT), 1), 1.0)
+    assert not jets.complete
     with pytest.raises(ValueError, match="missing"):
-        next(loader._kept.batches(iter(())))
-    assert kept.KeptJets(loader._stream, 1.0).complete is False
+        next(jets.batches(iter(())))
