@@ -152,9 +152,7 @@ def measure(
     return found
 
 
-_NO_HYPERGRAPH = dict.fromkeys(
-    ("edge", "hyperedge", "edge_consistency", "hyperedge_consistency", "sum"), 0.0
-)
+_HYPERGRAPH = ("edge", "hyperedge", "edge_consistency", "hyperedge_consistency", "sum")
 
 
 def generation(folder: Path) -> dict[str, float]:

@@ -3,8 +3,9 @@
 import pytest
 
 from hypervae.config import SplitConfig
+from hypervae.model.inputs import make_batch
 from hypervae.normalization.sources import find_sources
-from hypervae.training.dataset import JetBatches
+from hypervae.training import dataset
 from hypervae.training.kept import KeptJets
 from hypervae.training.stream import JetStream
 from tests.unit.chain import SPLIT
@@ -19,14 +20,12 @@ JETS = {"decoder": "hierarchical", "hypergraph": False}
 def prepared(monkeypatch):
     """Jets that were prepared, as often as they were."""
     found = []
-    prepare = JetBatches._prepared
 
-    def counted(self, index):
-        batch = prepare(self, index)
-        found.append(len(batch))
-        return batch
+    def counted(jets, *args, **options):
+        found.append(len(jets))
+        return make_batch(jets, *args, **options)
 
-    monkeypatch.setattr(JetBatches, "_prepared", counted)
+    monkeypatch.setattr(dataset, "make_batch", counted)
     return found
 
 
