@@ -79,8 +79,8 @@ test-slurm: $(STAMP) ## the workflow on a throwaway Slurm cluster (root and Slur
 	$(PY) -m pytest tests/slurm -rs -m "not faults" $(ARGS)
 
 .PHONY: test-faults
-test-faults: $(STAMP) ## the same and all that may go wrong there
-	$(PY) -m pytest tests/slurm -rs --timeout 3600 $(ARGS)
+test-faults: $(STAMP) ## the same and all that may go wrong there; writes the table of docs/reliability.md (ARGS="-k scancel")
+	$(PY) -m pytest tests/slurm -rs --timeout 3600 --record-faults $(ARGS)
 
 .PHONY: test-install
 test-install: $(STAMP) ## build the package, install it by pip and uv in empty environments, generate jets there

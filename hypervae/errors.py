@@ -33,6 +33,22 @@ class InputError(HyperVAEError):
         super().__init__(f"{self.file}: {field}: found {found}, expected {expected}")
 
 
+class DiskFull(InputError):
+    """A file could not be written for want of space.
+
+    Parameters
+    ----------
+    file : path-like
+        The file.
+    reason : str
+        What the system says: a full disk, or a quota that is used up.
+    """
+
+    def __init__(self, file: str | PathLike[str], reason: str):
+        found = f"no way to write it ({reason})"
+        super().__init__(file, "output", found=found, expected="space on its disk")
+
+
 class ArgumentError(HyperVAEError, ValueError):
     """An argument of a function is of the wrong type, shape or range.
 

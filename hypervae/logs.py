@@ -6,6 +6,7 @@ command line calls `show_on_terminal`, and a training run keeps its log with `ke
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TextIO
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 
@@ -91,6 +93,78 @@ class FileHandler(logging.Handler):
                 file.write(f"{now} UTC {self.format(record)}\n")
         except OSError:
             self.handleError(record)
+
+
+class LenientStream:
+    """A stream whose text is lost, without an error, where its disk is full.
+
+    Parameters
+    ----------
+    stream : text stream
+    """
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._lost = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, if there is space.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        int
+            Its length.
+        """
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._lose(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, if there is space."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise error
+        self._lost = True
+
+    def close(self) -> None:
+        """Drop what is still to be written if there is no space: Python tries at its exit, too."""
+        if not self._lost:
+            return
+        try:
+            self._stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            self._stream.flush()
+
+
+@contextmanager
+def lenient_output() -> Iterator[None]:
+    """Let no job fail that has done its work, since the disk of its log is full."""
+    before = sys.stdout, sys.stderr
+    streams = LenientStream(sys.stdout), LenientStream(sys.stderr)
+    sys.stdout, sys.stderr = streams
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in streams:
+            stream.close()
 
 
 def show_on_terminal() -> None:

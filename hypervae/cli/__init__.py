@@ -13,7 +13,7 @@ import click
 
 from hypervae import __version__
 from hypervae.digest import command_module
-from hypervae.errors import HyperVAEError
+from hypervae.errors import DiskFull, HyperVAEError
 from hypervae.extras import how_to_install
 from hypervae.logs import show_on_terminal
 
@@ -83,6 +83,10 @@ def main() -> None:
     show_on_terminal()
     try:
         cli(standalone_mode=True)
+    except DiskFull as error:
+        click.echo(f"hypervae: error: {error}", err=True)
+        # HDF5 would try once more to write what found no space, and crash
+        os._exit(1)
     except HyperVAEError as error:
         click.echo(f"hypervae: error: {error}", err=True)
         sys.exit(1)

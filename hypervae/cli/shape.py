@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from hypervae.arguments import FIGURE_SUFFIXES, HDF5_SUFFIXES
 from hypervae.io.lock import locked
+from hypervae.logs import lenient_output
 
 DECIDES_RESULTS_OF = ()
 
@@ -57,7 +59,10 @@ class Command(click.Command):
             if ctx.params.get(parameter.name or "") is not None
         ]
         files = [path for kind, path in given if isinstance(kind, OutputFile)]
-        with locked(files, [path for kind, path in given if kind is OUTPUT_DIRECTORY]):
+        folders = [path for kind, path in given if kind is OUTPUT_DIRECTORY]
+        # Where the result is a file, what is printed is a log.
+        output = lenient_output() if files or folders else nullcontext()
+        with output, locked(files, folders):
             return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hypervae.errors import DiskFull
 from hypervae.io.lock import lock_of
 
 if TYPE_CHECKING:
     import h5py
+
+#: What a system says where there is no space left.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _umask() -> int:
@@ -44,6 +50,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     LockLost
         If `path` was taken over by another process; it is left alone.
+    DiskFull
+        If there is no space for it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +69,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         if lock is not None and isinstance(error, Exception):
             lock.check()
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            raise DiskFull(path, os.strerror(error.errno)) from error
         raise
 
 
@@ -76,11 +86,23 @@ def atomic_h5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     Yields
     ------
     h5py.File
+
+    Raises
+    ------
+    DiskFull
+        If there is no space for it. HDF5 keeps what it could not write, and crashes when the
+        process ends in the usual way; the command line leaves by `os._exit`.
     """
     import h5py
 
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        yield file
+    try:
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            yield file
+    except RuntimeError as error:  # as h5py says it at some places
+        said = re.search(r"\berrno = (\d+)", str(error))
+        if said is None or int(said[1]) not in NO_SPACE:
+            raise
+        raise DiskFull(path, os.strerror(int(said[1]))) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from hypervae.digest import code_digest
-from hypervae.errors import InputError
+from hypervae.errors import DiskFull, InputError
 from hypervae.io import atomic_path
 from hypervae.normalization import Normalization
 
@@ -112,12 +112,13 @@ class Checkpoints:
                     self._keep(last, previous)
             for name in names:
                 self._keep(last, self.directory / f"{name}{last.suffix}")
-        except (OSError, RuntimeError) as error:  # torch's writer raises the latter
+        except (OSError, RuntimeError, DiskFull) as error:  # torch's writer raises the second
+            reason = error.__cause__ if isinstance(error, DiskFull) and error.__cause__ else error
             kept = last if last.exists() else previous
             raise InputError(
                 last,
                 "checkpoint",
-                found=f"no way to write it ({_first_line(error)})",
+                found=f"no way to write it ({_first_line(reason)})",
                 expected=f"space on a writable disk; {kept} is untouched, and the next attempt "
                 "resumes there"
                 if kept.exists()

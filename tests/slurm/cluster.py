@@ -110,9 +110,13 @@ class Cluster:
         """Start a killed controller, which reads what it had saved."""
         subprocess.run(["slurmctld"], env=self.environment, check=True, timeout=60)
 
+    def start_daemon(self, node: str) -> None:
+        """Start the killed daemon of a node, which may get a job at once."""
+        subprocess.run(["slurmd", "-N", node], env=self.environment, check=True, timeout=60)
+
     def start_node(self, node: str) -> None:
         """Start the killed daemon of a node and wait until the node takes jobs."""
-        subprocess.run(["slurmd", "-N", node], env=self.environment, check=True, timeout=60)
+        self.start_daemon(node)
         command = ("sinfo", "--noheader", "--nodes", node, "--format", "%T")
         wait_until(lambda: "idle" in self.slurm(*command), 120, f"{node} takes jobs")
 

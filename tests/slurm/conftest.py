@@ -9,6 +9,20 @@ import pytest
 from tests.slurm.cluster import Cluster, copy_project, missing
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--record-faults",
+        action="store_true",
+        help="write the rows that are run into docs/reliability.md",
+    )
+
+
+@pytest.fixture
+def record_fault(request):
+    """Whether results of faults are written into the docs."""
+    return request.config.getoption("--record-faults")
+
+
 @pytest.fixture(scope="session")
 def cluster():
     """A running cluster; skips, with the reason, where none can be had."""

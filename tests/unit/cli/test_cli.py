@@ -183,3 +183,53 @@ def test_a_lack_of_memory_is_one_line(monkeypatch, capsys):
     assert ended.value.code == 1
     expected = "hypervae: error: not enough memory (Unable to allocate 7.45 TiB)\n"
     assert capsys.readouterr().err == expected
+
+
+needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+
+
+def to_full_disk(*arguments):
+    """The real program, whose output finds no space; its errors are given back."""
+    with open("/dev/full", "w") as full:
+        return subprocess.run(
+            [sys.executable, "-m", "hypervae", *map(str, arguments)],
+            env={"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": ""},
+            stdout=full,
+            stderr=full,
+            check=False,
+        )
+
+
+@needs_full_device
+def test_a_job_that_has_done_its_work_does_not_fail_for_want_of_a_log(tmp_path):
+    shard, output = tmp_path / "shard.h5", tmp_path / "out" / "correlators.h5"
+    write_shard(shard, toy_jets(20, 8), jet_type="q", source="toy")
+    done = to_full_disk("correlators", "--input", shard, "--output", output)
+    assert done.returncode == 0
+    assert output.exists()
+
+
+@needs_full_device
+def test_a_command_whose_result_is_what_it_prints_fails_without_space():
+    assert to_full_disk("doctor").returncode != 0
+
+
+def test_a_full_disk_is_one_line_and_exit_status_1(tmp_path):
+    program = (
+        "import hypervae.cli as cli\n"
+        "from hypervae.errors import DiskFull\n"
+        "def fails(**_): raise DiskFull('a.h5', 'No space left on device')\n"
+        "cli.cli = fails\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "hypervae: error: a.h5: output: found no way to write it (No space left on device), "
+        "expected space on its disk\n"
+    )

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import stat
@@ -6,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from hypervae.errors import DiskFull
 from hypervae.io import atomic_h5, atomic_path, software_versions, write_json, write_text
 
 
@@ -50,6 +52,31 @@ def test_a_failed_hdf5_file_leaves_nothing(tmp_path):
         file["x"] = np.arange(10)
     with h5py.File(tmp_path / "a.h5") as file:
         assert file["x"][3] == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "Can't close file"),
+        OSError(errno.EDQUOT, "Can't close file"),
+        RuntimeError("Unable to flush (file write failed: fd = 3, errno = 28, error message = '')"),
+    ],
+)
+def test_a_full_disk_is_told_with_the_files_name(tmp_path, error):
+    said = r"a\.h5: output: .*expected space on its disk"
+    with pytest.raises(DiskFull, match=said), atomic_h5(tmp_path / "a.h5"):
+        raise error
+    if isinstance(error, OSError):
+        with pytest.raises(DiskFull, match=said), atomic_path(tmp_path / "a.h5"):
+            raise error
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError("errno"), OSError(errno.EIO, "write failed")])
+def test_another_error_of_hdf5_is_none_of_a_full_disk(tmp_path, error):
+    with pytest.raises(type(error)) as raised, atomic_h5(tmp_path / "a.h5"):
+        raise error
+    assert raised.value is error
 
 
 def test_two_writers_do_not_share_a_temporary_file(tmp_path):
