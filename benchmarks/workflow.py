@@ -3,11 +3,13 @@
 ``python -m benchmarks.workflow``, on an idle machine. Times are CPU seconds of a process and all
 that it started; most of the benchmark's own time goes into the files of the run that does nothing.
 
-``dry_run_s`` and ``dry_run_mb``: `snakemake -n` in an empty folder, and its peak resident memory.
-``no_op_s``: a run up to the normalization when all is there. ``job_cpu_s``: the command of one
-correlator job by itself, kernels compiled before; the least of five.
-``grouped_job_cpu_s_per_shard``: a run of ``--jobs`` correlator jobs with ``data.forkserver``, with
-all that Snakemake does for it from start to end, per job; ``job_in_run_cpu_s``: the same without.
+``dry_run_s`` and ``dry_run_mb``: `snakemake -n` in an empty folder, and its peak resident memory,
+with the ``data.shards_per_job`` of ``--shards-per-job``; ``no_op_s``: a run up to the normalization
+when all is there; ``single_``...: the same with one shard a job. ``job_cpu_s``: the command of one
+correlator job by itself, kernels compiled before, the least of ten; ``job_cpu_s_most``: the most.
+``grouped_job_cpu_s_per_shard``: a run of the correlator jobs of ``--run`` shards in these groups,
+with all that Snakemake does for it from start to end, per shard; ``forked_``...: of jobs of one
+shard with ``data.forkserver``; ``job_in_run_cpu_s``: with neither, of a quarter as many.
 The files of these runs are copies of one shard of toy jets: no time here is that of a simulation.
 """
 
@@ -35,11 +37,11 @@ JETS = 60
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def config_of(shards: int, forkserver: bool = False) -> dict:
+def config_of(shards: int, **data: int | bool) -> dict:
     """A config with so many simulated shards of one type, and one model."""
     source = {"source": "pythia", "shards": shards, "jets_per_shard": JETS}
-    data = {"jet_types": {"g": source}, "forkserver": forkserver}
-    return {"data": data, "models": {"slim": {"jet_types": ["g"]}}}
+    section = {"jet_types": {"g": source}, **data}
+    return {"data": section, "models": {"slim": {"jet_types": ["g"]}}}
 
 
 def adopt_orphans() -> None:
@@ -94,25 +96,24 @@ def files_of(folder: Path, config: dict, kind: str, copied: Path) -> list[str]:
     return paths
 
 
-def run_of_jobs(folder: Path, jobs: int, forkserver: bool) -> float:
-    """CPU time of a run of so many correlator jobs, per job [s]."""
+def run_of_jobs(folder: Path, shards: int, **data: int | bool) -> float:
+    """CPU time of a run of the correlator jobs of so many shards, per shard [s]."""
     folder.mkdir()
-    config = config_of(jobs, forkserver)
+    config = config_of(shards, **data)
     files_of(folder, config, "resources/shards", folder.parent / "shard.h5")
     normalization = "results/normalization/slim.h5"
-    seconds, _ = snakemake(
-        folder, config, normalization, "--until", "compute_correlators", "--notemp"
-    )
+    rules = ("compute_correlators", "compute_group_correlators")
+    seconds, _ = snakemake(folder, config, normalization, "--until", *rules, "--notemp")
     done = len(list(folder.glob("results/correlators/*/*.h5")))
-    if done != jobs:
-        raise SystemExit(f"{done} of {jobs} jobs ran")
-    return seconds / jobs
+    if done != shards:
+        raise SystemExit(f"{done} of {shards} shards were done")
+    return seconds / shards
 
 
-def no_op(folder: Path, shards: int) -> float:
+def no_op(folder: Path, shards: int, **data: int | bool) -> float:
     """CPU time of a run up to the normalization that finds all done [s]."""
     folder.mkdir()
-    config = config_of(shards)
+    config = config_of(shards, **data)
     files_of(folder, config, "resources/shards", folder.parent / "shard.h5")
     files_of(folder, config, "results/correlators", folder.parent / "correlators.h5")
     for path in ("lists/models/slim.shards.txt", "lists/models/slim.correlators.txt"):
@@ -130,7 +131,8 @@ def no_op(folder: Path, shards: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shards", type=int, default=10_000)
-    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--shards-per-job", type=int, default=10)
+    parser.add_argument("--run", type=int, default=200, help="shards of the runs of jobs")
     options = parser.parse_args()
     adopt_orphans()
     with tempfile.TemporaryDirectory() as name:
@@ -138,14 +140,19 @@ def main() -> None:
         write_shard(folder / "shard.h5", toy_jets(JETS, 1, "g", max_particles=30), source="toys")
         job = ["-m", "hypervae", "correlators", "--input", "shard.h5", "--output", "correlators.h5"]
         measure(*job, folder=folder)  # compiles
-        alone = min(measure(*job, folder=folder)[0] for _ in range(5))
-        found = {"job_cpu_s": alone}
-        found["grouped_job_cpu_s_per_shard"] = run_of_jobs(folder / "grouped", options.jobs, True)
-        found["job_in_run_cpu_s"] = run_of_jobs(folder / "apart", options.jobs // 4, False)
+        alone = [measure(*job, folder=folder)[0] for _ in range(10)]
+        groups = {"shards_per_job": options.shards_per_job}
+        found = {**groups, "job_cpu_s": min(alone), "job_cpu_s_most": max(alone)}
+        grouped = run_of_jobs(folder / "grouped", options.run, **groups)
+        found["grouped_job_cpu_s_per_shard"] = grouped
+        forked = run_of_jobs(folder / "forked", options.run, forkserver=True)
+        found["forked_job_cpu_s_per_shard"] = forked
+        found["job_in_run_cpu_s"] = run_of_jobs(folder / "apart", options.run // 4)
         (folder / "dry").mkdir()
-        dry = snakemake(folder / "dry", config_of(options.shards), "--dry-run")
-        found["dry_run_s"], found["dry_run_mb"] = dry
-        found["no_op_s"] = no_op(folder / "done", options.shards)
+        for name, data in (("", groups), ("single_", {})):
+            dry = snakemake(folder / "dry", config_of(options.shards, **data), "--dry-run")
+            found[f"{name}dry_run_s"], found[f"{name}dry_run_mb"] = dry
+            found[f"{name}no_op_s"] = no_op(folder / f"{name}done", options.shards, **data)
     print(json.dumps({name: round(value, 2) for name, value in found.items()}))
 
 

@@ -28,6 +28,8 @@ def start_kernels_at_once() -> None:
         with self._guard_against_spurious_io_errors():
             return self._load_overload(signature, context)
 
+    if getattr(caching.Cache.load_overload, "at_once", False):  # by an earlier command
+        return
     rebuild = environment._rebuild_env
 
     def rebuild_env(module: str, constants: Any, name: str) -> Any:
@@ -40,5 +42,6 @@ def start_kernels_at_once() -> None:
             environment.Environment._memo[name] = found
         return found
 
+    load_overload.at_once = True  # type: ignore[attr-defined]
     caching.Cache.load_overload = load_overload
     environment._rebuild_env = rebuild_env

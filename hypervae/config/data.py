@@ -134,13 +134,22 @@ class DataConfig(Section):
         counts=EXECUTION,
         reruns="nothing",
     )
+    shards_per_job: Annotated[Literal[1, 10, 100], AsInteger] = key(
+        1,
+        "shards that one job makes (pythia, jetnet), for thousands of small ones; numbers of shards"
+        " are multiples of it",
+        reruns="compute_correlators onward",
+    )
     simulation: SimulationConfig = Field(default_factory=SimulationConfig)
     jetnet: JetNetConfig = Field(default_factory=JetNetConfig)
     split: SplitConfig = Field(default_factory=SplitConfig)
 
     def mistakes(self) -> Iterator[Mistake]:
-        """Each source has what it needs."""
+        """Each source has what it needs, and whole groups of shards."""
         for name, about in self.jet_types.items():
             if missing := JET_SOURCES[about.source].missing(about):
                 wanted = f"some for source {about.source!r}"
                 yield Mistake(f"jet_types.{name}.{missing}", f"no {missing}", wanted)
+            if JET_SOURCES[about.source].numbered and about.shards % self.shards_per_job:
+                wanted = f"a multiple of data.shards_per_job, which is {self.shards_per_job}"
+                yield Mistake(f"jet_types.{name}.shards", str(about.shards), wanted)

@@ -39,14 +39,20 @@ RULES = {
     "reconstruct_jets": "reconstruct",
     "plot_*": "plot",
 }
-# The source of each rule that makes shards.
-_SOURCES = {"simulate": "pythia", "download": "jetnet", "split": "jetnet", "import": "files"}
+# The source of the jets for each rule whose jobs are those of a jet type.
+_SOURCES = {
+    "simulate": "pythia",
+    "download": "jetnet",
+    "split": "jetnet",
+    "import": "files",
+    "correlators": "pythia",  # of any
+}
 _MODEL = "m"
 _BASE: Mapping[str, Any] = {
     "data": {
         "jet_types": {
-            "g": {"source": "pythia"},
-            "q": {"source": "jetnet"},
+            "g": {"source": "pythia", "shards": 10},
+            "q": {"source": "jetnet", "shards": 10},
             "t": {"source": "files", "paths": ["t.h5"]},
         },
     },

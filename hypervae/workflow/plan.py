@@ -28,8 +28,18 @@ from hypervae.workflow.models import model_files
 _NOTHING = "(?!)"
 
 
-def _any_of(names: Iterable[str]) -> str:
-    """Regular expression for the names."""
+def any_of(names: Iterable[str]) -> str:
+    """Regular expression for names.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    str
+        One that nothing fulfils where there are none.
+    """
     return "|".join(names) or _NOTHING
 
 
@@ -82,17 +92,17 @@ class Plan:
     @property
     def trained(self) -> str:
         """Regular expression for the models that are trained."""
-        return _any_of(self.trained_models)
+        return any_of(self.trained_models)
 
     @property
     def adopted(self) -> str:
         """Regular expression for the models that are taken as they are."""
-        return _any_of(name for name in self.models if self.config.models[name].weights)
+        return any_of(name for name in self.models if self.config.models[name].weights)
 
     @property
     def with_own_hyperedges(self) -> str:
         """Regular expression for the models whose hyperedges are not those of the config."""
-        return _any_of(name for name in self.models if self.has_own_hyperedges(name))
+        return any_of(name for name in self.models if self.has_own_hyperedges(name))
 
     def has_own_hyperedges(self, model: str) -> bool:
         """Whether a model needs correlator files of its own, which hold counts of hyperedges.
@@ -163,7 +173,7 @@ class Plan:
         str
         """
         names = [name for name in self.jet_types if self.source(name).source == source]
-        return _any_of(names)
+        return any_of(names)
 
     def shards(self, jet_type: str) -> list[str]:
         """Names of the shards of a jet type, sorted.

@@ -18,6 +18,7 @@ from hypervae.config import STAGES, decisive
 from hypervae.digest import code_digest, module_digests
 from hypervae.io import write_text
 from hypervae.workflow.given import GivenFiles
+from hypervae.workflow.groups import ShardGroups
 from hypervae.workflow.plan import Plan
 
 #: Below the working directory: the modules behind each digest of code, for `hypervae.workflow.why`.
@@ -36,6 +37,7 @@ class Staleness:
 
     def __init__(self, plan: Plan):
         self.plan = plan
+        self.groups = ShardGroups(plan)
         self.given = GivenFiles()
         self._texts: dict[tuple[str, str, str], str] = {}
         self._of: Mapping[str, Callable[[str, str], dict[str, Any]]] = {
@@ -43,6 +45,7 @@ class Staleness:
             "download": lambda model, jet_type: self._download(jet_type),
             "split": lambda model, jet_type: self._source(jet_type, "shards"),
             "import": lambda model, jet_type: self._source(jet_type, "layout", "units", "angles"),
+            "correlators": self._correlators,
             "normalize": lambda model, jet_type: {
                 **self._sections("normalize"),
                 "models": {model: {"jet_types": self.plan.types_of(model)}},
@@ -141,6 +144,13 @@ class Staleness:
         path = self.plan.staged_file(jet_type)
         content = {"jetnet": {"particles": settings["particles"]}}
         return {"data": content, "files": {Path(path).name: self.given.digest(path)}}
+
+    def _correlators(self, model: str, jet_type: str) -> dict[str, Any]:
+        content = self._sections("correlators", model)
+        if jet_type and self.groups.has(jet_type):
+            # No result depends on it; Snakemake compares the inputs of a job, and this says why.
+            content.setdefault("data", {})["shards_per_job"] = self.groups.size
+        return content
 
     def _trained(self, model: str, content: dict[str, Any]) -> dict[str, Any]:
         content["models"] = {model: {"jet_types": self.plan.types_of(model)}}

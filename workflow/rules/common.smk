@@ -1,6 +1,7 @@
 # Config, wildcards and helpers that all rules share. What can be tested without Snakemake lives in
 # hypervae.workflow.
 import functools
+import hashlib
 
 from snakemake.exceptions import WorkflowError
 
@@ -9,6 +10,7 @@ from hypervae.io import write_list, write_text
 from hypervae.plotting.captions import EVERYTHING, caption, evaluation_caption
 from hypervae.plotting.report import keep_positive_runtimes
 from hypervae.workflow import MODEL_FILES, Plan
+from hypervae.workflow.groups import ShardGroups
 from hypervae.workflow.slurm.guard import guard_slurm, patience
 from hypervae.workflow.slurm.jobs import check_alone
 from hypervae.workflow.staleness import Staleness
@@ -20,6 +22,7 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 STALENESS = Staleness(PLAN)
+GROUPS = ShardGroups(PLAN)
 
 EVALUATION_FIGURES = ["jets", "particles", "substructure", "correlators", "image"]
 
@@ -28,6 +31,8 @@ wildcard_constraints:
     jet_type="|".join(PLAN.jet_types),
     model="|".join(PLAN.models),
     shard=r"[A-Za-z0-9_-]+",
+    block=GROUPS.block,
+    ending=r"(-of-\d{5})?\.h5",
 
 
 def shard_files(jet_types, folder):
@@ -78,6 +83,13 @@ def shard_command(wildcards, input):
     if PLAN.data.forkserver:
         return f"HYPERVAE_FORKSERVER={os.getpid()} {command}"
     return command
+
+
+def group_command(subcommand, wildcards):
+    """The command line for jobs of a group of shards."""
+    text = decides(subcommand)(wildcards)
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{python_command()} hypervae.cli.grouped {fingerprint}"
 
 
 def section(subcommand):

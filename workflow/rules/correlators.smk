@@ -11,6 +11,8 @@ rule compute_correlators:
         "logs/correlators/{jet_type}/{shard}.log",
     benchmark:
         "results/timings/correlators/{jet_type}/{shard}.tsv"
+    wildcard_constraints:
+        jet_type=GROUPS.alone(),
     priority: 20
     conda:
         "../../envs/correlators.yaml"
@@ -39,6 +41,7 @@ use rule compute_correlators as compute_model_correlators with:
         "results/timings/correlators/{model}/{jet_type}/{shard}.tsv"
     wildcard_constraints:
         model=PLAN.with_own_hyperedges,
+        jet_type=GROUPS.alone(),
     params:
         hypervae=shard_command,
         decides=decides("correlators"),

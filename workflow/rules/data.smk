@@ -10,7 +10,7 @@ rule simulate_shard:
     benchmark:
         "results/timings/simulate/{jet_type}/{shard}.tsv"
     wildcard_constraints:
-        jet_type=PLAN.types_from("pythia"),
+        jet_type=GROUPS.alone("pythia"),
     priority: 10
     conda:
         "../../envs/simulation.yaml"
@@ -73,7 +73,7 @@ rule split_shard:
     benchmark:
         "results/timings/split/{jet_type}/{shard}.tsv"
     wildcard_constraints:
-        jet_type=PLAN.types_from("jetnet"),
+        jet_type=GROUPS.alone("jetnet"),
     priority: 10
     conda:
         "../../envs/correlators.yaml"

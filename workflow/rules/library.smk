@@ -70,6 +70,11 @@ def default_config():
     return str(own if own.is_file() else LIBRARY / own)
 
 
+def python_command():
+    """How a module of this library is run."""
+    return f"PYTHONPATH={shlex.quote(str(LIBRARY))} python -P -m"
+
+
 def library_command(wildcards, input):
     """The command line of this library, for jobs in conda environments, too.
 
@@ -77,7 +82,7 @@ def library_command(wildcards, input):
     the place of the library, and what its code is stands in the param `code`. (`shell.prefix` would
     be that of all rules of the workflow that takes this one as a module.)
     """
-    return f"PYTHONPATH={shlex.quote(str(LIBRARY))} python -P -m hypervae"
+    return f"{python_command()} hypervae"
 
 
 _modifier = workflow.modifier

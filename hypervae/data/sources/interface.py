@@ -53,7 +53,10 @@ class JetSource:
         decides the content of its shard, where the settings beside it do not.
     missing : callable, optional
         From the settings to the key that is empty and must not be; empty if none is.
+    numbered : bool, optional
+        Whether each name begins with the shard's index, of five digits.
     """
 
     shard_names: Callable[[SourceConfig], Sequence[str]] = numbered
     missing: Callable[[SourceConfig], str] = _none_missing
+    numbered: bool = True

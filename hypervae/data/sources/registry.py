@@ -16,7 +16,7 @@ from hypervae.data.sources.interface import JetSource, numbered, numbered_parts
 JET_SOURCES: Mapping[str, JetSource] = {
     "pythia": JetSource(numbered),  # `data.simulate`
     "jetnet": JetSource(numbered_parts),  # `data.jetnet`
-    "files": JetSource(file_names, missing_files),  # `data.importing`
+    "files": JetSource(file_names, missing_files, numbered=False),  # `data.importing`
 }
 
 
