@@ -61,6 +61,32 @@ def test_groups_make_what_single_jobs_make_and_are_stale_as_they_are(tmp_path):
     assert jobs("-n") == {"compute_group_correlators": 1}
 
 
+def test_each_source_has_its_jobs(tmp_path):
+    folder = copy_repository(tmp_path / "run")
+    (folder / "my.h5").touch()
+    types = {
+        "q": {"source": "jetnet", "shards": 2 * SIZE},
+        "t": {"source": "files", "paths": ["my.h5"]},
+    }
+    models = {
+        "both": {"jet_types": ["q", "t"]},
+        "other": {"jet_types": ["q"], "hyperedges": {"max_particles": 9}},
+    }
+    config = {"data": {"shards_per_job": SIZE, "jet_types": types}, "models": models}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    targets = [f"results/normalization/{model}.h5" for model in models]
+    assert job_counts(snakemake(folder, *targets, *RUN, "-n").stdout) == {
+        "download_jetnet": 1,
+        "split_group": 2,
+        "import_shard": 1,
+        "compute_correlators": 1,
+        "compute_group_correlators": 2,
+        "compute_model_group_correlators": 2,
+        "list_model_files": 2,
+        "merge_normalization": 2,
+    }
+
+
 def test_a_killed_job_loses_its_current_shard_alone(tmp_path):
     folder = copy_repository(tmp_path / "run")
     configure(folder, jets_per_shard=40)
