@@ -150,6 +150,6 @@ class DataConfig(Section):
             if missing := JET_SOURCES[about.source].missing(about):
                 wanted = f"some for source {about.source!r}"
                 yield Mistake(f"jet_types.{name}.{missing}", f"no {missing}", wanted)
-            if JET_SOURCES[about.source].numbered and about.shards % self.shards_per_job:
+            if JET_SOURCES[about.source].in_groups and about.shards % self.shards_per_job:
                 wanted = f"a multiple of data.shards_per_job, which is {self.shards_per_job}"
                 yield Mistake(f"jet_types.{name}.shards", str(about.shards), wanted)

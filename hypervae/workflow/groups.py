@@ -43,7 +43,7 @@ class ShardGroups:
         -------
         bool
         """
-        return self.size > 1 and JET_SOURCES[self._plan.source(jet_type).source].numbered
+        return self.size > 1 and JET_SOURCES[self._plan.source(jet_type).source].in_groups
 
     def alone(self, source: str = "") -> str:
         """Regular expression for the jet types whose shards are made one by one.

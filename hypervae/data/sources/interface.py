@@ -53,10 +53,11 @@ class JetSource:
         decides the content of its shard, where the settings beside it do not.
     missing : callable, optional
         From the settings to the key that is empty and must not be; empty if none is.
-    numbered : bool, optional
-        Whether each name begins with the shard's index, of five digits.
+    in_groups : bool, optional
+        Whether one job can make many of its shards: their names begin with the index, of five
+        digits, and ``workflow/rules/groups.smk`` has a rule for it.
     """
 
     shard_names: Callable[[SourceConfig], Sequence[str]] = numbered
     missing: Callable[[SourceConfig], str] = _none_missing
-    numbered: bool = True
+    in_groups: bool = False

@@ -14,9 +14,9 @@ from hypervae.data.sources.files import file_names, missing_files
 from hypervae.data.sources.interface import JetSource, numbered, numbered_parts
 
 JET_SOURCES: Mapping[str, JetSource] = {
-    "pythia": JetSource(numbered),  # `data.simulate`
-    "jetnet": JetSource(numbered_parts),  # `data.jetnet`
-    "files": JetSource(file_names, missing_files, numbered=False),  # `data.importing`
+    "pythia": JetSource(numbered, in_groups=True),  # `data.simulate`
+    "jetnet": JetSource(numbered_parts, in_groups=True),  # `data.jetnet`
+    "files": JetSource(file_names, missing_files),  # `data.importing`
 }
 
 
