@@ -52,7 +52,7 @@ from hypervae.config import TrainStageConfig
 @click.option(
     "--requeue",
     is_flag=True,
-    help="In a Slurm job that reaches its time limit: put it back into the queue.",
+    help="In a Slurm job that reaches its time limit or is pre-empted: put it back into the queue.",
 )
 @section_options("train")
 def command(

@@ -1,4 +1,4 @@
-"""A training that reaches its Slurm job's time limit goes back into the queue by itself."""
+"""A training that reaches its time limit, or is pre-empted, goes back into the queue by itself."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class TimeLimit(Observer):
 
     A workflow repeats a failed job a few times. A long training would use these up by reaching its
     time limit, although nothing failed; put back into the queue under its own number, it does not.
+    Slurm requeues what it pre-empts, but not a job that ends by itself in the time of grace before.
     One that took no step is left to fail, or it would come back for ever.
     """
 
@@ -32,7 +33,7 @@ class TimeLimit(Observer):
         self.steps += 1
 
     def requeue(self) -> bool:
-        """Put this job back into the queue, if it stopped at its limit and has gone on.
+        """Put this job back into the queue, if Slurm stopped it and it has gone on.
 
         Returns
         -------
@@ -43,26 +44,38 @@ class TimeLimit(Observer):
         if not job or not self.steps:
             return False
         try:
-            left = _seconds_left(job)
-            if left is None or left > NEAR:
+            reason = _stopped_by_slurm(job)
+            if not reason:
                 return False
             _slurm("scontrol", "requeue", job)
         except (OSError, subprocess.SubprocessError) as error:
             _LOG.warning("Slurm job %s is not put back into the queue: %s", job, error)
             return False
-        _LOG.info(
-            "Slurm job %s goes back into the queue after %d steps: %d s were left of its time",
-            *(job, self.steps, left),
-        )
+        text = "Slurm job %s goes back into the queue after %d steps: %s"
+        _LOG.info(text, job, self.steps, reason)
         return True
 
 
-def _seconds_left(job: str) -> int | None:
-    """Of a running job; None without a limit, or when it is being cancelled."""
-    state, _, left = _slurm("squeue", "--noheader", "--jobs", job, "--format=%T|%L").partition("|")
-    days, _, clock = left.strip().rpartition("-")
+def _stopped_by_slurm(job: str) -> str:
+    """Why Slurm stops a running job; empty if it does not, or the job is being cancelled."""
+    columns = "--Format=State:20,TimeLeft:20,PreemptTime:30"
+    said = _slurm("squeue", "--noheader", "--jobs", job, columns).split()
+    state, left, preempted = (*said, "", "", "")[:3]
+    if state != "RUNNING":
+        return ""
+    if preempted[:1].isdigit():  # else N/A
+        return "it is pre-empted"
+    seconds = _seconds(left)
+    if seconds is None or seconds > NEAR:
+        return ""
+    return f"{seconds} s were left of its time"
+
+
+def _seconds(left: str) -> int | None:
+    """What squeue says of a job's time; None without a limit."""
+    days, _, clock = left.rpartition("-")
     parts = clock.split(":")
-    if state.strip() != "RUNNING" or not all(part.isdigit() for part in parts):
+    if not all(part.isdigit() for part in parts):
         return None
     seconds = 0
     for part in parts:

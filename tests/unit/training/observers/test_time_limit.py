@@ -1,4 +1,4 @@
-"""A training goes back into the queue at its job's time limit, and for no other reason."""
+"""A training goes back into the queue when Slurm stops it, and for no other reason."""
 
 import os
 
@@ -36,18 +36,23 @@ def slurm(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("left", ["1:55", "0:02", "2:00", "05:00"])
 def test_at_its_limit_the_job_comes_back_under_its_number(slurm, left):
-    assert slurm(f"RUNNING|{left}") == ["requeue", JOB]
+    assert slurm(f"RUNNING {left} N/A") == ["requeue", JOB]
+
+
+def test_a_pre_empted_job_comes_back_whatever_time_it_had(slurm):
+    assert slurm("RUNNING 23:59:37 2026-11-27T01:07:50") == ["requeue", JOB]
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "RUNNING|5:01",  # somebody asked it to stop
-        "RUNNING|1:00:00",
-        "RUNNING|1-00:00:10",
-        "RUNNING|UNLIMITED",
-        "RUNNING|NOT_SET",
-        "COMPLETING|1:00",  # scancel
+        "RUNNING 5:01 N/A",  # somebody asked it to stop
+        "RUNNING 1:00:00 N/A",
+        "RUNNING 1-00:00:10 N/A",
+        "RUNNING UNLIMITED N/A",
+        "RUNNING NOT_SET N/A",
+        "COMPLETING 1:00 N/A",  # scancel
+        "COMPLETING 1:00:00 2026-11-27T01:07:50",
         "",
     ],
 )
@@ -56,15 +61,15 @@ def test_otherwise_it_ends(slurm, text):
 
 
 def test_an_attempt_that_took_no_step_ends(slurm):
-    assert slurm("RUNNING|1:00", steps=0) == []
+    assert slurm("RUNNING 1:00 N/A", steps=0) == []
 
 
 def test_outside_of_slurm_nothing_is_asked(slurm, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID")
-    assert slurm("RUNNING|1:00") == []
+    assert slurm("RUNNING 1:00 N/A") == []
 
 
 def test_a_slurm_that_does_not_answer_leaves_the_job_to_fail(slurm, tmp_path, caplog):
     (tmp_path / "scontrol").write_text("#!/bin/sh\nexit 1\n")
-    assert slurm("RUNNING|1:00") == []
+    assert slurm("RUNNING 1:00 N/A") == []
     assert f"Slurm job {JOB} is not put back into the queue" in caplog.text
