@@ -145,7 +145,7 @@ class DaemonDies(Fault):
 
 class OverMemory(Fault):
     done = "the training's first job is given 200 MB, and killed without a signal"
-    when = "training, where it exceeds them"
+    when = "training, at its start"
     options = (*ON_GPUS, "train_model:mem_mb=200*16**(attempt-1)")
 
     def strikes(self, run):
@@ -157,7 +157,9 @@ class OverMemory(Fault):
 
     def took_place(self, run):
         first, last = run.jobs(self.rule)
-        return first.state != "COMPLETED" and last.state == "COMPLETED"
+        logs = run.project / ".snakemake" / "slurm_logs" / "rule_train_model" / "q"
+        killed = "exceeded memory limit" in (logs / f"{first.id}.log").read_text()
+        return killed and last.state == "COMPLETED"
 
 
 class ShardKilled(Fault):
