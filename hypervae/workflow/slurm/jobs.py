@@ -173,7 +173,9 @@ def cancel(folder: Path, timeout: float = 600.0) -> int:
 
 
 def snakemakes(folder: Path) -> list[int]:
-    """Processes of Snakemake on this machine that work in a folder.
+    """Processes of Snakemake on this machine that work in a folder, but for those within jobs.
+
+    Jobs of a run that was killed may live on this very machine; each has a Snakemake of its own.
 
     Parameters
     ----------
@@ -192,6 +194,7 @@ def snakemakes(folder: Path) -> list[int]:
         except OSError:  # gone, or another user's
             continue
         starts = any(Path(os.fsdecode(word)).name == "snakemake" for word in words[:3])
-        if starts and directory == place:
+        within_job = (b"--mode", b"remote") in zip(words, words[1:], strict=False)
+        if starts and directory == place and not within_job:
             found.append(int(process.name))
     return sorted(found)
