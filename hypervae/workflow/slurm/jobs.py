@@ -6,6 +6,7 @@ them: two jobs would write the same files.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -194,7 +195,7 @@ def snakemakes(folder: Path) -> list[int]:
         except OSError:  # gone, or another user's
             continue
         starts = any(Path(os.fsdecode(word)).name == "snakemake" for word in words[:3])
-        within_job = (b"--mode", b"remote") in zip(words, words[1:], strict=False)
+        within_job = (b"--mode", b"remote") in itertools.pairwise(words)
         if starts and directory == place and not within_job:
             found.append(int(process.name))
     return sorted(found)
