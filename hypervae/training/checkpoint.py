@@ -114,11 +114,14 @@ class Checkpoints:
                 self._keep(last, self.directory / f"{name}{last.suffix}")
         except (OSError, RuntimeError, DiskFull) as error:  # torch's writer raises the second
             reason = error.__cause__ if isinstance(error, DiskFull) and error.__cause__ else error
+            free = (
+                shutil.disk_usage(self.directory).free // 10**6
+            )  # torch does not say why it fails
             kept = last if last.exists() else previous
             raise InputError(
                 last,
                 "checkpoint",
-                found=f"no way to write it ({_first_line(reason)})",
+                found=f"no way to write it ({_first_line(reason)}; {free} MB are free there)",
                 expected=f"space on a writable disk; {kept} is untouched, and the next attempt "
                 "resumes there"
                 if kept.exists()
