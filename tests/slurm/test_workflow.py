@@ -1,5 +1,6 @@
-"""The workflow on a real Slurm cluster: completion and placement."""
+"""The workflow on a real Slurm cluster: completion, placement and refusals."""
 
+import copy
 from collections import Counter
 
 import pytest
@@ -41,3 +42,44 @@ def test_the_whole_workflow_runs_and_only_training_asks_for_a_gpu(cluster, proje
     again = Run(cluster, project, "--configfile", "run.yaml", "--dry-run")
     again.finish(again.start(), timeout=120)
     assert "Nothing to be done" in again.tail()
+
+
+@pytest.mark.parametrize(
+    ("resource", "said", "remedy", "states"),
+    [
+        (
+            "slurm_partition=nowhere",
+            "Invalid partition name specified",
+            "slurm_partition: found 'nowhere', which is not here; expected one of ",
+            [],
+        ),
+        (
+            "mem_mb=99000",
+            "Requested node configuration is not available",
+            "mem_mb: found 99000, but partition cpu has 16000 MB at most",
+            ["FAILED"],  # Slurm keeps what it refused so, as a job that never ran
+        ),
+    ],
+    ids=["partition", "memory"],
+)
+def test_what_slurm_refuses_is_asked_once_and_told_with_the_remedy(
+    cluster, project, resource, said, remedy, states
+):
+    before = cluster.last_job()
+    config = copy.deepcopy(TINY)
+    config["models"] = {"q": config["models"]["q"]}
+    config["data"]["jet_types"] = {"q": {"source": "pythia", "shards": 1, "jets_per_shard": 60}}
+    options = ("--until", "simulate_shard", "--set-resources", f"simulate_shard:{resource}")
+    run = Run(cluster, project, "--configfile", write_config(project, config), *options)
+    process = run.start()
+    run.wait_until(lambda: process.poll() is not None, 120, "the end of the run")
+    text = run.tail(10_000)
+    assert process.returncode == 1, text
+    refused = [line for line in text.splitlines() if "Slurm refuses the job" in line]
+    assert len(refused) == 1, text
+    assert "simulate_shard: Slurm refuses the job, and is not asked again: " in refused[0]
+    assert said in refused[0]
+    assert remedy in text
+    assert text.count("(under set-resources of simulate_shard in the profile, or default-") == 1
+    assert "Trying to restart" not in text
+    assert [job.state for job in cluster.jobs(after=before)] == states

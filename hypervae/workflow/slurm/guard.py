@@ -244,7 +244,7 @@ class StatusGuard:
         if refused is None:
             report(self.executor, job, msg=message, **details)
         elif refused[1]:
-            report(self.executor, job, msg=refused[0], **details)
+            report(self.executor, job, msg=f"{refused[0]}\n", **details)  # more is added to it
         else:  # what that does, too, without a page for each of a thousand jobs
             self.executor.workflow.scheduler.error_callback(job.job)
 

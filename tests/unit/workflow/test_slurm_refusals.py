@@ -221,4 +221,5 @@ def test_the_guard_tells_it_once_and_ends_the_other_jobs_in_silence(sinfo):
 
     (message,) = executor.reported
     assert "qos: found fast" in message
+    assert message.endswith("\n")  # the executor adds a sentence
     assert executor.silent == jobs[1:]
