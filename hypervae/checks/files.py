@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hypervae.checks.jets import Spread, check_jet_file
 from hypervae.data.graph_loading import holds_graphs
 from hypervae.data.jet_types import JET_TYPES
+from hypervae.data.readers.registry import format_of
 from hypervae.errors import InputError
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.normalization import read_normalization
@@ -23,8 +25,8 @@ def check_file(path: str | os.PathLike[str], jet_type: str | None = None) -> lis
     Parameters
     ----------
     path : path-like
-        A shard (or generated or JetNet file), a correlator file, a normalization or a list of
-        exported PyG graphs.
+        A shard (or generated or JetNet file), a correlator file, a normalization, a list of PyG
+        graphs, or a file that `hypervae import` reads.
     jet_type : str, optional
         The jet type that a shard must hold.
 
@@ -39,6 +41,9 @@ def check_file(path: str | os.PathLike[str], jet_type: str | None = None) -> lis
         On the first thing that is wrong.
     """
     path = Path(path)
+    name = format_of(path)
+    if name is not None:
+        return check_jet_file(path, name, jet_type)
     if holds_graphs(path):
         from hypervae.checks.graphs import check_graphs
 
@@ -58,22 +63,13 @@ def check_file(path: str | os.PathLike[str], jet_type: str | None = None) -> lis
 
 
 def _shard(path: Path, jet_type: str | None) -> list[str]:
-    count, multiplicities, pt, mass, ptrel = 0, [], [], [], []
     with _reader(path, jet_type) as reader:
+        spread = Spread()
         for jets in reader.chunks():
-            count += len(jets)
-            multiplicities.append(jets.multiplicity)
-            pt.append(jets.jet_features[:, 0])
-            mass.append(jets.jet_features[:, 2])
-            ptrel.append(jets.particle_features[..., 2].sum(axis=1))
-        n = np.concatenate(multiplicities)
+            spread.add(jets)
         source = reader.attributes.get("source", "unknown")
-        lines = [
-            f"shard of {count} jets, type {_types(reader)}, source {source}",
-            f"particles: {n.min()} to {n.max()} of {reader.max_particles} slots, "
-            f"mean {n.mean():.2f}",
-            f"jet pt: {_spread(pt)} GeV; mass: {_spread(mass)} GeV; sum of ptrel: {_spread(ptrel)}",
-        ]
+        lines = [f"shard of {spread.count} jets, type {_types(reader)}, source {source}"]
+        lines += spread.lines(reader.max_particles)
         optional = [name for name in ("split", "event_id") if getattr(jets, name) is not None]
         lines.append(f"optional columns: {', '.join(optional) or 'none'}")
     return lines
@@ -92,11 +88,6 @@ def _types(reader: ShardReader) -> str:
         counts = {name: numbers[number] for name, number in JET_TYPES.items() if numbers[number]}
         return "mixed (" + ", ".join(f"{n} {name}" for name, n in counts.items()) + ")"
     return reader.jet_type or "not named"
-
-
-def _spread(parts: list[np.ndarray]) -> str:
-    values = np.concatenate(parts).astype(np.float64)
-    return f"{values.mean():.4g} +- {values.std():.3g} ({values.min():.4g} to {values.max():.4g})"
 
 
 def _correlators(path: Path) -> list[str]:

@@ -1,8 +1,9 @@
-"""Turn the user's own files into shards: HDF5 in the shard layout, or PyG graphs (``.pt``).
+"""Turn the user's own files into shards: HDF5 in the shard layout, PyG graphs, and other formats.
 
-What is read of graphs stands in `hypervae.data.graphs`. Particles in other columns, units or angles
-are converted where a `hypervae.data.layouts.Layout` says so, and refused where it does not. Graphs
-of other types than the one asked for are left out.
+What is read of graphs stands in `hypervae.data.graphs`, and of each other format in its module in
+`hypervae.data.readers`. Particles in other columns, units or angles are converted where a
+`hypervae.data.layouts.Layout` says so, and refused where it does not. Jets of other types than the
+one asked for are left out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from hypervae.data.jet_types import check_jet_type
 from hypervae.data.jets import Jets
 from hypervae.data.layouts import Layout
 from hypervae.data.ranges import misread
+from hypervae.data.readers.interface import BATCH, JetFile
+from hypervae.data.readers.registry import JET_FILES, format_of
 from hypervae.data.slots import fit_slots
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader
@@ -31,8 +34,6 @@ from hypervae.formats.shard_writer import ShardWriter
 from hypervae.kinematics import wrap_phi
 from hypervae.progress import Progress
 
-# Jets converted at once.
-BATCH = 5_000
 # Jets of the reference implementation sit at phi = 0, and the kept particles' sum within a few
 # hundredths of it. In graphs with directions of their own the median |phi| would be about pi / 2.
 AT_ZERO = 0.2
@@ -60,13 +61,15 @@ def import_shard(
     jet_type: str,
     max_particles: int,
     layout: Layout | None = None,
+    jet_class: str = "",
 ) -> Imported:
-    """Write the jets of one HDF5 or PyG file as a shard.
+    """Write the jets of one file as a shard.
 
     Parameters
     ----------
     source : path-like
-        HDF5 in the shard layout, or PyG graphs, whatever they are called.
+        HDF5 in the shard layout, PyG graphs, or a format of `hypervae.data.readers`, whatever it is
+        called.
     path : path-like
         The shard to write.
     jet_type : str
@@ -75,6 +78,8 @@ def import_shard(
         The hardest particles kept.
     layout : Layout, optional
         Of the particles, where it is not the format's own.
+    jet_class : str, optional
+        Which of the classes that a file tells apart is read as this type, e.g. ``"label_QCD"``.
 
     Returns
     -------
@@ -88,6 +93,14 @@ def import_shard(
     """
     check_jet_type(jet_type)
     source = Path(source)
+    name = format_of(source)
+    if name is not None:
+        with JET_FILES[name](source, layout) as file:
+            return _import_jets(file, name, path, (jet_type, jet_class), max_particles)
+    if jet_class:
+        raise InputError(
+            source, "jet class", found=repr(jet_class), expected="none in HDF5 and PyG graphs"
+        )
     if holds_graphs(source):
         return _import_graphs(GraphJets(source, layout), path, jet_type, max_particles)
     return _import_h5(source, path, jet_type, max_particles, layout)
@@ -114,6 +127,59 @@ def _import_h5(
                 f"kept the hardest {max_particles} of up to {reader.max_particles} particles"
             )
         return Imported(writer.n_jets, notes)
+
+
+def _import_jets(
+    file: JetFile,
+    name: str,
+    path: str | os.PathLike[str],
+    read_as: tuple[str, str],
+    max_particles: int,
+) -> Imported:
+    """Write the jets of one class; `read_as` is the type, and the class if one is named."""
+    jet_type, jet_class = read_as
+    wanted = file.class_of(jet_type, jet_class)
+    kept = "" if wanted is None else file.classes[wanted]
+    counts = np.zeros(len(file.classes), dtype=np.int64)
+    read = longest = 0
+    with (
+        _writer(path, file.path, jet_type, max_particles, name, file.layout, jet_class) as writer,
+        Progress(file.n_jets, f"import {file.path.name}", "jets") as progress,
+    ):
+        for jets, classes in file.batches():
+            if classes is None:
+                if jet_class:
+                    raise file.error("jet class", "no classes", f"{jet_class}, as was asked for")
+            elif wanted is None:
+                raise file.error(
+                    "jet class",
+                    f"none for {jet_type}",
+                    f"one named (--jet-class), of {', '.join(file.classes)}",
+                )
+            else:
+                counts += np.bincount(classes, minlength=len(counts))
+                jets = jets[np.flatnonzero(classes == wanted)]
+            if len(jets):
+                longest = max(longest, int(jets.multiplicity.max()))
+                writer.append(fit_slots(jets, max_particles))
+            read += len(jets)
+            progress.update(len(jets))
+        others = {
+            other: int(n)
+            for other, n in zip(file.classes, counts, strict=True)
+            if n and other != kept
+        }
+        if read == 0:
+            raise file.error("jet class", f"only {', '.join(others)}", kept)
+    notes = []
+    if others:
+        listed = ", ".join(f"{n} {other}" for other, n in others.items())
+        notes.append(f"left out jets of other classes ({listed})")
+    if longest > max_particles:
+        notes.append(f"kept the hardest {max_particles} of up to {longest} particles")
+    if file.summed:
+        notes.append("no features of full jets: taken from the summed particles")
+    return Imported(read, notes)
 
 
 def reader_of(
@@ -143,8 +209,11 @@ def _writer(
     max_particles: int,
     file_format: str,
     layout: Layout | None,
+    jet_class: str = "",
 ) -> ShardWriter:
     settings = {"file": source.name}
+    if jet_class:
+        settings["jet_class"] = jet_class
     if layout is not None:
         settings |= {
             "layout": ",".join(layout.columns),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -236,7 +237,7 @@ class Plan:
         return f"{self.data.jetnet.directory}/{jet_type}{self.jetnet_suffix}.hdf5"
 
     def import_options(self, jet_type: str) -> str:
-        """How the user's own files of a type are laid out, as command-line options.
+        """How the user's own files of a type are read, as command-line options.
 
         Parameters
         ----------
@@ -249,8 +250,13 @@ class Plan:
         """
         source = self.source(jet_type)
         columns = ",".join(split_columns(source.layout))
-        options = {"layout": columns, "units": source.units, "angles": source.angles}
-        own = {"layout": "", "units": "GeV", "angles": "radians"}
+        options = {
+            "layout": columns,
+            "units": source.units,
+            "angles": source.angles,
+            "jet-class": shlex.quote(source.jet_class) if source.jet_class else "",
+        }
+        own = {"layout": "", "units": "GeV", "angles": "radians", "jet-class": ""}
         return " ".join(
             f"--{name} {value}" for name, value in options.items() if value != own[name]
         )

@@ -44,7 +44,9 @@ class Staleness:
             "simulate": lambda model, jet_type: self._simulate(jet_type),
             "download": lambda model, jet_type: self._download(jet_type),
             "split": lambda model, jet_type: self._source(jet_type, "shards"),
-            "import": lambda model, jet_type: self._source(jet_type, "layout", "units", "angles"),
+            "import": lambda model, jet_type: self._source(
+                jet_type, "layout", "units", "angles", "jet_class"
+            ),
             "correlators": self._correlators,
             "normalize": lambda model, jet_type: {
                 **self._sections("normalize"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 
+import awkward as ak
 import h5py
 import numpy as np
 import pytest
 import yaml
 
+from tests.unit.data.readers.made import energyflow, jetclass_columns, particles, root
 from tests.unit.toys import toy_jets
 from tests.workflow.conftest import TINY
 from tests.workflow.running import copy_repository, snakemake
@@ -63,6 +65,38 @@ def test_jetnet_and_files_train_one_conditional_model(folder):
         results = json.loads((folder / f"results/evaluation/all/{kind}.json").read_text())
         assert results["jet_type"] == kind
         assert np.isfinite(results["metrics"]["w1m"]["value"])
+
+
+def test_data_sets_of_others_become_shards(folder):
+    """EnergyFlow, JetClass and parquet, and one file as two types."""
+    (folder / "other").mkdir()
+    values = particles()
+    energyflow(folder / "other/QG_jets.npz", values, np.arange(40) % 4 == 0)
+    classes = ["label_Tbqq", "label_Wqq"] * 20
+    root(folder / "other/JetClass.root", jetclass_columns(values, classes))
+    records = toy_jets(30, jet_type="z", max_particles=8).to_awkward()
+    ak.to_parquet(records, folder / "other/mine.parquet")
+    tiny = yaml.safe_load((folder / TINY).read_text())
+    paths = {
+        "g": {"paths": ["other/QG_jets.npz"]},
+        "q": {"paths": ["other/QG_jets.npz"]},
+        "t": {"paths": ["other/JetClass.root"]},
+        "w": {"paths": ["other/JetClass.root"], "jet_class": "label_Wqq"},
+        "z": {"paths": ["other/mine.parquet"]},
+    }
+    tiny["data"]["jet_types"] = {name: {"source": "files", **it} for name, it in paths.items()}
+    tiny["models"] = {"all": {"jet_types": list(paths)}}
+    (folder / "other.yaml").write_text(yaml.safe_dump(tiny))
+    shards = {
+        name: f"resources/shards/{name}/{it['paths'][0].split('/')[1].split('.')[0]}.h5"
+        for name, it in paths.items()
+    }
+    snakemake(folder, "--cores", "2", "--configfile", "other.yaml", "--", *shards.values())
+    counts = {"g": 30, "q": 10, "t": 20, "w": 20, "z": 30}
+    for name, path in shards.items():
+        with h5py.File(folder / path) as file:
+            assert file.attrs["jet_type"] == name
+            assert len(file["jet_features"]) == counts[name]
 
 
 def test_a_broken_file_fails_alone_and_says_why(folder):

@@ -1,4 +1,4 @@
-"""``hypervae import``: the user's own HDF5 or PyG graphs as a shard."""
+"""``hypervae import``: the user's own file of jets as a shard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from hypervae.data.jet_types import JET_TYPES
     cls=Command,
     example="hypervae import --input my_jets.h5 --jet-type t --output tops.h5",
 )
-@one_input("Your file: HDF5 in the shard layout, or PyG graphs (.pt).")
+@one_input(
+    "Your file: HDF5 in the shard layout, PyG graphs (.pt), parquet, EnergyFlow (.npz) or JetClass "
+    "(.root)."
+)
 @click.option("--jet-type", type=click.Choice(list(JET_TYPES)), required=True, help="Jet type.")
 @click.option(
     "--max-particles",
@@ -31,7 +34,7 @@ from hypervae.data.jet_types import JET_TYPES
     default="",
     help="What the columns of particles are, out of E px py pz pt eta phi m etarel phirel ptrel "
     "mask and _ (not used), e.g. pt,eta,phi,m.  [HDF5: etarel,phirel,ptrel,mask; graphs: "
-    "E,px,py,pz]",
+    "E,px,py,pz; parquet: what there is]",
 )
 @click.option(
     "--units",
@@ -47,6 +50,13 @@ from hypervae.data.jet_types import JET_TYPES
     show_default=True,
     help="Of phi and phirel.",
 )
+@click.option(
+    "--jet-class",
+    metavar="NAME",
+    default="",
+    help="Class of the file's jets that is read as this jet type, e.g. label_QCD.  [EnergyFlow: "
+    "gluon as g, quark as q; JetClass: label_Tbqq as t, label_Wqq as w, label_Zqq as z]",
+)
 @click.option("--output", type=HDF5, required=True, help="Shard to write (HDF5).")
 def command(
     source: Path,
@@ -55,17 +65,19 @@ def command(
     layout: str,
     units: str,
     angles: str,
+    jet_class: str,
     output: Path,
 ) -> None:
-    """Turn INPUT, HDF5 in the shard layout or PyG graphs (.pt), into a checked shard.
+    """Turn INPUT, a file of jets, into a checked shard.
 
     Of PyG graphs, x = (E, px, py, pz) and y = (type, ln pt, eta, ln mass) are read, and the
-    normalization that they were saved with is undone. Jets in other units or another layout are
+    normalization that they were saved with is undone. What is read of other formats stands in
+    docs/data.md. Jets in other units or another layout are
     refused, with what they look like; --layout, --units and --angles convert them.
     """
     from hypervae.data.importing import import_shard
     from hypervae.data.layouts import Layout
 
     columns = Layout.of(layout, units, angles)
-    done = import_shard(source, output, jet_type, max_particles, columns)
+    done = import_shard(source, output, jet_type, max_particles, columns, jet_class)
     click.echo("; ".join([f"{output}: {done.jets} {jet_type} jets", *done.notes]))

@@ -38,17 +38,25 @@ class SourceConfig(Section):
     )
     jets_per_shard: Integer = key(800, "jets in each simulated shard (pythia)", ge=1)
     paths: tuple[Text, ...] = key(
-        (), "HDF5 shards or PyG graph files, one shard each (files)", counts={**SET, **PATH}
+        (),
+        "files of jets (HDF5, PyG graphs, parquet, EnergyFlow, JetClass), one shard each (files)",
+        counts={**SET, **PATH},
     )
     layout: Text = key(
         "",
         "columns of particles, e.g. pt,eta,phi,m; empty: etarel,phirel,ptrel,mask in HDF5 and "
-        "E,px,py,pz in graphs (files)",
+        "E,px,py,pz in graphs, what there is in parquet (files)",
     )
     units: Annotated[Text, OneOf(lambda: UNITS)] = key(
         "GeV", "unit of momenta, energies and masses (files)"
     )
     angles: Annotated[Text, OneOf(lambda: ANGLES)] = key("radians", "unit of azimuths (files)")
+
+    jet_class: Text = key(
+        "",
+        "class of the files' jets that is read as this type, e.g. label_QCD; empty: the one that "
+        "goes with the type (files)",
+    )
 
     def mistakes(self) -> Iterator[Mistake]:
         """A layout makes momenta."""

@@ -3,6 +3,7 @@
 import pickle
 import re
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -57,8 +58,12 @@ def test_hdf5_whatever_it_is_called(tmp_path, name):
 def test_a_zip_file_of_something_else_is_none(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros(3))
     assert not holds_graphs(tmp_path / "a.npz")
-    with pytest.raises(InputError, match="a whole HDF5 file"):
+    with pytest.raises(InputError, match=r"X: found arrays x, expected X \[jets, particles"):
         both(tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", "text")
+    with pytest.raises(InputError, match="a whole HDF5 file"):
+        both(tmp_path / "a.zip")
     shutil.copy(tmp_path / "a.npz", tmp_path / "a.pt")
     with pytest.raises(InputError, match=r"a\.pt: "):
         both(tmp_path / "a.pt")

@@ -56,6 +56,16 @@ def test_sources_models_and_types():
     )
 
 
+def test_how_files_are_read_is_options_of_import():
+    types = {
+        "g": {"source": "files", "paths": ["g.npz"]},
+        "q": {"source": "files", "paths": ["q.root"], "jet_class": "label_QCD", "units": "MeV"},
+    }
+    plan = Plan({"data": {"jet_types": types}, "models": {"m": {"jet_types": ["g", "q"]}}})
+    assert plan.import_options("g") == ""
+    assert plan.import_options("q") == "--units MeV --jet-class label_QCD"
+
+
 def test_files_of_the_same_name_are_refused():
     types = {"t": {"source": "files", "paths": ["a/x.h5", "b/x.h5"]}}
     config = {"data": {"jet_types": types}, "models": {"t": {"jet_types": ["t"]}}}
