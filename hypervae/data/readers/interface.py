@@ -129,6 +129,8 @@ class JetFile(AbstractContextManager["JetFile"]):
         """
         start = 0
         for jets, classes in self._read():
+            if len(jets) == 0:
+                break  # a damaged file may promise more rows than it has
             if jets.event_id is None:
                 jets.event_id = np.arange(start, start + len(jets), dtype=np.int64)
             check_jets(jets, self.path, start)
@@ -137,6 +139,8 @@ class JetFile(AbstractContextManager["JetFile"]):
                 raise InputError(self.path, found.field, found=found.found, expected=found.expected)
             yield Batch(jets, classes)
             start += len(jets)
+        if start != self.n_jets:
+            raise self.error("file", f"{start} jets", f"{self.n_jets}, as it says itself")
 
     def class_of(self, jet_type: str, jet_class: str = "") -> int | None:
         """The class that is read as a jet type.

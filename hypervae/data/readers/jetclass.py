@@ -86,6 +86,14 @@ class JetClassFile(JetFile):
         self._unit = self.unit()
         optional("awkward", "reading ROOT files", "export")
         uproot = optional("uproot", "reading ROOT files", "export")
+        with open(self.path, "rb") as raw:
+            head = raw.read(20)
+        # where ROOT's header says that the file ends: 8 bytes of it in versions of large files
+        large = int.from_bytes(head[4:8], "big") >= 1_000_000
+        end = int.from_bytes(head[12 : 20 if large else 16], "big")
+        size = self.path.stat().st_size
+        if size < end:
+            raise self.error("file", f"{size} bytes", f"{end}, as its header says: it is cut")
         with self.naming_damage():
             file = stack.enter_context(uproot.open(self.path))
             kinds = file.classnames(recursive=False, cycle=False)

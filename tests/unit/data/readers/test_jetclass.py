@@ -180,14 +180,29 @@ def test_files_of_other_trees_and_of_no_entries(tmp_path):
 
 def test_truncated_and_empty_files(tmp_path):
     whole = root(tmp_path / "whole.root", jetclass_columns(VALUES, TOP)).read_bytes()
-    for share in (0.02, 0.3, 0.6, 0.9):
+    for share in (0.01, 0.02, 0.3, 0.6, 0.9):
         (tmp_path / "a.root").write_bytes(whole[: int(len(whole) * share)])
         with pytest.raises(InputError, match=r"a\.root: (file|tree): found") as error:
             imported(tmp_path / "a.root")
         assert "\n" not in str(error.value)
+        if share > 0.1:
+            assert f"found {int(len(whole) * share)} bytes, expected {len(whole)}," in str(
+                error.value
+            )
     (tmp_path / "b.root").touch()
     with pytest.raises(InputError, match=r"b\.root: file: found an empty file, expected a JetC"):
         imported(tmp_path / "b.root")
+
+
+def test_a_tree_that_promises_more_rows_than_it_has(tmp_path):
+    class Longer(JetClassFile):
+        def _open(self, stack):
+            super()._open(stack)
+            self.n_jets += 1
+
+    path = root(tmp_path / "a.root", jetclass_columns(VALUES, TOP))
+    with Longer(path) as file, pytest.raises(InputError, match="file: found 40 jets, expected 41"):
+        list(file.batches())
 
 
 def test_without_uproot_it_is_said_what_to_install(tmp_path, monkeypatch):
