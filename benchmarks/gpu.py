@@ -47,7 +47,7 @@ MODELS: dict[str, tuple[dict[str, Any], bool]] = {
 PRECISIONS = ("32", "16-mixed", "bf16-mixed")
 #: Of the step whose rate is that of the recipe, and the largest that is tried.
 BATCH, MOST = 64, 16_384
-WARM, TIMED = 3, 10
+WARM, TIMED = 2, 6
 #: Jets that a batch without a hypergraph is made of, and one with.
 DISTINCT = 64
 
@@ -61,6 +61,7 @@ def many(batch: JetBatch, jets: int) -> JetBatch:
 def try_batch(optimization: Optimization, batch: JetBatch, jets: int) -> dict[str, float] | None:
     """Figures of steps of so many jets; None where they do not fit."""
     try:
+        optimization.batch_size = jets  # else a step cuts it into smaller ones
         step = Step([many(batch, jets)], jets, [jets])
         for place in range(WARM + TIMED):
             if place == WARM:
