@@ -90,6 +90,7 @@ def card(
         optimizer=train["optimizer"],
         prior_steps=f"{train['prior_steps']:,}",
         seed=train["seed"],
+        precision=training["precision"],
         generated=f"{about['generated']:,}",
         evaluations=evaluations,
         rows="\n".join(rows),

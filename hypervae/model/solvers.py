@@ -5,6 +5,7 @@ Nothing here needs torch, so that the config and the help may read the names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -109,6 +110,36 @@ def adams_bashforth(velocity: Velocity, points: Tensor, times: Sequence[float]) 
 SOLVERS: dict[str, Solver] = {"euler": euler, "midpoint": midpoint, "ab2": adams_bashforth}
 
 
+def turned(velocity: Velocity) -> Velocity:
+    """The velocity of points in units of their width, by the angle on the way from noise to data.
+
+    Points of a straight path from a standard normal to another have the width
+    s = (t^2 + (1 - t)^2)^1/2, and the velocity x (2 t - 1) / s^2 carries them there. With
+    y = x / s and tan a = t / (1 - t) that part is gone: dy/da = s v - x (2 t - 1) / s, which a
+    solver follows with few steps, since it is what data differ from a standard normal in. Nothing
+    is approximated: at a = 0 and pi / 2, y = x. (As exponential integrators treat the linear part
+    of diffusion models, Lu et al., arXiv:2206.00927.)
+
+    Parameters
+    ----------
+    velocity : Velocity
+        Of points at a time.
+
+    Returns
+    -------
+    Velocity
+        Of points in units of their width at an angle from 0 to pi / 2.
+    """
+
+    def by_angle(points: Tensor, angle: float) -> Tensor:
+        noise, data = math.cos(angle), math.sin(angle)
+        width, time = 1 / (noise + data), data / (noise + data)
+        places = width * points
+        return width * velocity(places, time) - (2 * time - 1) / width * places
+
+    return by_angle
+
+
 def time_grid(evaluations: int, power: float = 1.0) -> list[float]:
     """Times t_i = 1 - (1 - i / n)^power for i = 0 to n = `evaluations`.
 
@@ -136,6 +167,7 @@ def integrate(
     solver: str,
     evaluations: int,
     power: float = 1.0,
+    by_angle: bool = False,
 ) -> Tensor:
     """Follow a velocity field from t = 0 to t = 1.
 
@@ -150,6 +182,8 @@ def integrate(
         How often the velocity is evaluated.
     power : float
         Of the time grid; see `time_grid`.
+    by_angle : bool
+        Follow it as `turned` says, on a grid of angles in place of times.
 
     Returns
     -------
@@ -166,7 +200,10 @@ def integrate(
     def at(points: Tensor, time: float) -> Tensor:
         return velocity(points, points.new_full((len(points),), time))
 
-    return SOLVERS[solver](at, start, time_grid(evaluations, power))
+    grid = time_grid(evaluations, power)
+    if by_angle:
+        return SOLVERS[solver](turned(at), start, [0.5 * math.pi * place for place in grid])
+    return SOLVERS[solver](at, start, grid)
 
 
 def check_solver(solver: str, evaluations: int) -> None:

@@ -215,6 +215,7 @@ class HierarchicalParticles(ParticleDecoder):
                 solver=sampling.solver or self.default_solver,
                 evaluations=sampling.evaluations,
                 power=_TIME_POWER,
+                by_angle=True,
             )
 
         parts = zip(start.split(size), condition.split(size), context.split(size), strict=True)

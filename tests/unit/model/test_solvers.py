@@ -49,6 +49,56 @@ def test_the_order_of_the_solver(solver, order, power):
         assert ratio == pytest.approx(2**order, rel=0.1)
 
 
+def between(mean, width):
+    """Velocity E[x1 - x0 | x_t] from a standard normal to a Gaussian, and where it takes a point.
+
+    x_t is a Gaussian of mean t m and variance (1 - t)^2 + t^2 s^2, and quantiles stay.
+    """
+
+    def velocity(points, time):
+        t = time.unsqueeze(-1)
+        variance = (1 - t) ** 2 + t**2 * width**2
+        return mean + (t * width**2 - (1 - t)) / variance * (points - t * mean)
+
+    return velocity, lambda points: mean + width * points
+
+
+@pytest.mark.parametrize("solver", sorted(SOLVERS))
+def test_by_angle_a_standard_normal_stays_one_in_a_single_step(solver):
+    velocity, expected = between(0.0, 1.0)
+    start = torch.linspace(-3, 3, 13, dtype=torch.float64).unsqueeze(-1)
+    end = integrate(velocity, start, solver=solver, evaluations=1, by_angle=True)
+    torch.testing.assert_close(end, expected(start))
+    by_time = integrate(velocity, start, solver="euler", evaluations=1)
+    assert (by_time - expected(start)).abs().max() > 1
+
+
+@pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("midpoint", 2), ("ab2", 2)])
+@pytest.mark.parametrize("power", [1.0, 1.25])
+def test_by_angle_the_end_is_the_same_and_the_order_holds(solver, order, power):
+    velocity, expected = between(0.3, 1.4)
+    start = torch.linspace(-2, 2, 9, dtype=torch.float64).unsqueeze(-1)
+
+    def error(evaluations):
+        options = {"solver": solver, "evaluations": evaluations, "power": power}
+        end = integrate(velocity, start, by_angle=True, **options)
+        return float((end - expected(start)).abs().max())
+
+    assert error(320) < 3e-3
+    assert error(80) / error(160) == pytest.approx(2**order, rel=0.15)
+
+
+def test_near_a_standard_normal_three_evaluations_by_angle_beat_those_by_time():
+    velocity, expected = between(0.2, 1.2)
+    start = torch.linspace(-2, 2, 9, dtype=torch.float64).unsqueeze(-1)
+    found = {
+        by_angle: integrate(velocity, start, solver="ab2", evaluations=3, by_angle=by_angle)
+        for by_angle in (False, True)
+    }
+    errors = {key: float((end - expected(start)).abs().max()) for key, end in found.items()}
+    assert errors[True] < 0.5 * errors[False]
+
+
 def test_steps_of_a_higher_power_grow_shorter():
     times = []
 
