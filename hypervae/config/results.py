@@ -68,7 +68,7 @@ class EvaluateConfig(Section):
     ] = key(
         ("w1", "efp", "fpd", "kpd", "observables", "substructure", "correlators", "pairs"),
         "what is computed: groups or single metrics (docs/evaluation.md); fpnd, coverage, "
-        "classifier and memorization take minutes",
+        "classifier, memorization and diversity take minutes",
         counts=SET,
     )
     w1_samples: Integer = key(

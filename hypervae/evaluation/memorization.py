@@ -43,7 +43,7 @@ def nearest(
         the spread of ten tenths, each of its own sample, training and test jets.
     """
     size = min(len(training), len(test))
-    sides = [_coordinates(side, test) for side in (sample, training[:size], test[:size])]
+    sides = [coordinates(side, test) for side in (sample, training[:size], test[:size])]
     found = _compare(*sides)
     blocks = [[side[place::BLOCKS] for side in sides] for place in range(BLOCKS)]
     spread = np.std([_compare(*block) for block in blocks], axis=0, ddof=1) / np.sqrt(BLOCKS)
@@ -54,8 +54,17 @@ def nearest(
     }
 
 
-def _coordinates(efps: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float32]:
-    """[n, F] logarithms, in widths of the reference's."""
+def coordinates(efps: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Where jets are: logarithms of their EFPs, in widths of the reference's.
+
+    Parameters
+    ----------
+    efps, reference : [n, F]
+
+    Returns
+    -------
+    [n, F] float32
+    """
     logs, known = (np.log(np.maximum(values, _LOWEST)) for values in (efps, reference))
     width = known.std(axis=0)
     scaled = (logs - known.mean(axis=0)) / np.where(width > 0, width, 1.0)
@@ -63,14 +72,30 @@ def _coordinates(efps: NDArray[np.float64], reference: NDArray[np.float64]) -> N
     return single
 
 
-def _nearest(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[n] distance of each point to the nearest of the others."""
-    others = others.astype(np.float64)
-    squares = (others**2).sum(axis=1)
+def nearest_distances(
+    points: NDArray[np.float32], others: NDArray[np.float32] | None = None
+) -> NDArray[np.float64]:
+    """Distance of each point to the nearest of others, or to the nearest other one of its own kind.
+
+    Parameters
+    ----------
+    points : [n, F]
+    others : [m, F], optional
+        The points themselves when left out; a point is then none of its neighbours.
+
+    Returns
+    -------
+    [n] float64
+    """
+    known = (points if others is None else others).astype(np.float64)
+    squares = (known**2).sum(axis=1)
     found = []
     for start in range(0, len(points), _CHUNK):
         part = points[start : start + _CHUNK].astype(np.float64)
-        squared = (part**2).sum(axis=1)[:, None] + squares - 2 * part @ others.T
+        squared = (part**2).sum(axis=1)[:, None] + squares - 2 * part @ known.T
+        if others is None:
+            rows = np.arange(len(part))
+            squared[rows, start + rows] = np.inf
         found.append(squared.min(axis=1))
     squared = np.concatenate(found)
     # Below rounding of the squares a distance is that of the same jet.
@@ -81,7 +106,7 @@ def _compare(
     sample: NDArray[np.float32], training: NDArray[np.float32], test: NDArray[np.float32]
 ) -> tuple[float, float]:
     """Share of jets nearer to the training jets, and the quotient of the mean distances."""
-    to_training, to_test = (_nearest(sample, others) for others in (training, test))
+    to_training, to_test = (nearest_distances(sample, others) for others in (training, test))
     nearer = np.mean((to_training < to_test) + 0.5 * (to_training == to_test))
     beyond = to_test.mean()
     return float(nearer), float(to_training.mean() / beyond) if beyond > 0 else 1.0

@@ -171,6 +171,13 @@ def _memorization(pair: Comparison) -> dict[str, MetricValue]:
     return memorization.nearest(pair.sample.efps, pair.training.efps, pair.reference.efps)
 
 
+def _diversity(pair: Comparison) -> dict[str, MetricValue]:
+    from hypervae.evaluation import diversity, memorization
+
+    _require(pair, memorization.FEWEST)
+    return diversity.diversity(pair.sample.efps, pair.reference.efps)
+
+
 def _frechet_jets(config: EvaluateConfig) -> int:
     from hypervae.evaluation import frechet
 
@@ -315,6 +322,18 @@ GROUPS: Mapping[str, Group] = {
             ),
         },
         _memorization,
+        floor_pairs=EXPENSIVE,
+    ),
+    "diversity": Group(
+        {
+            "own_distance": Metric(
+                "mean distance to the nearest other jet of the sample over that in test jets (1)"
+            ),
+            "repeats": Metric(
+                "share of jets with another one as near as a hundredth of the test jets have (0.01)"
+            ),
+        },
+        _diversity,
         floor_pairs=EXPENSIVE,
     ),
 }

@@ -41,6 +41,14 @@ Below each panel the ratios to the test jets; blue shows how far real jets fluct
 panels: the 1-Wasserstein distance in ln R_L of the correlators as distributions with its bootstrap
 error, and the **truth floor**, the same between training and test jets.
 """,
+    "pairs": """
+Pairs of observables: in colours the share of generated {of} in each bin, as contours the smallest
+areas that hold half, 90 and 99 % of the held-out jets (grey; the test split) and of the generated
+ones (orange, dashed), of densities smoothed by one bin. Marginals alone can be right where pairs
+are not: a full mass that is drawn apart from the particles leaves the diagonal of the second panel.
+Axes hold the inner 99.8 % of the held-out jets. Above each panel the distance that measures the
+pair, with its bootstrap error and its **truth floor**.
+""",
     "image": """
 Mean image of held-out and of generated {of}: the sum of the particles' ptrel in each pixel of
 (etarel, phirel), per jet, in logarithmic colours over five decades; white pixels hold no particle.

@@ -14,10 +14,11 @@ from hypervae.plotting.images import draw_images
 from hypervae.plotting.names import jets_called
 from hypervae.plotting.observables import draw_page
 from hypervae.plotting.page import write_page
+from hypervae.plotting.pairs import draw_pairs
 from hypervae.plotting.style import figure_style, save
 
 #: The figures, by the names of their files.
-FIGURES = (*PAGES, "correlators", "image")
+FIGURES = (*PAGES, "pairs", "correlators", "image")
 
 
 def plot_evaluation(
@@ -39,6 +40,8 @@ def plot_evaluation(
         for name in FIGURES:
             if name in PAGES:
                 figure = draw_page(name, read.samples, read.results, config.bins)
+            elif name == "pairs":
+                figure = draw_pairs(read.samples, read.results)
             elif name == "correlators":
                 figure = draw_evaluated_correlators(read.correlators, read.results)
             else:

@@ -31,9 +31,17 @@ _OTHERS = {
     "single_particle": "one-particle jets",
     "nearer_training": "|nearer to training − 0.5|",
     "nearest_distance": "|nearest distances' ratio − 1|",
+    "own_distance": "|own distances' ratio − 1|",
+    "repeats": "|repeats − 0.01|",
 }
 #: What metrics are at best that are neither distances nor shares of something good.
-_IDEAL = {"auc": 0.5, "nearer_training": 0.5, "nearest_distance": 1.0}
+_IDEAL = {
+    "auc": 0.5,
+    "nearer_training": 0.5,
+    "nearest_distance": 1.0,
+    "own_distance": 1.0,
+    "repeats": 0.01,
+}
 
 
 class InFloors(NamedTuple):

@@ -114,9 +114,8 @@ class Checkpoints:
                 self._keep(last, self.directory / f"{name}{last.suffix}")
         except (OSError, RuntimeError, DiskFull) as error:  # torch's writer raises the second
             reason = error.__cause__ if isinstance(error, DiskFull) and error.__cause__ else error
-            free = (
-                shutil.disk_usage(self.directory).free // 10**6
-            )  # torch does not say why it fails
+            # torch does not say why it fails
+            free = shutil.disk_usage(self.directory).free // 10**6
             kept = last if last.exists() else previous
             raise InputError(
                 last,

@@ -27,7 +27,7 @@ def test_every_result_is_there(finished):
         measured = json.loads((results / f"equivariance/{model}.json").read_text())
         assert measured["broken_bounds"] == []
         assert measured["figures"]["residual_group"] == "rotations about the beam"
-        for figure in ("jets", "particles", "substructure", "correlators", "image"):
+        for figure in ("jets", "particles", "substructure", "pairs", "correlators", "image"):
             for suffix in ("png", "pdf"):
                 path = results / f"plots/observables/{model}/{model}/{figure}.{suffix}"
                 assert path.stat().st_size > 1000
@@ -58,6 +58,7 @@ def test_report_is_one_file_with_figures_and_captions(finished):
     for page in (
         "observables/q/q/jets.html",
         "observables/t/t/image.html",
+        "observables/t/t/pairs.html",
         "history/t.html",
         "correlators/q.html",
         "plots/summary.html",

@@ -24,7 +24,14 @@ except ConfigError as error:
 STALENESS = Staleness(PLAN)
 GROUPS = ShardGroups(PLAN)
 
-EVALUATION_FIGURES = ["jets", "particles", "substructure", "correlators", "image"]
+EVALUATION_FIGURES = [
+    "jets",
+    "particles",
+    "substructure",
+    "pairs",
+    "correlators",
+    "image",
+]
 
 
 wildcard_constraints:

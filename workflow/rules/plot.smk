@@ -2,7 +2,7 @@
 
 
 rule plot_observables:
-    """Compare generated with held-out jets: observables, energy correlators and mean image."""
+    """Compare generated with held-out jets: observables, their pairs, energy correlators and mean image."""
     input:
         rules.evaluate_jets.output.arrays,
     output:
@@ -34,6 +34,16 @@ rule plot_observables:
                 "model": "{model}",
                 "jet type": "{jet_type}",
                 "show": "substructure",
+            },
+        ),
+        pairs=report(
+            "results/plots/observables/{model}/{jet_type}/pairs.html",
+            caption="../report/pairs.rst",
+            category="Generated jets",
+            labels={
+                "model": "{model}",
+                "jet type": "{jet_type}",
+                "show": "pairs of observables",
             },
         ),
         correlators=report(

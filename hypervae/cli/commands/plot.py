@@ -50,7 +50,7 @@ def _outputs(function: Callable[..., None]) -> Callable[..., None]:
     type=OUTPUT_DIRECTORY,
     required=True,
     help="Gets the figures, PNG, PDF and, with captions, HTML: jets, particles, substructure, "
-    "correlators, image.",
+    "pairs, correlators, image.",
 )
 @section_options("plot")
 def observables(config: PlotConfig, arrays: Path, output_dir: Path) -> None:

@@ -48,7 +48,7 @@ def arguments(tmp_path, write_arrays, write_history, write_normalization, write_
 @pytest.mark.parametrize("kind", KINDS)
 def test_written_in_both_formats_and_by_the_data_alone(kind, arguments, tmp_path, monkeypatch):
     # one of the three pages of overlays: they are drawn alike, and slowly
-    monkeypatch.setattr(evaluation, "FIGURES", ("particles", "correlators", "image"))
+    monkeypatch.setattr(evaluation, "FIGURES", ("particles", "pairs", "correlators", "image"))
     pictures = []
     for run, which in enumerate((0, 0, 1)):
         folder = tmp_path / f"run{run}"
