@@ -60,8 +60,10 @@ class Command(click.Command):
         ]
         files = [path for kind, path in given if isinstance(kind, OutputFile)]
         folders = [path for kind, path in given if kind is OUTPUT_DIRECTORY]
-        # Where the result is a file, what is printed is a log.
-        output = lenient_output() if files or folders else nullcontext()
+        # Where the result is a file, what is printed is a log. A training locks its
+        # folder itself.
+        writes = files or folders or ctx.params.get("output_dir") is not None
+        output = lenient_output() if writes else nullcontext()
         with output, locked(files, folders):
             return super().invoke(ctx)
 

@@ -188,11 +188,11 @@ def test_a_lack_of_memory_is_one_line(monkeypatch, capsys):
 needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 
 
-def to_full_disk(*arguments):
+def to_full_disk(*arguments, program=("-m", "hypervae")):
     """The real program, whose output finds no space; its errors are given back."""
     with open("/dev/full", "w") as full:
         return subprocess.run(
-            [sys.executable, "-m", "hypervae", *map(str, arguments)],
+            [sys.executable, *program, *map(str, arguments)],
             env={"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": ""},
             stdout=full,
             stderr=full,
@@ -207,6 +207,23 @@ def test_a_job_that_has_done_its_work_does_not_fail_for_want_of_a_log(tmp_path):
     done = to_full_disk("correlators", "--input", shard, "--output", output)
     assert done.returncode == 0
     assert output.exists()
+
+
+@needs_full_device
+@pytest.mark.parametrize(("does", "fails"), [("click.echo('wrote model')", False), ("1 / 0", True)])
+def test_a_training_does_not_fail_for_want_of_a_log(tmp_path, does, fails):
+    program = (
+        "import click, hypervae.cli\n"
+        "from hypervae.cli.commands.train import command\n"
+        f"command.callback = lambda **_: {does}\n"
+        "hypervae.cli.main()\n"
+    )
+    files = [
+        word for name in ("shards", "correlators", "normalization") for word in (f"--{name}", "x")
+    ]
+    given = (*files, "--output-dir", tmp_path / "model", "--jet-types", "q")
+    done = to_full_disk("train", *given, program=("-c", program))
+    assert bool(done.returncode) is fails
 
 
 @needs_full_device
