@@ -47,7 +47,15 @@ def servers(owner):
         if "hypervae.forkserver.server" in words and words[-1] == str(owner):
             found.append(process)
     known = {process.pid for process in found}
-    return [process for process in found if process.ppid() not in known]  # without forked commands
+    return [process for process in found if parent(process) not in known]  # without forked commands
+
+
+def parent(process):
+    """The parent's number; one that is known to be none for a process that has just ended."""
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return process.pid
 
 
 def until(happened, seconds=60):

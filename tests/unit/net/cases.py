@@ -83,7 +83,9 @@ CASES = {
         for group, tolerance in {
             "w1": EXACT,
             "efp": EXACT,
-            "fpd": 1e-9,  # differences of covariances, and the root of their product
+            # the root of a product of nearly singular covariances: as BLAS sums with two threads in
+            # place of one, it moves by 1e-7
+            "fpd": 1e-6,
             "kpd": EXACT,
             "observables": EXACT,
             "substructure": EXACT,
