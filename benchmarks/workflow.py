@@ -57,7 +57,8 @@ def measure(*command: str, folder: Path) -> tuple[float, float]:
         return usage.ru_utime + usage.ru_stime
 
     before = seconds()
-    environment = {**os.environ, "PYTHONPATH": str(SNAKEFILE.parents[1])}
+    own = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PYTHONPATH": str(SNAKEFILE.parents[1]), "PATH": own}
     process = subprocess.Popen(
         [sys.executable, "-P", *command],
         cwd=folder,
