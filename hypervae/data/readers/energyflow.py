@@ -41,6 +41,7 @@ class EnergyFlowFile(JetFile):
     """
 
     what = "an EnergyFlow file (npz with X and y)"
+    magic = b"PK"
     suffixes = (".npz",)
     classes = ("gluon", "quark")
     read_as: ClassVar = {"g": "gluon", "q": "quark"}
@@ -48,18 +49,8 @@ class EnergyFlowFile(JetFile):
 
     @classmethod
     def recognizes(cls, path: Path, head: bytes) -> bool:
-        """Whether a file is a zip archive of NumPy's arrays.
-
-        Parameters
-        ----------
-        path : Path
-        head : bytes
-
-        Returns
-        -------
-        bool
-        """
-        if not head.startswith(b"PK") or not zipfile.is_zipfile(path):
+        """See `JetFile.recognizes`: a zip archive that holds NumPy's arrays."""
+        if not super().recognizes(path, head) or not zipfile.is_zipfile(path):
             return False
         try:
             with zipfile.ZipFile(path) as archive:

@@ -63,6 +63,8 @@ class JetFile(AbstractContextManager["JetFile"]):
     """
 
     what: ClassVar[str]
+    #: What files of this format begin with, and what their names end with.
+    magic: ClassVar[bytes]
     suffixes: ClassVar[tuple[str, ...]]
     #: Classes of jets that the format tells apart, and which is read as a jet type by itself.
     classes: ClassVar[tuple[str, ...]] = ()
@@ -90,7 +92,6 @@ class JetFile(AbstractContextManager["JetFile"]):
         return self
 
     @classmethod
-    @abstractmethod
     def recognizes(cls, path: Path, head: bytes) -> bool:
         """Whether a file has this format.
 
@@ -104,6 +105,7 @@ class JetFile(AbstractContextManager["JetFile"]):
         -------
         bool
         """
+        return head.startswith(cls.magic)
 
     @abstractmethod
     def _open(self, stack: ExitStack) -> None:

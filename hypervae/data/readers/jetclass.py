@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -52,6 +51,7 @@ class JetClassFile(JetFile):
     """
 
     what = "a JetClass file (ROOT)"
+    magic = b"root"
     suffixes = (".root",)
     classes = (
         "label_QCD",
@@ -66,21 +66,6 @@ class JetClassFile(JetFile):
         "label_Tbl",
     )
     read_as: ClassVar = {"t": "label_Tbqq", "w": "label_Wqq", "z": "label_Zqq"}
-
-    @classmethod
-    def recognizes(cls, path: Path, head: bytes) -> bool:
-        """Whether a file is one of ROOT.
-
-        Parameters
-        ----------
-        path : Path
-        head : bytes
-
-        Returns
-        -------
-        bool
-        """
-        return head.startswith(b"root")
 
     def _open(self, stack: ExitStack) -> None:
         self._unit = self.unit()

@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import product
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -61,24 +60,10 @@ class ParquetFile(JetFile):
     """
 
     what = "a parquet file of jets"
+    magic = b"PAR1"
     suffixes = (".parquet", ".pq")
     classes = tuple(JET_TYPES)
     read_as: ClassVar = {name: name for name in JET_TYPES}
-
-    @classmethod
-    def recognizes(cls, path: Path, head: bytes) -> bool:
-        """Whether a file is one of parquet.
-
-        Parameters
-        ----------
-        path : Path
-        head : bytes
-
-        Returns
-        -------
-        bool
-        """
-        return head.startswith(b"PAR1")
 
     def _open(self, stack: ExitStack) -> None:
         optional("awkward", "reading parquet", "export")
