@@ -90,7 +90,7 @@ class _Columns:
         self.mass_ratio = np.divide(
             values["mass_kept"], full, out=np.zeros_like(full), where=full > 0
         )
-        self.sum_ptrel = np.add.reduceat(values["ptrel"], first)
+        self.sum_ptrel = sample.summed("ptrel")
         self.alone = np.maximum.reduceat(values["ptrel"], first) > ALONE
         self.mass_pt = np.column_stack([full, values["jet_pt"]])
 

@@ -45,6 +45,22 @@ class ObservableValues:
         jets = np.arange(len(self))
         return np.repeat(jets, self.multiplicity) if OBSERVABLES[name].per_particle else jets
 
+    def summed(self, name: str) -> NDArray[np.float64]:
+        """Sum over each jet's particles.
+
+        Parameters
+        ----------
+        name : str
+            Of an observable of particles.
+
+        Returns
+        -------
+        [n] float64
+        """
+        found = np.zeros(len(self))
+        np.add.at(found, self.jet_of(name), self.values[name])
+        return found
+
     def part(self, start: int, stop: int) -> ObservableValues:
         """The jets from `start` up to `stop`.
 

@@ -67,11 +67,7 @@ def column(sample: ObservableValues, name: str) -> NDArray[np.float64] | None:
     """
     if name != "sum_ptrel":
         return sample.values.get(name)
-    if "ptrel" not in sample.values or not len(sample):
-        return None
-    first = np.cumsum(sample.multiplicity) - sample.multiplicity
-    found: NDArray[np.float64] = np.add.reduceat(sample.values["ptrel"].astype(np.float64), first)
-    return found
+    return sample.summed("ptrel") if "ptrel" in sample.values else None
 
 
 def contour_levels(density: NDArray[np.float64]) -> list[float]:
