@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from hypervae.config import PlotConfig
-from hypervae.formats.evaluation import read_arrays
+from hypervae.formats.evaluation import EvaluationArrays, read_arrays
 from hypervae.observables.table import PAGES
 from hypervae.plotting.captions import evaluation_caption
 from hypervae.plotting.evaluated_correlators import draw_evaluated_correlators
@@ -17,8 +20,20 @@ from hypervae.plotting.page import write_page
 from hypervae.plotting.pairs import draw_pairs
 from hypervae.plotting.style import figure_style, save
 
-#: The figures, by the names of their files.
-FIGURES = (*PAGES, "pairs", "correlators", "image")
+Drawn = Callable[[EvaluationArrays, PlotConfig], Figure]
+
+
+def _overlays(page: str) -> Drawn:
+    return lambda read, config: draw_page(page, read.samples, read.results, config.bins)
+
+
+#: What draws each figure, by the name of its files.
+FIGURES: dict[str, Drawn] = {
+    **{page: _overlays(page) for page in PAGES},
+    "pairs": lambda read, config: draw_pairs(read.samples, read.results),
+    "correlators": lambda read, config: draw_evaluated_correlators(read.correlators, read.results),
+    "image": lambda read, config: draw_images(read.samples, read.results, config.bins),
+}
 
 
 def plot_evaluation(
@@ -37,15 +52,8 @@ def plot_evaluation(
     read = read_arrays(arrays)
     model, jet_type = read.results.get("model") or "", read.results["jet_type"]
     with figure_style(config):
-        for name in FIGURES:
-            if name in PAGES:
-                figure = draw_page(name, read.samples, read.results, config.bins)
-            elif name == "pairs":
-                figure = draw_pairs(read.samples, read.results)
-            elif name == "correlators":
-                figure = draw_evaluated_correlators(read.correlators, read.results)
-            else:
-                figure = draw_images(read.samples, read.results, config.bins)
+        for name, draw in FIGURES.items():
+            figure = draw(read, config)
             png, pdf, page = (Path(folder) / f"{name}.{end}" for end in ("png", "pdf", "html"))
             save(figure, config.dpi, png, pdf)
             title = f"{jets_called(model, jet_type)}: {name}"
