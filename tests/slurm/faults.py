@@ -179,36 +179,33 @@ class ShardKilled(Fault):
         return states == ["COMPLETED", "COMPLETED", "FAILED"]
 
 
-class DiskFullAtShard(ShardKilled):
+class DiskFull(Fault):
+    """A folder on a small disk, full until a job has failed of it."""
+
+    user = "makes room; nothing else if a retry is left"
+    folder: str
+    said: str
+
+    def before(self, run):
+        run.mount(self.folder, 8)
+
+    def strike(self, run, found):
+        run.fill(self.folder)
+        run.until(lambda: run.failed(self.rule), "a failed job")
+        run.make_room(self.folder)
+
+    def took_place(self, run):
+        return run.failed(self.rule) and self.said in run.run.log.read_text()
+
+
+class DiskFullAtShard(DiskFull, ShardKilled):
     done = "the disk of `resources/` (tmpfs) is full"
-    user = "makes room; nothing else if a retry is left"
-
-    def before(self, run):
-        run.mount("resources", 8)
-
-    def strike(self, run, found):
-        run.fill("resources")
-        run.until(lambda: run.failed(self.rule), "a failed job")
-        run.make_room("resources")
-
-    def took_place(self, run):
-        return run.failed(self.rule) and "No space left" in run.run.log.read_text()
+    folder, said = "resources", "No space left"
 
 
-class DiskFullAtCheckpoint(Fault):
+class DiskFullAtCheckpoint(DiskFull):
     done = "the disk of `checkpoints/` (tmpfs) is full"
-    user = "makes room; nothing else if a retry is left"
-
-    def before(self, run):
-        run.mount("checkpoints", 8)
-
-    def strike(self, run, found):
-        run.fill("checkpoints")
-        run.until(lambda: run.failed(self.rule), "a failed job")
-        run.make_room("checkpoints")
-
-    def took_place(self, run):
-        return run.failed(self.rule) and "no way to write it" in run.run.log.read_text()
+    folder, said = "checkpoints", "no way to write it"
 
 
 class SnakemakeKilled(Fault):
