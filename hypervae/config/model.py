@@ -49,6 +49,11 @@ class ModelConfig(DecoderSections):
         "what the encoder is told beside particles, edges and hyperedges",
         counts=SET,
     )
+    encoder_reads: Annotated[tuple[Literal["edges", "hyperedges"], ...], Unique] = key(
+        ("edges", "hyperedges"),
+        "what the encoder reads beside the particles; what is left out has no network in it",
+        counts=SET,
+    )
     cross_attention: Flag = key(
         True, "particles and edges, and particles and hyperedges, attend to each other"
     )

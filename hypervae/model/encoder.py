@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +24,8 @@ class Encoder(nn.Module):
     Particles pass L-GATr, edges and hyperedges residual MLPs. Edges read the particles and the
     particles read the edges by cross-attention, and so do hyperedges and particles. The mean and
     the maximum over the tokens of each branch, the jet's own features, its multiplicity and its
-    type give the mean and the log variance of the posterior.
+    type give the mean and the log variance of the posterior. Of edges and hyperedges there is what
+    `ModelConfig.encoder_reads` names.
 
     Parameters
     ----------
@@ -44,33 +47,12 @@ class Encoder(nn.Module):
         self.orders = len(normalization.hyperedge_orders)
         self.particles = ParticleEncoder(config)
         particle_width = self.particles.width
-        self.edges = TokenBranch(
-            BranchConfig(
-                features=len(EDGE_FEATURES),
-                width=config.edge_width,
-                particle_width=particle_width,
-                heads=config.heads,
-                blocks=config.token_blocks,
-                dropout=config.dropout,
-                cross_attention=config.cross_attention,
-            )
-        )
         keep = [True] * self.orders + [config.hyperedge_log_weight, config.hyperedge_weight_sum]
         self.register_buffer("_kept", torch.tensor(keep).nonzero().squeeze(1), persistent=False)
-        self.hyperedges = HYPEREDGE_MODES[config.hyperedge_encoder].branch(
-            BranchConfig(
-                features=len(self._kept) + self.orders,
-                width=config.hyperedge_width,
-                particle_width=particle_width,
-                heads=config.heads,
-                blocks=config.token_blocks,
-                dropout=config.dropout,
-                cross_attention=config.cross_attention,
-                chunk=config.hyperedge_chunk,
-            ),
-            config,
-        )
-        pooled = 2 * (particle_width + config.edge_width + config.hyperedge_width)
+        self.edges, self.hyperedges = self._branches(config, particle_width)
+        pooled = 2 * particle_width
+        pooled += 2 * config.edge_width * (self.edges is not None)
+        pooled += 2 * config.hyperedge_width * (self.hyperedges is not None)
         condition_dim = len(JET_TARGETS) * ("jet_features" in self.condition)
         condition_dim += types * ("jet_type" in self.condition)
         pooled += condition_dim + 1
@@ -79,6 +61,32 @@ class Encoder(nn.Module):
             nn.LayerNorm(config.hidden),
             ReadOut(config.hidden, 2 * config.latent_dim),
         )
+
+    def _branches(
+        self, config: ModelConfig, particle_width: int
+    ) -> tuple[TokenBranch | None, TokenBranch | None]:
+        """The networks of edges and of hyperedges, where they are read."""
+        common: dict[str, Any] = {
+            "particle_width": particle_width,
+            "heads": config.heads,
+            "blocks": config.token_blocks,
+            "dropout": config.dropout,
+            "cross_attention": config.cross_attention,
+        }
+        edges, hyperedges = None, None
+        if "edges" in config.encoder_reads:
+            edges = TokenBranch(
+                BranchConfig(features=len(EDGE_FEATURES), width=config.edge_width, **common)
+            )
+        if "hyperedges" in config.encoder_reads:
+            sizes = BranchConfig(
+                features=len(self._kept) + self.orders,
+                width=config.hyperedge_width,
+                chunk=config.hyperedge_chunk,
+                **common,
+            )
+            hyperedges = HYPEREDGE_MODES[config.hyperedge_encoder].branch(sizes, config)
+        return edges, hyperedges
 
     def tokens(self, batch: JetBatch) -> Tensor:
         """[B, T, F] what the network sees of the hyperedges: chosen features, one-hot order.
@@ -119,14 +127,22 @@ class Encoder(nn.Module):
         """
         real = batch.momenta.dtype
         particles = self.particles(batch.momenta, batch.mask, references, noise)
-        edges, from_edges = self.edges(
-            batch.edges, batch.edge_mask.to(real), particles, batch.mask, noise
-        )
-        hyperedges, from_hyperedges = self.hyperedges(
-            self.tokens(batch), batch.hyperedge_count, particles, batch.mask, noise
-        )
-        particles = particles + from_edges + from_hyperedges
-        summary = [pool(particles, batch.mask.to(real)), edges, hyperedges]
+        updates, summaries = [], []
+        if self.edges is not None:
+            summary, update = self.edges(
+                batch.edges, batch.edge_mask.to(real), particles, batch.mask, noise
+            )
+            summaries.append(summary)
+            updates.append(update)
+        if self.hyperedges is not None:
+            summary, update = self.hyperedges(
+                self.tokens(batch), batch.hyperedge_count, particles, batch.mask, noise
+            )
+            summaries.append(summary)
+            updates.append(update)
+        for update in updates:
+            particles = particles + update
+        summary = [pool(particles, batch.mask.to(real)), *summaries]
         summary.append(batch.mask.sum(dim=1, keepdim=True).to(real) / self.slots)
         if "jet_features" in self.condition:
             summary.append(batch.jet)

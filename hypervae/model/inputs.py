@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +25,7 @@ from hypervae.records import TensorRecord
 class JetBatch(TensorRecord):
     """A batch of jets as tensors; B jets, P slots, E = P (P - 1) / 2 pairs, T tokens.
 
-    E and T are 0 in batches without a hypergraph, which no encoder and no term of the loss reads.
+    E and T are 0 where no encoder and no term of the loss reads edges or hyperedges.
 
     Attributes
     ----------
@@ -48,7 +49,7 @@ class JetBatch(TensorRecord):
     hyperedge_count : [B, T]
         How many sets the token stands for; 0 for padding.
     hyperedge_targets : BinnedTargets or ListedTargets, optional
-        What a hyperedge decoder is to predict; None without a hypergraph.
+        What a hyperedge decoder is to predict; None without hyperedges.
     key : [B] int64
         Decides all that is drawn for a jet; see `hypervae.model.noise`.
     particle_targets : TensorRecord, optional
@@ -70,6 +71,10 @@ class JetBatch(TensorRecord):
     particle_targets: TensorRecord | None = None
 
 
+#: The parts of a hypergraph beside its particles.
+HYPERGRAPH = ("edges", "hyperedges")
+
+
 def make_batch(
     jets: Jets,
     normalization: Normalization,
@@ -81,7 +86,7 @@ def make_batch(
     hyperedge_samples: int = 1024,
     keys: NDArray[np.uint64] | None = None,
     dtype: torch.dtype = torch.float32,
-    hypergraph: bool = True,
+    hypergraph: Collection[str] = HYPERGRAPH,
 ) -> JetBatch:
     """Look up, compute and scale the features of jets.
 
@@ -101,8 +106,8 @@ def make_batch(
         What is drawn of a jet depends on its key; made from its particles when left out.
     dtype : torch.dtype
         float64 computes in double precision all along.
-    hypergraph : bool
-        Whether to compute edges and hyperedges.
+    hypergraph : collection of str
+        Which of `HYPERGRAPH` to compute.
 
     Returns
     -------
@@ -131,6 +136,11 @@ def make_batch(
         return batch
     if pair_bins is None:
         pair_bins = geometry.pair_bins(jets, normalization.binning)
+    if "edges" in hypergraph:
+        edges, edge_mask = _edges(jets, pair_bins, normalization, dtype)
+        batch = replace(batch, edges=edges, edge_mask=edge_mask)
+    if "hyperedges" not in hypergraph:
+        return batch
     settings = normalization.settings
     weight = geometry.weights(jets, settings.weight, settings.exponent)
     log_weight = np.log(np.where(jets.mask, weight, 1.0))
@@ -143,11 +153,8 @@ def make_batch(
         dtype=dtype,
     )
     tokens = HYPEREDGE_MODES[encoder].tokens(source)
-    edges, edge_mask = _edges(jets, pair_bins, normalization, source.array_type)
     return replace(
         batch,
-        edges=source.tensor(edges),
-        edge_mask=torch.from_numpy(edge_mask),
         hyperedges=source.tensor(tokens.values),
         hyperedge_order=source.of_each_jet(tokens.order),
         hyperedge_count=source.tensor(tokens.count),
@@ -159,9 +166,10 @@ def _edges(
     jets: Jets,
     pair_bins: NDArray[np.unsignedinteger],
     normalization: Normalization,
-    real: type[np.floating],
-) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
     """Scaled edge features [n, E, 5], and which pairs there are [n, E]."""
+    real = np.float64 if dtype == torch.float64 else np.float32
     _, second = geometry.pair_indices(jets.particle_features.shape[1])
     mask = second < jets.multiplicity[:, None]
     edges = np.empty((*pair_bins.shape, len(features.EDGE_FEATURES)), dtype=real)
@@ -170,7 +178,7 @@ def _edges(
     edges -= normalization.edge.offset.astype(real)
     edges /= normalization.edge.scale.astype(real)
     edges *= mask[..., None]
-    return edges, mask
+    return torch.from_numpy(edges).to(dtype), torch.from_numpy(mask)
 
 
 def hardest_first(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from hypervae.config import ModelConfig
 from hypervae.model.decoder.targets import with_particle_targets
-from hypervae.model.inputs import JetBatch, make_batch
+from hypervae.model.inputs import HYPERGRAPH, JetBatch, make_batch
 from hypervae.normalization import Normalization
 from hypervae.seeds import derive_seed
 from hypervae.training.stream import EpochOrder, JetStream
@@ -132,8 +132,8 @@ class JetBatches(Dataset[JetBatch]):
     normalization : Normalization
     model : ModelConfig
         Gives the modes of the hyperedges, without ``auto``.
-    hypergraph : bool
-        Whether batches have edges and hyperedges.
+    hypergraph : collection of str
+        Which of `hypervae.model.inputs.HYPERGRAPH` batches have.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class JetBatches(Dataset[JetBatch]):
         stream: JetStream,
         normalization: Normalization,
         model: ModelConfig,
-        hypergraph: bool = True,
+        hypergraph: Collection[str] = HYPERGRAPH,
     ):
         self.stream, self.normalization, self.model = stream, normalization, model
         self.hypergraph = hypergraph

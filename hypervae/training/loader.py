@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from hypervae.config import ModelConfig
 from hypervae.data.jets import Jets, concatenate
-from hypervae.model.inputs import JetBatch
+from hypervae.model.inputs import HYPERGRAPH, JetBatch
 from hypervae.normalization import Normalization
 from hypervae.training.dataset import JetBatches, StepSampler
 from hypervae.training.kept import KeptJets
@@ -56,9 +56,9 @@ class JetLoader:
     normalization : Normalization
     model : ModelConfig
         Gives the modes of the hyperedges, without ``auto``.
-    hypergraph : bool
-        Whether batches have edges and hyperedges: most of the work, of no use without an encoder
-        and without loss terms of them.
+    hypergraph : collection of str
+        Which of `hypervae.model.inputs.HYPERGRAPH` batches have: most of the work, of no use where
+        neither an encoder nor a loss term reads them.
     kept_gb : float
         Memory for prepared jets without a hypergraph [GiB]; see `hypervae.training.kept`.
     workers : int
@@ -79,7 +79,7 @@ class JetLoader:
         normalization: Normalization,
         model: ModelConfig,
         workers: int = 0,
-        hypergraph: bool = True,
+        hypergraph: Collection[str] = HYPERGRAPH,
         kept_gb: float = 0.0,
     ):
         self.split, self.n_jets, self.hypergraph = stream.split, stream.n_jets, hypergraph

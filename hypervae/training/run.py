@@ -24,7 +24,7 @@ from hypervae.logs import kept_in
 from hypervae.model import HyperVAE
 from hypervae.model.files import NORMALIZATION
 from hypervae.model.hyperedges.rules import resolved_modes
-from hypervae.model.losses.terms import asks_for_hypergraph
+from hypervae.model.losses.terms import parts_of_hypergraph
 from hypervae.normalization import Normalization
 from hypervae.normalization.sources import Source, find_sources
 from hypervae.seeds import derive_seed
@@ -321,7 +321,7 @@ def _normalization_file(files: TrainingFiles, data: _Data, folder: Path) -> str 
 
 def _loaders(data: _Data, config: TrainStageConfig, model: ModelConfig) -> Loaders:
     """Loaders of the training and the validation split; the short one has no workers."""
-    hypergraph = bool(model.latent_dim) or asks_for_hypergraph(config)
+    hypergraph = parts_of_hypergraph(config, model)
     training, validation = (
         JetLoader(
             JetStream(data.sources, data.types, split, config.split, config.seed),

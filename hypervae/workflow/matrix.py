@@ -78,6 +78,7 @@ _OTHERS: Mapping[str, Any] = {
     "models.*.init_from": "elsewhere",
     "model.references": ["time"],
     "model.condition": ["jet_type"],
+    "model.encoder_reads": ["edges"],
     "model.heads": 2,
     "generate.mix": {"g": 1.0},
     "evaluate.metrics": ["w1"],

@@ -14,7 +14,7 @@ from hypervae.errors import ConfigError
 from hypervae.model.decoder.interface import Decoded, Reconstructed
 from hypervae.model.decoder.registry import PARTICLE_DECODERS
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
-from hypervae.model.inputs import JetBatch
+from hypervae.model.inputs import HYPERGRAPH, JetBatch
 from hypervae.model.losses.edge_consistency import EdgeConsistency
 from hypervae.model.losses.kl import kl_divergence
 from hypervae.model.losses.squares import masked_mse
@@ -52,6 +52,24 @@ def asks_for_hypergraph(config: TrainConfig) -> bool:
     """
     weights = config.loss_weights.to_dict()
     return any(weights[name] for name in HYPERGRAPH_TERMS)
+
+
+def parts_of_hypergraph(config: TrainConfig, model: ModelConfig) -> tuple[str, ...]:
+    """What a training reads of the hypergraphs of its jets.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    model : ModelConfig
+
+    Returns
+    -------
+    tuple of str
+        Some of `hypervae.model.inputs.HYPERGRAPH`.
+    """
+    if asks_for_hypergraph(config):
+        return HYPERGRAPH
+    return model.encoder_reads if model.latent_dim else ()
 
 
 class LossTerms(nn.Module):

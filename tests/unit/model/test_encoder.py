@@ -7,6 +7,7 @@ import torch
 
 from hypervae.data.jets import Jets
 from hypervae.model import HyperVAE, make_batch
+from hypervae.model.inputs import HYPERGRAPH
 from tests.unit.chain import MODEL, small_jets
 from tests.unit.model.lorentz import boost, rotation
 
@@ -181,3 +182,19 @@ def test_a_batch_moves_whole(batch):
     assert all(tensor.is_meta for tensor in moved.tensors())
     pairs = zip(moved.tensors(), batch.tensors(), strict=True)
     assert all(one.shape == other.shape for one, other in pairs)
+
+
+@pytest.mark.parametrize("reads", [(), ("edges",), ("hyperedges",)])
+def test_what_the_encoder_does_not_read_is_not_there(normalization, batch, reads):
+    model = HyperVAE(normalization, ["g"], {**MODEL, "encoder_reads": reads}).double()
+    expected = latent(model, batch)
+    assert (expected.std(dim=0) > 1e-3).all()
+    jets = small_jets(12, seed=5)
+    without = make_batch(jets, normalization, dtype=torch.float64, hypergraph=reads)
+    for part in HYPERGRAPH:
+        assert (getattr(model.encoder, part) is not None) == (part in reads)
+        assert (getattr(without, part).shape[1] > 0) == (part in reads)
+        changed = replace(batch, **{part: getattr(batch, part) + 1})
+        moved = (latent(model, changed) - expected).abs().max()
+        assert moved > 1e-5 if part in reads else moved == 0
+    same(latent(model, without), expected, 0)

@@ -12,7 +12,7 @@ SIZES = {"jets_per_step": 12, "batch_size": 6}
 @pytest.mark.parametrize("workers", [0, 1])
 def test_batches_without_a_hypergraph_are_those_with_one(make_loader, workers):
     """However many jets were prepared at once, wherever one begins."""
-    loader = make_loader(decoder="hierarchical", hypergraph=False, workers=workers)
+    loader = make_loader(decoder="hierarchical", hypergraph=(), workers=workers)
     with loader:
         found = batches_of(loader.steps(0, **SIZES))
         later = batches_of(loader.steps(0, first_step=8, **SIZES))

@@ -13,7 +13,7 @@ from tests.unit.training.test_loader import SMALL, assert_same, batches_of
 
 SIZES = {"jets_per_step": 16, "batch_size": 7}
 EPOCHS = [(0, {}), (1, {}), (2, {"first_step": 3}), (2, {"shuffle": False})]
-JETS = {"decoder": "hierarchical", "hypergraph": False}
+JETS = {"decoder": "hierarchical", "hypergraph": ()}
 
 
 @pytest.fixture
