@@ -46,11 +46,13 @@ def test_a_variant_is_trained_once_and_rebuilds_jets(tmp_path, monkeypatch):
     options = argparse.Namespace(type="g", seed=1, cpu_seconds=0.1, shards=6)
     few = Variant(**RECIPE, jets=JETS // 2, evaluations=1, anew=True)
     found = ablations.measure(few, data, tmp_path, options)
-    assert 0 < found["emd"][0] < 1 and found["emd"][1] > 0
-    assert found["jets_seen"] > 0 and found["w1m"][0] > 0
+    assert 0 < found["emd"][0] < 1
+    assert found["emd"][1] > 0
+    assert found["jets_seen"] > 0
 
     monkeypatch.delattr(ablations, "fit")
     again = Variant(**RECIPE, jets=JETS // 2, evaluations=2, anew=True)
     other = ablations.measure(again, data, tmp_path, options)
-    assert other["cpu_seconds"] == found["cpu_seconds"] and other["w1p_etarel"] != found["w1p_etarel"]
+    assert other["cpu_seconds"] == found["cpu_seconds"]
+    assert other["emd"] != found["emd"]
     assert json.dumps(other)
