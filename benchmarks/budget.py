@@ -9,6 +9,8 @@ from typing import Any
 
 from hypervae.config import resolve_section
 from hypervae.correlators.compute import compute_correlators
+from hypervae.formats.shard import ShardReader
+from hypervae.model.autoregressive import AutoregressivePrior
 from hypervae.normalization.merge import merge_normalization
 from hypervae.training.observers.interface import Observer, Position, StepReport
 from hypervae.training.run import TrainingFiles, train
@@ -19,8 +21,11 @@ SPLIT = {"fractions": [0.95, 0.05, 0.0]}
 WARM, TIMED = 5, 20
 #: Share of the budget that reading, validation and writing may take.
 RESERVE = 0.08
-#: Share of the rest that a fitted prior gets.
-OF_PRIOR = 0.55
+#: Share of the rest that a fitted prior gets, and how often each of its networks sees a training
+#: jet: fitted for longer, a network learns them by heart, where a further network helps.
+OF_PRIOR, PASSES = 0.55, 30
+#: Networks of a prior, at most.
+MOST_NETWORKS = 8
 
 
 class Rates(Observer):
@@ -71,8 +76,9 @@ def fit(
 ) -> tuple[float, int]:
     """Train on shards, correlators and normalization included, and write ``work/model``.
 
-    The numbers of steps follow from the CPU time that a step takes, measured in a short run on the
-    first shards that is then thrown away; what that took counts.
+    The numbers of steps, and of networks of an autoregressive prior, follow from the CPU time that
+    a step takes, measured in a short run on the first shards that is then thrown away; what that
+    took counts.
 
     Parameters
     ----------
@@ -107,7 +113,13 @@ def fit(
     files = TrainingFiles(shards, correlators, normalization, init_from)
 
     def run(
-        files: TrainingFiles, folder: str, steps: int, prior: int, observer: Observer, **more: Any
+        files: TrainingFiles,
+        folder: str,
+        steps: int,
+        prior: int,
+        observer: Observer,
+        networks: int = 1,
+        **more: Any,
     ) -> None:
         section = {
             **recipe.get("train", {}),
@@ -115,7 +127,7 @@ def fit(
             "seed": seed,
             "steps": steps,
             "prior_steps": prior,
-            "model": recipe.get("model", {}),
+            "model": {**recipe.get("model", {}), "prior_networks": networks},
             "split": SPLIT,
         }
         config = resolve_section("train", section)
@@ -129,5 +141,29 @@ def fit(
     of_prior = OF_PRIOR * left if rates.prior else 0.0
     steps = max(int((left - of_prior) / rates.training), 1)
     seen = Seen()
-    run(files, "model", steps, max(int(of_prior / (rates.prior or 1.0)), 1), seen)
+    networks, prior = 1, max(int(of_prior / (rates.prior or 1.0)), 1)
+    if init_from is None and recipe.get("model", {}).get("prior") == "autoregressive":
+        networks, prior = shared_out(prior, shards)
+    run(files, "model", steps, prior, seen, networks)
     return time.process_time() - start, seen.jets
+
+
+def shared_out(steps: int, shards: Sequence[Path]) -> tuple[int, int]:
+    """Networks of an autoregressive prior and the steps of each, of what one network could take.
+
+    Parameters
+    ----------
+    steps : int
+    shards : sequence of path
+
+    Returns
+    -------
+    networks, steps : int
+    """
+    jets = 0
+    for shard in shards:
+        with ShardReader(shard) as reader:
+            jets += reader.n_jets
+    passes = steps * AutoregressivePrior.fit_batch / (jets * SPLIT["fractions"][0])
+    networks = min(max(round(passes / PASSES), 1), MOST_NETWORKS)
+    return networks, max(steps // networks, 1)

@@ -100,6 +100,13 @@ class ModelConfig(DecoderSections):
     prior_width: Integer = key(
         0, "width of a learned prior's networks: wider ones want more jets; 0: as hidden", ge=0
     )
+    prior_networks: Integer = key(
+        1,
+        "networks of the autoregressive prior, whose densities are averaged; each takes the time "
+        "of a step again",
+        ge=1,
+        counts=where(prior=["autoregressive"]),
+    )
     hidden: Integer = key(128, "width of the fusion and of the decoder's MLPs", ge=1)
     radius: Number = key(0.8, "largest decoded distance of a particle from the jet axis", gt=0)
     dropout: Number = key(0.0, "dropout probability", ge=0, lt=1)

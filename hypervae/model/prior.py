@@ -45,9 +45,18 @@ class Prior(nn.Module, ABC):
         Of networks, where there are any.
     groups : AlikeGroups
         Dimensions that are alike; a prior may make use of it.
+    networks : int
+        Whose densities are averaged; a prior may make use of it.
     """
 
-    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
+    def __init__(
+        self,
+        dimensions: int,
+        types: int,
+        width: int,
+        groups: AlikeGroups = NO_GROUPS,
+        networks: int = 1,
+    ):
         super().__init__()
 
     @abstractmethod
@@ -106,8 +115,15 @@ class GaussianPrior(Prior):
     offset: Tensor
     mixing: Tensor
 
-    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
-        super().__init__(dimensions, types, width, groups)
+    def __init__(
+        self,
+        dimensions: int,
+        types: int,
+        width: int,
+        groups: AlikeGroups = NO_GROUPS,
+        networks: int = 1,
+    ):
+        super().__init__(dimensions, types, width, groups, networks)
         # z = offset + mixing u with u standard normal; mixing is the covariance's Cholesky factor
         self.register_buffer("offset", torch.zeros(types, dimensions))
         self.register_buffer("mixing", torch.eye(dimensions).repeat(types, 1, 1))
@@ -192,14 +208,24 @@ class FittedPrior(Prior):
     Until then its parameters take no gradient: no term of the training loss reads them.
     """
 
-    #: Latent vectors in a step of the fit, and its peak learning rate.
+    #: Latent vectors in a step of the fit, for each network, and its peak learning rate.
     fit_batch: ClassVar[int] = 1024
     fit_rate: ClassVar[float] = 1e-2
+    #: Weight decay of the fit.
+    fit_decay: ClassVar[float] = 1e-2
     rest: Tensor
 
-    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
-        super().__init__(dimensions, types, width, groups)
+    def __init__(
+        self,
+        dimensions: int,
+        types: int,
+        width: int,
+        groups: AlikeGroups = NO_GROUPS,
+        networks: int = 1,
+    ):
+        super().__init__(dimensions, types, width, groups, networks)
         self.types, self.groups, rest = types, groups, groups.rest(dimensions)
+        self.networks = networks
         self.register_buffer("rest", torch.tensor(rest, dtype=torch.int64), persistent=False)
 
     @abstractmethod
@@ -278,7 +304,14 @@ class FlowPrior(FittedPrior):
     drawn after the rest, by a second flow that all groups share, from a standard normal.
     """
 
-    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
+    def __init__(
+        self,
+        dimensions: int,
+        types: int,
+        width: int,
+        groups: AlikeGroups = NO_GROUPS,
+        networks: int = 1,
+    ):
         super().__init__(dimensions, types, width, groups)
         rest = len(groups.rest(dimensions))
         self.gaussian = GaussianPrior(rest, types, width)
@@ -357,4 +390,5 @@ def make_prior(
     Prior
     """
     size = config.latent_dim if dimensions is None else dimensions
-    return PRIORS[config.prior](size, types, config.prior_width or config.hidden, groups)
+    width = config.prior_width or config.hidden
+    return PRIORS[config.prior](size, types, width, groups, config.prior_networks)

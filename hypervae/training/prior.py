@@ -22,7 +22,7 @@ from hypervae.training.schedules import learning_rate_factor
 
 # Jets whose posterior is kept: 500,000 of 43 dimensions are 172 MB.
 _MOST_JETS = 500_000
-_WARMUP, _WEIGHT_DECAY = 0.03, 1e-2
+_WARMUP = 0.03
 # The moving average reaches back over this share of the steps.
 _AVERAGED = 0.05
 
@@ -86,10 +86,11 @@ def _trained(
     """The moving average of a prior fitted on posteriors, and its error at the end."""
     generator = torch.Generator().manual_seed(derive_seed(config.seed, "prior"))
     prior = copy.deepcopy(untrained).train().requires_grad_(True)
-    muon = TrainConfig(optimizer="muon", learning_rate=prior.fit_rate, weight_decay=_WEIGHT_DECAY)
+    muon = TrainConfig(optimizer="muon", learning_rate=prior.fit_rate, weight_decay=prior.fit_decay)
     optimizer = make_optimizer(prior, muon, scales_loss=False)
     rates = [float(group["lr"]) for group in optimizer.param_groups]
     steps, batch = config.prior_steps, config.prior_batch_size or prior.fit_batch
+    batch *= prior.networks
     decay = max(0.0, 1 - 1 / (_AVERAGED * steps))
     average = MovingAverage(prior, decay)
     device, groups = prior.rest.device, max(prior.groups.number, 1)

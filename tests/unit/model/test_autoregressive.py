@@ -1,11 +1,12 @@
 """The autoregressive prior: what each number may see, and that samples are at their quantiles."""
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import kstest
 
 from hypervae.model.alike_groups import AlikeGroups
-from hypervae.model.autoregressive import AutoregressivePrior, ConditionalMixtures
+from hypervae.model.autoregressive import AutoregressivePrior, ConditionalMixtures, MeanMixtures
 from hypervae.model.posterior import Posterior
 from hypervae.model.prior import PriorBatch
 
@@ -116,3 +117,45 @@ def test_groups_are_drawn_given_the_rest_alike():
     of_groups = prior.of_group.ln_density(groups.of(one).flatten(0, 1), condition)
     expected = -(parts + of_groups.view(4, -1).sum(-1)).mean() / 8
     torch.testing.assert_close(prior.error(batch), expected)
+
+
+def test_several_networks_have_the_mean_of_their_densities(mixtures):
+    torch.manual_seed(5)
+    other = ConditionalMixtures(DIMENSIONS, CONDITION, 16).double()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, std=0.25)
+    together = MeanMixtures([mixtures, other])
+    values, condition = given(6)
+    each = [network.ln_density(values, condition).exp() for network in (mixtures, other)]
+    expected = (sum(each) / 2).log()
+    torch.testing.assert_close(together.ln_density(values, condition), expected)
+    for place in range(DIMENSIONS):
+        whole = (part[:, place] for part in together(values, condition))
+        for one, same in zip(together.at(place, values, condition), whole, strict=True):
+            torch.testing.assert_close(one, same)
+
+
+def test_each_network_is_fitted_on_its_own_part_of_the_batch(mixtures):
+    other = ConditionalMixtures(DIMENSIONS, CONDITION, 16).double()
+    together = MeanMixtures([mixtures, other])
+    values, condition = given(6)
+    found = together.fitted_ln_density(values, condition)
+    torch.testing.assert_close(found[:3], mixtures.ln_density(values[:3], condition[:3]))
+    torch.testing.assert_close(found[3:], other.ln_density(values[3:], condition[3:]))
+
+
+def test_samples_of_several_networks_are_of_their_mean_density(mixtures):
+    torch.manual_seed(6)
+    other = ConditionalMixtures(DIMENSIONS, CONDITION, 16)
+    with torch.no_grad():
+        other.leave.bias += 0.3 * torch.randn(other.leave.bias.shape)
+    together = MeanMixtures([mixtures.float(), other])
+    _, condition = given(1)
+    many = condition.float().expand(20_000, -1)
+    noise = torch.randn(20_000, DIMENSIONS, generator=torch.manual_seed(7))
+    found = together.sample(noise, many)
+    grid = torch.linspace(-12, 12, 6001)
+    density = together.ln_density(grid[:, None].expand(-1, DIMENSIONS), many[:6001])[:, 0].exp()
+    cumulative = torch.cumsum(density, 0) * float(grid[1] - grid[0])
+    at = np.interp(found[:, 0].detach().numpy(), grid.numpy(), cumulative.detach().numpy())
+    assert kstest(at, "uniform").pvalue > 0.01
