@@ -67,6 +67,17 @@ def test_weights_that_saw_none_of_the_jets_are_compared_with_all_of_them(options
     assert quality.measure("g", folder, model, options)[1]["generated"] == 6 * JETS
 
 
+@pytest.mark.parametrize(
+    ("passes", "networks"), [(1, 1), (44, 1), (46, 2), (100, 3), (240, 8), (3000, 8)]
+)
+def test_what_a_network_would_learn_by_heart_goes_into_further_ones(
+    options, tmp_path, passes, networks
+):
+    shards = [quality.data_folder(options, tmp_path) / "g" / f"{shard}.h5" for shard in range(4)]
+    steps = round(passes * 0.95 * 4 * JETS / 256)
+    assert budget.shared_out(steps, shards) == (networks, max(steps // networks, 1))
+
+
 def test_other_numbers_of_particles_have_a_folder_of_their_own(options, tmp_path):
     assert quality.data_folder(options, tmp_path).name == "3"
     options.particles = 150

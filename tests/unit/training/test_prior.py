@@ -1,3 +1,4 @@
+import functools
 import math
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
 from hypervae.model.alike_groups import AlikeGroups
 from hypervae.model.autoregressive import AutoregressivePrior
-from hypervae.model.prior import FlowPrior, StandardNormal
+from hypervae.model.prior import FlowPrior, PriorBatch, StandardNormal
 from hypervae.training import run as run_module
 from hypervae.training.prior import fit_prior
 from tests.unit.chain import MODEL
@@ -44,7 +45,10 @@ class Model(nn.Module):
         return batch.mean, torch.full_like(batch.mean, WIDTH).log() * 2
 
 
-FITTED = pytest.mark.parametrize("prior", [FlowPrior, AutoregressivePrior])
+two_networks = functools.partial(AutoregressivePrior, networks=2)
+
+
+FITTED = pytest.mark.parametrize("prior", [FlowPrior, AutoregressivePrior, two_networks])
 
 
 def fitted(means, types=None, prior=FlowPrior, **changes):
@@ -115,6 +119,22 @@ def test_each_type_gets_its_own(prior):
         wanted = means[types == kind]
         torch.testing.assert_close(samples[kind].mean(0), wanted.mean(0), rtol=0, atol=0.1)
         torch.testing.assert_close(samples[kind].std(0), wanted.std(0), rtol=0.1, atol=0.05)
+
+
+def test_several_networks_know_few_jets_better_than_one():
+    means = gaussian(150) + gaussian(150, 7).square()
+    others = gaussian(4000, 8) + gaussian(4000, 9).square()
+    zeros = torch.zeros(4000, dtype=torch.int64)
+    batch = PriorBatch(others + WIDTH * torch.randn_like(others), *(zeros,) * 4)
+    errors = []
+    for networks in (1, 4):
+        one = functools.partial(AutoregressivePrior, networks=networks)
+        model, _, _ = fitted(means, prior=one, prior_steps=600)
+        prior = model.prior
+        label = torch.ones(4000, 1)
+        values = (batch.latent - prior.offset[0]) / prior.scale[0]
+        errors.append(float(-prior.of_rest.ln_density(values, label).mean()))
+    assert errors[1] < errors[0] - 0.05
 
 
 def test_a_type_without_jets_keeps_the_standard_normals_moments():
