@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from hypervae import __version__
+from hypervae.cli.stopping import ending_cleanly
 from hypervae.digest import command_module
 from hypervae.errors import DiskFull, HyperVAEError
 from hypervae.extras import how_to_install
@@ -41,15 +44,6 @@ SUBCOMMANDS = {
     "doctor": "Show versions, hardware and what fits; test the installation.",
 }
 
-# A path that cannot be read or written.
-_PATH_ERRORS = (
-    FileExistsError,
-    FileNotFoundError,
-    IsADirectoryError,
-    NotADirectoryError,
-    PermissionError,
-)
-
 
 class _LazyGroup(click.Group):
     """A group whose subcommands are imported when called; their summaries are known without."""
@@ -73,6 +67,21 @@ def cli() -> None:
     """From particle jets to a Lorentz-equivariant hypergraph VAE, step by step."""
 
 
+def _end_at_once(text: str) -> NoReturn:
+    """Leave without what is done at exit: HDF5 would write once more what it could not, and crash.
+
+    Python, too, would try again to write what it has printed.
+    """
+    for write in (
+        lambda: click.echo(f"hypervae: error: {text}", err=True),
+        sys.stdout.flush,
+        sys.stderr.flush,
+    ):
+        with suppress(OSError, ValueError):  # the disk of the log is full, or it is closed
+            write()
+    os._exit(1)
+
+
 def main() -> None:
     """Run the command line; what the user can mend is one message and exit status 1."""
     # without a search of all installed packages for plugins of pydantic, at the start of each job
@@ -82,17 +91,17 @@ def main() -> None:
     )
     show_on_terminal()
     try:
-        cli(standalone_mode=True)
+        with ending_cleanly():
+            cli(standalone_mode=True)
     except DiskFull as error:
-        click.echo(f"hypervae: error: {error}", err=True)
-        # HDF5 would try once more to write what found no space, and crash
-        os._exit(1)
+        _end_at_once(str(error))
     except HyperVAEError as error:
         click.echo(f"hypervae: error: {error}", err=True)
         sys.exit(1)
-    except _PATH_ERRORS as error:
-        click.echo(f"hypervae: error: {error.strerror or error}: {error.filename}", err=True)
-        sys.exit(1)
+    except OSError as error:
+        names = [os.fspath(name) for name in (error.filename, error.filename2) if name is not None]
+        what = " ".join(str(error.strerror or error).split())
+        _end_at_once(": ".join([what, *map(str, names)]))
     except MemoryError as error:
         details = f" ({error})" if str(error) else ""
         click.echo(f"hypervae: error: not enough memory{details}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from hypervae.cli.shape import KeyOption
+from hypervae.cli.shape import KeyOption, NamesFiles
 from hypervae.config import STAGES, Key, keys_of, resolve_section
 from hypervae.errors import ConfigError
 
@@ -49,6 +50,7 @@ def section_options(stage: str) -> Callable[[Callable[..., None]], Callable[...,
             "--config",
             cls=KeyOption,
             section=_title(stage, ()),
+            type=NamesFiles("text", config_files),
             metavar="JSON|YAML|FILE",
             help="The section as a JSON or YAML text or file; single options below win.",
         )(decorated)
@@ -72,13 +74,11 @@ def read_section(config: str | None) -> dict[str, Any]:
     if config is None:
         return {}
     text = config
-    # A mapping on the command line starts with a brace, or has a colon before a blank or line end.
-    if not config.lstrip().startswith("{") and not re.search(r":(\s|$)", config):
-        path = Path(config)
-        if not path.is_file():
+    for path in config_files(config):
+        if not os.path.isfile(path):
             raise ConfigError(f"--config: found {config!r}, expected a mapping or an existing file")
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise ConfigError(
                 f"--config: {config}: found no text, expected YAML or JSON"
@@ -89,6 +89,22 @@ def read_section(config: str | None) -> dict[str, Any]:
     if not isinstance(section, dict):
         raise ConfigError(f"--config: found {type(section).__name__}, expected keys with values")
     return section
+
+
+def config_files(config: str) -> list[Path]:
+    """The file that was given with ``--config``; none where it is a text.
+
+    Parameters
+    ----------
+    config : str
+
+    Returns
+    -------
+    list of Path
+    """
+    # A mapping on the command line starts with a brace, or has a colon before a blank or line end.
+    is_text = config.lstrip().startswith("{") or re.search(r":(\s|$)", config)
+    return [] if is_text else [Path(config)]
 
 
 def _parameter(path: tuple[str, ...]) -> str:

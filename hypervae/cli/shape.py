@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from typing import Any
 import click
 
 from hypervae.arguments import FIGURE_SUFFIXES, HDF5_SUFFIXES
+from hypervae.errors import ConfigError
+from hypervae.io.lists import named_files
 from hypervae.io.lock import locked
+from hypervae.io.targets import check_targets, keeping
 from hypervae.logs import lenient_output
 
 DECIDES_RESULTS_OF = ()
@@ -44,27 +48,49 @@ class Command(click.Command):
         self.example, self.renamed = example, dict(renamed or {})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """See `click.Command.parse_args`."""
-        return super().parse_args(ctx, [self._present(word) for word in args])
+        """See `click.Command.parse_args`; an option that takes one value is given once."""
+        present = [self._present(word) for word in args]
+        if not ctx.resilient_parsing:
+            self._check_once(ctx, list(present))
+        return super().parse_args(ctx, present)
 
     def _present(self, word: str) -> str:
         name, equals, value = word.partition("=")
         return self.renamed.get(name, name) + equals + value
 
+    def _check_once(self, ctx: click.Context, words: list[str]) -> None:
+        _, _, order = self.make_parser(ctx).parse_args(words)
+        for parameter, count in Counter(order).items():
+            single = isinstance(parameter, click.Option) and not parameter.multiple
+            if single and count > 1 and not parameter.is_eager:
+                several = isinstance(parameter.type, InputPath) and parameter.type.is_list
+                more = "; several files: with commas between, or a list file" if several else ""
+                name = "/".join([*parameter.opts, *parameter.secondary_opts])
+                raise ConfigError(f"{name}: found {count} times, expected once{more}")
+
     def invoke(self, ctx: click.Context) -> Any:
-        """See `click.Command.invoke`; what is written is this process's alone meanwhile."""
-        given = [
-            (parameter.type, ctx.params[parameter.name or ""])
-            for parameter in self.params
-            if ctx.params.get(parameter.name or "") is not None
-        ]
-        files = [path for kind, path in given if isinstance(kind, OutputFile)]
-        folders = [path for kind, path in given if kind is OUTPUT_DIRECTORY]
-        # Where the result is a file, what is printed is a log. A training locks its
-        # folder itself.
-        writes = files or folders or ctx.params.get("output_dir") is not None
+        """See `click.Command.invoke`; what is read stays, what is written is written by one."""
+        inputs: list[tuple[str, Path]] = []
+        outputs: list[tuple[str, Path]] = []
+        locks: tuple[list[Path], list[Path]] = ([], [])
+        for parameter, value in _given(self.params, ctx):
+            option, kind = _name_of(parameter), parameter.type
+            if isinstance(kind, InputPath | NamesFiles):
+                inputs += ((option, path) for path in kind.files(value))
+            elif isinstance(kind, OutputFile):
+                outputs.append((option, value))
+                locks[0].append(value)
+            elif isinstance(kind, OutputFolder):
+                outputs += ((option, path) for path in kind.files(value))
+                if kind.locked:
+                    locks[1].append(value)
+        check_targets(inputs, outputs)
+        # Where the result is a file, what is printed is a log.
+        writes = any(
+            isinstance(one.type, OutputFile | OutputFolder) for one, _ in _given(self.params, ctx)
+        )
         output = lenient_output() if writes else nullcontext()
-        with output, locked(files, folders):
+        with output, keeping(inputs), locked(*locks):
             return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -87,6 +113,24 @@ class Command(click.Command):
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
 
+def _given(
+    parameters: Iterable[click.Parameter], ctx: click.Context
+) -> Iterator[tuple[click.Parameter, Any]]:
+    """Parameters with their values, each of several by itself."""
+    for parameter in parameters:
+        value = ctx.params.get(parameter.name or "")
+        for one in value if isinstance(value, tuple) else (value,):
+            if one is not None:
+                yield parameter, one
+
+
+def _name_of(parameter: click.Parameter) -> str:
+    """As the command line calls it; an argument without a name stands for ``--input``."""
+    if isinstance(parameter, click.Option):
+        return parameter.opts[0]
+    return parameter.human_readable_name or "--input"
+
+
 class KeyOption(click.Option):
     """The option of a key of the config.
 
@@ -101,6 +145,82 @@ class KeyOption(click.Option):
     def __init__(self, *args: Any, section: str, **attributes: Any):
         super().__init__(*args, **attributes)
         self.section = section
+
+
+class NamesFiles(click.ParamType):
+    """A text that may name files that are read.
+
+    Parameters
+    ----------
+    name : str
+        Of the type, as in the help.
+    files : callable
+        The files that a value names.
+    """
+
+    def __init__(self, name: str, files: Callable[[str], Iterable[Path]]):
+        self.name, self.files = name, files
+
+
+class InputPath(click.Path):
+    """A file or a folder that is read.
+
+    Parameters
+    ----------
+    files : callable, optional
+        Files that are read where a path is given; the path itself, by default.
+    is_list : bool
+        Whether several files can be given.
+    stays : bool
+        Whether it must stay as it is; else the command itself may write it again.
+    **attributes : object
+        As for `click.Path`.
+    """
+
+    def __init__(
+        self,
+        files: Callable[[Path], Iterable[Path]] | None = None,
+        *,
+        is_list: bool = False,
+        stays: bool = True,
+        **attributes: Any,
+    ):
+        super().__init__(path_type=Path, **attributes)
+        self._files, self.is_list, self.stays = files, is_list, stays
+
+    def files(self, path: Path) -> Iterable[Path]:
+        """The files that must stay as they are.
+
+        Parameters
+        ----------
+        path : Path
+            As it was given.
+
+        Returns
+        -------
+        iterable of Path
+        """
+        if not self.stays:
+            return []
+        return [path] if self._files is None else self._files(path)
+
+
+class OutputFolder(click.Path):
+    """A folder that files will be written into.
+
+    Parameters
+    ----------
+    files : callable
+        Those of its files that are known before.
+    locked : bool
+        Whether no other process may write there; else the command looks after that.
+    """
+
+    def __init__(
+        self, files: Callable[[Path], Iterable[Path]] = lambda folder: (), *, locked: bool = True
+    ):
+        super().__init__(file_okay=False, path_type=Path)
+        self.files, self.locked = files, locked
 
 
 class OutputFile(click.Path):
@@ -131,18 +251,30 @@ class OutputFile(click.Path):
         return path
 
 
+def _model_files(place: Path) -> list[Path]:
+    from hypervae.workflow.models import model_files  # here, since help needs no config
+
+    return [Path(file) for file in model_files(str(place))]
+
+
 #: What is said of options that take several files.
 SHARDS = "one or more shards (HDF5), or a list file of them."
 CORRELATORS = "One or more correlator files of the shards, or a list file of them."
 
 #: An existing file; one whose entries are files, or an HDF5 file, or several joined by commas.
-INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
-FILE_LIST = click.Path(path_type=Path)
-#: A folder, and what a trained model is given by.
-DIRECTORY = click.Path(file_okay=False, path_type=Path)
-MODEL = click.Path(path_type=Path)
-#: A folder and files that will be written.
-OUTPUT_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+INPUT_FILE = InputPath(dir_okay=False)
+FILE_LIST = InputPath(named_files, is_list=True)
+#: A trained model's folder; the same, or weights beside its other files; another folder.
+MODEL_FOLDER = InputPath(_model_files, file_okay=False)
+MODEL = InputPath(_model_files)
+FOLDER = InputPath(file_okay=False)
+#: A checkpoint, which its run replaces.
+CHECKPOINT = InputPath(dir_okay=False, stays=False)
+#: Folders and files that will be written. A training and a sweep lock theirs themselves.
+OUTPUT_DIRECTORY = OutputFolder()
+MODEL_OUTPUT = OutputFolder(_model_files)
+OWN_OUTPUT = OutputFolder(locked=False)
+TRAINING_OUTPUT = OutputFolder(_model_files, locked=False)
 OUTPUT_FILE = OutputFile()
 HDF5 = OutputFile(*HDF5_SUFFIXES)
 FIGURE = OutputFile(*FIGURE_SUFFIXES)

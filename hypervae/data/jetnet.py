@@ -16,6 +16,7 @@ from hypervae.data.jet_types import check_jet_type
 from hypervae.data.jetnet_layout import check_layout
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.io import atomic_path
+from hypervae.io.targets import check_targets, short, target
 
 #: Address of each version's metadata, by the number of particles.
 RECORDS = {
@@ -69,11 +70,14 @@ def get_file(path: str | os.PathLike[str], jet_type: str, config: JetNetConfig) 
         If the file is missing from the directory, has another MD5, or not JetNet's layout.
     HyperVAEError
         As `hypervae.data.download.download`.
+    ConfigError
+        If the pre-staged file itself is what would be written.
     """
     path, particles = Path(path), config.particles
     name = file_name(jet_type, particles)
     if config.directory:
         staged = Path(config.directory) / name
+        check_targets([("data.jetnet.directory", staged)], [("--output", path)])
         if not staged.is_file():
             raise InputError(staged, "file", found="no such file", expected=f"JetNet's {name}")
         record = config.record
@@ -84,7 +88,8 @@ def get_file(path: str | os.PathLike[str], jet_type: str, config: JetNetConfig) 
         return f"{path}: pre-staged {staged}, {checked}"
 
     remote = _remote(name, config)
-    part = path.with_name(path.name + ".part")
+    path = target(path)
+    part = path.with_name(short(path.name) + ".part")
     download(remote, part, config.retries)
     checked = _md5_known(remote.md5)
     try:
@@ -127,9 +132,7 @@ def _check_md5(path: Path, expected: str | None) -> str:
 
 
 def _copy(source: Path, path: Path) -> None:
-    """A file of its own: what is done to the pre-staged one later changes no input of a run."""
-    if path.exists() and path.samefile(source):
-        return
+    """A file of its own: what is done to it later changes nothing of the pre-staged one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     check_space(path, source.stat().st_size)
     with atomic_path(path) as copy:

@@ -32,6 +32,7 @@ from hypervae.correlators.means import CorrelatorMeans
 from hypervae.errors import InputError
 from hypervae.io import atomic_h5, read_list, write_json
 from hypervae.io.hdf5 import reading_h5
+from hypervae.io.lists import named_files
 from hypervae.observables import OBSERVABLES, ObservableValues
 
 SCHEMA_VERSION = 3
@@ -124,6 +125,22 @@ def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]
     if not results:
         raise InputError("--results", "files", found="none", expected="at least one JSON file")
     return results
+
+
+def results_files(path: str | os.PathLike[str]) -> list[Path]:
+    """The files that `read_results` reads where it is given this.
+
+    Parameters
+    ----------
+    path : path-like
+        See `read_results`, which refuses what is wrong with it.
+
+    Returns
+    -------
+    list of Path
+    """
+    place = _name_and_place(os.fspath(path))[1]
+    return sorted(place.glob("evaluation/*/*.json")) if place.is_dir() else named_files(place)
 
 
 def _name_and_place(path: str) -> tuple[str, Path]:

@@ -8,18 +8,21 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hypervae.errors import DiskFull
+from hypervae.errors import DiskFull, HyperVAEError, InputError
 from hypervae.io.lock import lock_of
+from hypervae.io.targets import short, target
 
 if TYPE_CHECKING:
     import h5py
 
-#: What a system says where there is no space left.
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+#: What a system says where there is no space left: of a disk, of a quota, of a file's largest size.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: How libraries tell the system's number: HDF5, Arrow and those in Rust.
+_NUMBER = re.compile(r"\b(?:errno = |errno |os error |code: )(\d+)")
 
 
 def _umask() -> int:
@@ -50,14 +53,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     LockLost
         If `path` was taken over by another process; it is left alone.
+    InputError
+        If nothing can be written there, or nothing shall (`hypervae.io.targets.target`).
     DiskFull
         If there is no space for it.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = target(path)
     lock = lock_of(path)
     folder = path.parent if lock is None else lock.staging
-    temporary = folder / f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
+    name = Path(short(path.name))
+    temporary = folder / f".{name.stem}.{os.getpid()}-{secrets.token_hex(4)}{name.suffix}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, str(error.strerror)) from error
     try:
         yield temporary
         with open(temporary, "rb+") as handle:
@@ -66,12 +75,37 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if lock is not None and isinstance(error, Exception):
-            lock.check()
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
-            raise DiskFull(path, os.strerror(error.errno)) from error
+        with suppress(OSError):  # the first error is the one that counts
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, Exception):
+            if lock is not None:
+                lock.check()
+            if (refusal := _refusal(path, temporary, error)) is not None:
+                raise refusal from error
         raise
+
+
+def _refusal(path: Path, temporary: Path, error: Exception) -> InputError | None:
+    """What is said of an error of writing, whichever library met it; None of another error."""
+    if isinstance(error, HyperVAEError):
+        return None
+    one: BaseException | None = error
+    while one is not None:
+        text = str(one)
+        said = _NUMBER.search(text)
+        number = one.errno if isinstance(one, OSError) else int(said[1]) if said else None
+        for full in NO_SPACE:
+            if number == full or os.strerror(full) in text:
+                return DiskFull(path, os.strerror(full))
+        if number is not None and temporary.name in text:
+            return _unwritable(path, os.strerror(number))
+        one = one.__cause__ or one.__context__
+    return None
+
+
+def _unwritable(path: Path, reason: str) -> InputError:
+    found = f"no way to write there ({reason})"
+    return InputError(path, "output", found=found, expected="a place that can be written to")
 
 
 @contextmanager
@@ -95,14 +129,8 @@ def atomic_h5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     """
     import h5py
 
-    try:
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            yield file
-    except RuntimeError as error:  # as h5py says it at some places
-        said = re.search(r"\berrno = (\d+)", str(error))
-        if said is None or int(said[1]) not in NO_SPACE:
-            raise
-        raise DiskFull(path, os.strerror(int(said[1]))) from error
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        yield file
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -38,16 +38,15 @@ def read_list(path: str | os.PathLike[str]) -> list[Path]:
         If the list is missing, names no file, or names one that does not exist.
     """
     path = Path(path)
-    if not path.exists() and "," in os.fspath(path):
-        names = [name.strip() for name in os.fspath(path).split(",")]
-        return [file for name in names if name for file in read_list(name)]
-    if not path.is_file():
+    if names := _joined(path):
+        return [file for name in names for file in read_list(name)]
+    if not os.path.isfile(path):
         raise InputError(path, "list file", found="no such file", expected=_EXPECTED)
     with open(path, "rb") as start:
         if start.read(len(_HDF5)) == _HDF5:
             return [path]
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(path, "list file", found="no text", expected=_EXPECTED) from error
     lines = [line.strip() for line in text.splitlines()]
@@ -55,9 +54,38 @@ def read_list(path: str | os.PathLike[str]) -> list[Path]:
     if not files:
         raise InputError(path, "list file", found="no paths", expected=_EXPECTED)
     for file in files:
-        if not file.is_file():
+        if not os.path.isfile(file):
             raise InputError(path, "list file", found=f"{file}, which is missing", expected="files")
     return files
+
+
+def named_files(path: str | os.PathLike[str]) -> list[Path]:
+    """The files that are read where an option names this: a list file itself, too.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `read_list`, which refuses what is wrong with it.
+
+    Returns
+    -------
+    list of Path
+    """
+    path = Path(path)
+    if names := _joined(path):
+        return [file for name in names for file in named_files(name)]
+    try:
+        return [path, *read_list(path)]
+    except (InputError, OSError):
+        return [path]
+
+
+def _joined(path: Path) -> list[str]:
+    """Several names with commas between; none where a file is called so."""
+    text = os.fspath(path)
+    if "," not in text or os.path.exists(path):  # which holds for a name that is too long, too
+        return []
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def write_list(path: str | os.PathLike[str], files: Iterable[str | os.PathLike[str]]) -> None:

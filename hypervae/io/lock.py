@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ from typing import Any
 
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.io import holder as holders
+from hypervae.io.targets import short, target
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 
@@ -85,7 +87,7 @@ class WriterLock:
         self.path = Path(os.path.abspath(path))
         self.heartbeat, self.dead_after = heartbeat, dead_after
         self._is_folder = self.path.is_dir()
-        name = f".{self.path.name}.lock"
+        name = f".{short(self.path.name)}.lock"
         self.place = self.path / ".lock" if self._is_folder else self.path.with_name(name)
         self.token = secrets.token_hex(8)
         self.lost = False
@@ -139,17 +141,16 @@ class WriterLock:
         prepared = self.place.with_name(f"{self.place.name}.{self.token}")
         try:
             self._acquire(prepared)
-        except OSError as error:
-            raise InputError(
-                self.path,
-                "output",
-                found=f"no way to write there ({error.strerror})",
-                expected="a place that can be written to",
-            ) from error
+        except BaseException as error:
+            self._release(error)
+            if isinstance(error, OSError):
+                raise _unwritable(self.path, error) from error
+            raise
         finally:
-            if os.path.isdir(prepared):
-                _remove(prepared / self.token)
-                _remove_empty(prepared)
+            with contextlib.suppress(OSError):  # the first error is the one that counts
+                if os.path.isdir(prepared):
+                    _remove(prepared / self.token)
+                    _remove_empty(prepared)
         try:
             self._clean()
         except (OSError, HyperVAEError) as error:  # another user's, which harms nobody
@@ -169,8 +170,16 @@ class WriterLock:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        _remove(self.staging)
-        _remove_empty(self.place)
+        self._release(error)
+
+    def _release(self, error: BaseException | None) -> None:
+        try:
+            _remove(self.staging)
+            _remove_empty(self.place)
+        except (OSError, HyperVAEError) as left:
+            if error is None:
+                raise
+            _LOG.debug("%s: not removed: %s", self.place, left)  # the first error counts
 
     def _live(self) -> None:
         while not self.lost and not self._stop.wait(self.heartbeat):
@@ -179,7 +188,7 @@ class WriterLock:
     def _clean(self) -> None:
         """Remove what processes that were killed while they waited had prepared."""
         now = os.stat(self.staging).st_mtime  # as the server of the files has it
-        for prepared in self.place.parent.glob(f"{self.place.name}.*"):
+        for prepared in self.place.parent.glob(f"{glob.escape(self.place.name)}.*"):
             for staging in _listed(prepared):
                 with contextlib.suppress(FileNotFoundError):
                     forgotten = os.stat(staging).st_mtime < now - _FORGOTTEN
@@ -254,7 +263,10 @@ def locked_folder(folder: Path) -> Iterator[WriterLock]:
     WriterLock
     """
     with _without_empty_folders(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
         with WriterLock(folder) as lock:
             yield lock
 
@@ -280,12 +292,17 @@ def locked(files: Iterable[Path], folders: Iterable[Path] = ()) -> Iterator[None
     files, folders : iterables of Path
     """
     with ExitStack() as stack:
-        for file in sorted({Path(os.path.abspath(file)) for file in files}):
+        for file in sorted({Path(os.path.abspath(target(file))) for file in files}):
             stack.enter_context(_without_empty_folders(file.parent))
             stack.enter_context(WriterLock(file))
         for folder in folders:
             stack.enter_context(locked_folder(folder))
         yield
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    found = f"no way to write there ({error.strerror})"
+    return InputError(path, "output", found=found, expected="a place that can be written to")
 
 
 def lock_of(path: Path) -> WriterLock | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.shape import INPUT_FILE, MODEL, OUTPUT_DIRECTORY, Command, words, wrote
+from hypervae.cli.shape import INPUT_FILE, MODEL, MODEL_OUTPUT, Command, words, wrote
 
 
 @click.command(
@@ -22,7 +22,7 @@ from hypervae.cli.shape import INPUT_FILE, MODEL, OUTPUT_DIRECTORY, Command, wor
 )
 @click.option("--normalization", type=INPUT_FILE, required=True, help="Of the jets of this run.")
 @click.option("--jet-types", required=True, help="The types that it must know, e.g. q,g,t.")
-@click.option("--output-dir", type=OUTPUT_DIRECTORY, required=True, help="Gets the model.")
+@click.option("--output-dir", type=MODEL_OUTPUT, required=True, help="Gets the model.")
 def command(model: Path, normalization: Path, jet_types: str, output_dir: Path) -> None:
     """Take a trained model as it is, once it is seen to fit the jets of a run."""
     from hypervae.model.adoption import adopt_model

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.shape import Command
+from hypervae.cli.shape import FOLDER, Command
 from hypervae.errors import HyperVAEError
 
 
@@ -15,7 +15,7 @@ from hypervae.errors import HyperVAEError
 @click.option("--slurm", is_flag=True, help="Check a Slurm profile against what sinfo says.")
 @click.option(
     "--profile",
-    type=click.Path(path_type=Path),
+    type=FOLDER,
     default=Path("profiles/slurm"),
     show_default=True,
     help="Folder of the profile for --slurm.",

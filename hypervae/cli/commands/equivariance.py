@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hypervae.cli.options import section_options
-from hypervae.cli.shape import DIRECTORY, FILE_LIST, HTML, JSON, SHARDS, Command, wrote
+from hypervae.cli.shape import FILE_LIST, HTML, JSON, MODEL_FOLDER, SHARDS, Command, wrote
 from hypervae.config import EquivarianceConfig
 
 
@@ -16,7 +16,7 @@ from hypervae.config import EquivarianceConfig
     cls=Command,
     example="hypervae equivariance --model results/models/t --shards tops.h5 --output e.json",
 )
-@click.option("--model", type=DIRECTORY, required=True, help="Folder of a trained model.")
+@click.option("--model", type=MODEL_FOLDER, required=True, help="Folder of a trained model.")
 @click.option("--shards", type=FILE_LIST, required=True, help=f"Real jets, all splits: {SHARDS}")
 @click.option("--output", type=JSON, required=True, help="Figures (JSON).")
 @click.option("--table", type=HTML, help="The figures as a table (HTML).")

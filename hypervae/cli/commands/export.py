@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.shape import DIRECTORY, OUTPUT_FILE, Command, one_input
+from hypervae.cli.shape import MODEL_FOLDER, OUTPUT_FILE, Command, one_input
 from hypervae.errors import ConfigError
 
 FORMATS = {".pt": "PyG graphs", ".parquet": "an awkward array", ".root": "a ROOT tree"}
@@ -31,7 +31,7 @@ FORMATS = {".pt": "PyG graphs", ".parquet": "an awkward array", ".root": "a ROOT
     help="Edges and hyperedges of PyG graphs as the model decoded them, not recomputed from the "
     "particles; needs --model.",
 )
-@click.option("--model", type=DIRECTORY, help="The model that made the jets, for --decoded.")
+@click.option("--model", type=MODEL_FOLDER, help="The model that made the jets, for --decoded.")
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hypervae.cli.options import section_options
-from hypervae.cli.shape import DIRECTORY, HDF5, Command
+from hypervae.cli.shape import HDF5, MODEL_FOLDER, Command
 from hypervae.config import GenerateConfig
 from hypervae.errors import ConfigError
 
@@ -21,7 +21,7 @@ from hypervae.errors import ConfigError
         "hypervae generate --model results/models/all --output mix.h5 --mix q=0.5,g=0.5"
     ),
 )
-@click.option("--model", type=DIRECTORY, help="Folder of a trained model.")
+@click.option("--model", type=MODEL_FOLDER, help="Folder of a trained model.")
 @click.option(
     "--pretrained", metavar="TYPE", help="Instead: the weights that come along, of g, q, t, w or z."
 )

@@ -10,13 +10,14 @@ import click
 from hypervae.cli.options import section_options
 from hypervae.cli.shape import (
     CSV,
-    DIRECTORY,
     FIGURE,
+    FOLDER,
     HTML,
     INPUT_FILE,
     OUTPUT_DIRECTORY,
     PDF,
     Command,
+    NamesFiles,
     wrote,
 )
 from hypervae.config import PlotConfig
@@ -114,6 +115,15 @@ _model_figure(
 )
 
 
+def _results_files(given: str) -> list[Path]:
+    from hypervae.formats.evaluation import results_files
+
+    return results_files(given)
+
+
+_RESULTS = NamesFiles("text", _results_files)
+
+
 @command.command(
     "summary",
     cls=Command,
@@ -121,12 +131,15 @@ _model_figure(
 )
 @click.option(
     "--results",
+    type=_RESULTS,
     multiple=True,
     metavar="[NAME=]PATH",
     help="Results of hypervae evaluate (JSON), a list file of them, or the folder results of a "
     "run; NAME= tells the models of several runs apart; can be repeated.",
 )
-@click.argument("more", nargs=-1, metavar="[[NAME=]RESULTS]...")
+@click.argument(
+    "more", nargs=-1, type=NamesFiles("text", _results_files), metavar="[[NAME=]RESULTS]..."
+)
 @click.option("--table", type=CSV, required=True, help="All metrics as CSV.")
 @click.option(
     "--html", type=HTML, help="All metrics as HTML, beside results that others published."
@@ -155,7 +168,7 @@ def summary(
     cls=Command,
     example="hypervae plot overview results --output overview.png --page overview.html",
 )
-@click.argument("results", type=DIRECTORY)
+@click.argument("results", type=FOLDER)
 @_outputs
 @section_options("plot")
 def overview(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hypervae.cli.options import section_options
-from hypervae.cli.shape import DIRECTORY, FILE_LIST, HDF5, SHARDS, Command, wrote
+from hypervae.cli.shape import FILE_LIST, HDF5, MODEL_FOLDER, SHARDS, Command, wrote
 from hypervae.config import ReconstructionConfig
 
 
@@ -16,7 +16,7 @@ from hypervae.config import ReconstructionConfig
     cls=Command,
     example="hypervae reconstruct --model results/models/t --shards tops.h5 --output r.h5",
 )
-@click.option("--model", type=DIRECTORY, required=True, help="Folder of a trained model.")
+@click.option("--model", type=MODEL_FOLDER, required=True, help="Folder of a trained model.")
 @click.option("--shards", type=FILE_LIST, required=True, help=f"Real jets, all splits: {SHARDS}")
 @click.option("--output", type=HDF5, required=True, help="Latent vectors and jets (HDF5).")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [all]")

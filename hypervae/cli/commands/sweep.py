@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from hypervae.cli.shape import DIRECTORY, INPUT_FILE, Command, wrote
+from hypervae.cli.shape import INPUT_FILE, OWN_OUTPUT, Command, wrote
 
 
 @click.command("sweep", cls=Command, example="hypervae sweep config/sweep.yaml --executor local")
 @click.argument("file", type=INPUT_FILE)
 @click.option(
     "--output-dir",
-    type=DIRECTORY,
+    type=OWN_OUTPUT,
     help="Gets trials, table and figures.  [results/sweeps/ and the name of the file]",
 )
 @click.option(

@@ -9,12 +9,14 @@ import click
 
 from hypervae.cli.options import section_options
 from hypervae.cli.shape import (
+    CHECKPOINT,
     CORRELATORS,
-    DIRECTORY,
     FILE_LIST,
     INPUT_FILE,
     MODEL,
+    OWN_OUTPUT,
     SHARDS,
+    TRAINING_OUTPUT,
     Command,
     words,
     wrote,
@@ -31,10 +33,10 @@ from hypervae.config import TrainStageConfig
 @click.option("--shards", type=FILE_LIST, required=True, help=f"Jets: {SHARDS}")
 @click.option("--correlators", type=FILE_LIST, required=True, help=CORRELATORS)
 @click.option("--normalization", type=INPUT_FILE, required=True, help="Merged from these files.")
-@click.option("--output-dir", type=DIRECTORY, required=True, help="Gets the trained model.")
+@click.option("--output-dir", type=TRAINING_OUTPUT, required=True, help="Gets the trained model.")
 @click.option(
     "--checkpoint-dir",
-    type=DIRECTORY,
+    type=OWN_OUTPUT,
     default=Path("checkpoints"),
     show_default=True,
     help="Checkpoints; a stopped run resumes by itself.",
@@ -45,7 +47,7 @@ from hypervae.config import TrainStageConfig
     type=MODEL,
     help="Start from this trained model: its folder, or its weights (safetensors).",
 )
-@click.option("--resume", type=INPUT_FILE, help="Resume this checkpoint, whatever its run.")
+@click.option("--resume", type=CHECKPOINT, help="Resume this checkpoint, whatever its run.")
 @click.option(
     "--threads", type=click.IntRange(1), help="CPU threads of all processes together.  [all]"
 )

@@ -1,0 +1,191 @@
+"""Where files may be written: not where a file is read, not where another is written, not a device.
+
+A link is followed: it stays, and what it leads to is written.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hypervae.errors import ConfigError, InputError
+
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
+
+#: Names of more bytes than this are cut where something is put around them.
+LONGEST = 180
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+#: Device and number of each file that must stay as it is, by what is said of it.
+_kept: dict[tuple[int, int], str] = {}
+
+
+def short(name: str) -> str:
+    """A file's name, cut if what is put around it might make it longer than a name may be.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+        The same for the same name; with its suffix.
+    """
+    text = os.fsencode(name)
+    if len(text) <= LONGEST:
+        return name
+    suffix = os.fsencode(Path(name).suffix)
+    if len(suffix) > LONGEST // 4:
+        suffix = b""
+    digest = hashlib.sha256(text).hexdigest()[:16]
+    start = text[: LONGEST - len(digest) - len(suffix) - 1].decode(errors="ignore")
+    return f"{start}-{digest}{suffix.decode(errors='ignore')}"
+
+
+def target(path: str | os.PathLike[str]) -> Path:
+    """Where a file is written: the path itself, or where the link leads that stands there.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If something stands there that is no file, or a link leads nowhere.
+    """
+    path = Path(path)
+    place = Path(os.path.realpath(path)) if path.is_symlink() else path
+    try:
+        mode = os.stat(place).st_mode
+    except FileNotFoundError:
+        if place is not path and not place.parent.is_dir():
+            raise _no_file(path, f"a link to {place}, whose folder is missing") from None
+        return place
+    except OSError as error:
+        found = f"no way to write there ({error.strerror})"
+        raise _no_file(path, found, "a place that can be written to") from error
+    for is_kind, kind in _KINDS:
+        if is_kind(mode):
+            raise _no_file(path, kind if place is path else f"a link to {kind} ({place})")
+    number = _number(place)
+    if number is not None and number in _kept:
+        raise _no_file(path, f"the file that {_kept[number]} reads", "another file")
+    return place
+
+
+def _no_file(
+    path: Path, found: str, expected: str = "a file, or a name that is free"
+) -> InputError:
+    return InputError(path, "output", found=found, expected=expected)
+
+
+@contextmanager
+def keeping(inputs: Iterable[tuple[str, Path]]) -> Iterator[None]:
+    """Refuse meanwhile to write where files are read.
+
+    Parameters
+    ----------
+    inputs : iterable of (str, Path)
+        Each with the name of the option that names it.
+    """
+    before = dict(_kept)
+    for option, path in inputs:
+        if (number := _number(path)) is not None:
+            _kept.setdefault(number, option)
+    try:
+        yield
+    finally:
+        _kept.clear()
+        _kept.update(before)
+
+
+def check_targets(inputs: Iterable[tuple[str, Path]], outputs: Iterable[tuple[str, Path]]) -> None:
+    """Refuse outputs that are inputs, or another output, whatever links lead there.
+
+    Parameters
+    ----------
+    inputs, outputs : iterables of (str, Path)
+        Each with the name of the option that names it.
+
+    Raises
+    ------
+    ConfigError
+        If a file would be lost.
+    InputError
+        As `target`.
+    """
+    targets = [(option, path, target(path)) for option, path in outputs]
+    resolve = _resolver()
+    places = [resolve(place) for _, _, place in targets]
+    numbers = [_number(place) for _, _, place in targets]
+    for option, path in inputs if targets else ():
+        place, number = resolve(path), _number(path)
+        for (name, found, _), where, is_number in zip(targets, places, numbers, strict=True):
+            if place == where or (number is not None and number == is_number):
+                raise ConfigError(
+                    f"{name}: found {found}, which {option} reads, expected another file"
+                )
+            if number is not None and place in where.parents:
+                raise ConfigError(
+                    f"{name}: found {found}, below the file {path}, expected a folder"
+                )
+    for index, (name, found, _) in enumerate(targets):
+        here = places[index]
+        for (other, path, _), place in zip(targets[:index], places, strict=False):
+            if here == place or _differ_by_nothing(here, place):
+                raise ConfigError(
+                    f"{name}: found {found}, which {other} writes, expected another file"
+                )
+            if place in here.parents or here in place.parents:
+                raise ConfigError(
+                    f"{name}: found {found}, with {other} at {path}; "
+                    "expected neither below the other"
+                )
+
+
+def _resolver() -> Callable[[Path], Path]:
+    """What gives a path without links; those of a folder are followed once for all its files."""
+    folder = functools.cache(os.path.realpath)
+
+    def resolve(path: Path) -> Path:
+        if path.is_symlink() or path.name in ("", ".."):
+            return Path(os.path.realpath(path))
+        return Path(folder(path.parent), path.name)
+
+    return resolve
+
+
+def _number(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file, which all of its names share."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _differ_by_nothing(one: Path, other: Path) -> bool:
+    """Whether names that differ by upper and lower case alone are one on this file system."""
+    if str(one).casefold() != str(other).casefold():
+        return False
+    place = one
+    while not place.exists():
+        place = place.parent
+    swapped = Path(str(place).swapcase())
+    return swapped != place and swapped.exists() and place.samefile(swapped)
