@@ -16,6 +16,13 @@ CONFIG :=
 ARGS :=
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
+# A word of the shell, whatever stands in it.
+quoted = '$(subst ','\'',$(1))'
+# One file, of any name; else several with blanks between, which are merged. An option that is no file comes after them,
+# or targets in ARGS would be taken for more of them.
+one_config = $(or $(filter 1,$(words $(value CONFIG))),$(shell test -e $(call quoted,$(value CONFIG)) && echo 1))
+CONFIGFILE = $(if $(value CONFIG),--configfile$(if $(one_config),=$(call quoted,$(value CONFIG)), $(CONFIG)))
+
 # Programs that rules call by name (python, hypervae, snakemake in a cluster job) are those of .venv.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # One thread for each process of numpy and the like, so that pytest's workers do not fight for cores. For the jobs of a
@@ -52,8 +59,8 @@ check: $(STAMP) ## import every dependency, print versions, run the self-test
 	$(PY) -m hypervae doctor --self-test
 
 .PHONY: run
-run: $(STAMP) ## run the workflow (CONFIG=FILE, CORES=N, ARGS="more snakemake options")
-	$(VENV)/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
+run: $(STAMP) ## run the workflow (CONFIG=FILE or "BASE MORE", CORES=N, ARGS="more snakemake options")
+	$(VENV)/bin/snakemake $(CONFIGFILE) --cores $(CORES) $(ARGS)
 
 # A run on Slurm: PROFILE is where its jobs go.
 PROFILE := profiles/slurm
@@ -64,11 +71,11 @@ cancel: $(STAMP) ## end the Slurm jobs that were submitted from here, and wait u
 
 .PHONY: recover
 recover: $(STAMP) ## after a crash of Snakemake on Slurm: cancel, unlock, go on (PROFILE=DIR, CONFIG, ARGS as for run)
-	@$(PY) -m hypervae.workflow.slurm recover --profile $(PROFILE) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
+	@$(PY) -m hypervae.workflow.slurm recover $(CONFIGFILE) --profile=$(call quoted,$(value PROFILE)) $(ARGS)
 
 .PHONY: why
 why: $(STAMP) ## what a run would do again, and the key or module behind it (CONFIG, ARGS as for run)
-	@$(PY) -m hypervae.workflow.why $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
+	@$(PY) -m hypervae.workflow.why $(CONFIGFILE) --dry-run $(ARGS)
 
 .PHONY: test
 test: $(STAMP) ## unit and workflow tests (ARGS="-k name")

@@ -91,8 +91,9 @@ class FileHandler(logging.Handler):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(f"{now} UTC {self.format(record)}\n")
-        except OSError:
-            self.handleError(record)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):  # no log, no job fails for it
+                self.handleError(record)
 
 
 class LenientStream:

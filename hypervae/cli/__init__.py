@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from hypervae import __version__
+from hypervae.cli.noise import leave_out_noise
 from hypervae.cli.stopping import ending_cleanly
 from hypervae.digest import command_module
 from hypervae.errors import DiskFull, HyperVAEError
@@ -90,6 +91,7 @@ def main() -> None:
         "Agg"  # a notebook's choice, which jobs started from it inherit, draws nothing here
     )
     show_on_terminal()
+    leave_out_noise()
     try:
         with ending_cleanly():
             cli(standalone_mode=True)

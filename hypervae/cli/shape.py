@@ -233,7 +233,7 @@ class OutputFile(click.Path):
     """
 
     def __init__(self, *suffixes: str):
-        super().__init__(dir_okay=False, writable=True, path_type=Path)
+        super().__init__(path_type=Path)  # what stands there is looked at before anything is done
         self.suffixes = suffixes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

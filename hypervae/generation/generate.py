@@ -48,12 +48,11 @@ def generate_jets(
     Raises
     ------
     InputError
-        If the model is missing or damaged.
+        If the model is missing or damaged, or the output cannot be written.
     ConfigError
         If both a jet type and a mix are given, or the mix has no positive share.
     HyperVAEError
-        If the model does not know a type, its jets stay unphysical, or the output cannot be
-        written.
+        If the model does not know a type, or its jets stay unphysical.
     """
     model = HyperVAE.load(model_dir, choose_device(config.device))
     mix = {str(jet_type): share for jet_type, share in config.mix.items()}
@@ -75,15 +74,12 @@ def generate_jets(
         packages=("torch", "lgatr"),
     )
     label = f"generate {', '.join(sampler.jet_types)}"
-    try:
-        with Progress(config.jets, label, "jets") as progress, writer:
-            while writer.n_jets < config.jets:
-                size = min(config.batch_size, config.jets - writer.n_jets)
-                sample = sampler.draw(size)
-                writer.append(sample.jets, sample.types, sample.redrawn)
-                progress.update(size)
-    except OSError as error:
-        raise HyperVAEError(f"{output}: cannot be written ({error.strerror or error})") from error
+    with Progress(config.jets, label, "jets") as progress, writer:
+        while writer.n_jets < config.jets:
+            size = min(config.batch_size, config.jets - writer.n_jets)
+            sample = sampler.draw(size)
+            writer.append(sample.jets, sample.types, sample.redrawn)
+            progress.update(size)
     return writer.redrawn
 
 

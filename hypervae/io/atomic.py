@@ -89,18 +89,46 @@ def _refusal(path: Path, temporary: Path, error: Exception) -> InputError | None
     """What is said of an error of writing, whichever library met it; None of another error."""
     if isinstance(error, HyperVAEError):
         return None
-    one: BaseException | None = error
-    while one is not None:
-        text = str(one)
-        said = _NUMBER.search(text)
-        number = one.errno if isinstance(one, OSError) else int(said[1]) if said else None
-        for full in NO_SPACE:
-            if number == full or os.strerror(full) in text:
-                return DiskFull(path, os.strerror(full))
-        if number is not None and temporary.name in text:
+    if reason := no_space(error):
+        return DiskFull(path, reason)
+    for one in _with_causes(error):
+        number = _number(one)
+        if number is not None and temporary.name in str(one):
             return _unwritable(path, os.strerror(number))
-        one = one.__cause__ or one.__context__
     return None
+
+
+def no_space(error: BaseException) -> str | None:
+    """What the system says, if an error comes of a disk that is full; None otherwise.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of any library.
+
+    Returns
+    -------
+    str, optional
+    """
+    for one in _with_causes(error):
+        for full in NO_SPACE:
+            if _number(one) == full or os.strerror(full) in str(one):
+                return os.strerror(full)
+    return None
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _number(error: BaseException) -> int | None:
+    """The system's number of an error."""
+    if isinstance(error, OSError):
+        return error.errno
+    said = _NUMBER.search(str(error))
+    return int(said[1]) if said else None
 
 
 def _unwritable(path: Path, reason: str) -> InputError:

@@ -67,7 +67,7 @@ def target(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InputError
-        If something stands there that is no file, or a link leads nowhere.
+        If something stands there that is no file, or may only be read, or a link leads nowhere.
     """
     path = Path(path)
     place = Path(os.path.realpath(path)) if path.is_symlink() else path
@@ -83,6 +83,8 @@ def target(path: str | os.PathLike[str]) -> Path:
     for is_kind, kind in _KINDS:
         if is_kind(mode):
             raise _no_file(path, kind if place is path else f"a link to {kind} ({place})")
+    if not os.access(place, os.W_OK):
+        raise _no_file(path, "a file that may only be read", "one that may be written")
     number = _number(place)
     if number is not None and number in _kept:
         raise _no_file(path, f"the file that {_kept[number]} reads", "another file")

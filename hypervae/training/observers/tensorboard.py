@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hypervae.errors import DiskFull
+from hypervae.io.atomic import no_space
 from hypervae.training.observers.interface import EpochReport, Observer, Position, StepReport
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
@@ -16,6 +20,7 @@ DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 if TYPE_CHECKING:
     from lightning.fabric.loggers import TensorBoardLogger
 
+_LOG = logging.getLogger(__name__)
 # Columns of the history, and where TensorBoard shows them; what stands before the first slash is
 # the section.
 _TAGS = {
@@ -47,6 +52,16 @@ class TensorBoard(Observer):
     def __init__(self, directory: str | os.PathLike[str], every: int = 5):
         self.directory, self.every = Path(directory), every
         self._logger: TensorBoardLogger | None = None
+
+    @contextmanager
+    def _naming_a_full_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:  # Lightning makes a ValueError of any other
+            reason = no_space(error)
+            if reason is None:
+                raise
+            raise DiskFull(self.directory, reason) from error
 
     def on_start(self, position: Position) -> None:
         """Open a file whose reader drops the points of later steps."""
@@ -84,19 +99,27 @@ class TensorBoard(Observer):
         self._scalars(values, report.step)
         writer = self._logger.experiment
         finite = report.kl_per_dimension[np.isfinite(report.kl_per_dimension)]
-        if len(finite):
-            writer.add_histogram("latent/kl_per_dimension", finite, report.step)
-        for name, draw in report.figures.items():
-            writer.add_figure(name, draw(), report.step)  # which closes it
-        writer.flush()
+        with self._naming_a_full_disk():
+            if len(finite):
+                writer.add_histogram("latent/kl_per_dimension", finite, report.step)
+            for name, draw in report.figures.items():
+                writer.add_figure(name, draw(), report.step)  # which closes it
+            writer.flush()
 
     def close(self) -> None:
         """Write what is left, and close the file."""
-        if self._logger is not None:
+        if self._logger is None:
+            return
+        try:
             self._logger.finalize("success")
+        except (OSError, ValueError) as error:
+            if no_space(error) is None:
+                raise
+            _LOG.debug("%s: the last points are missing: %s", self.directory, error)
 
     def _scalars(self, values: Mapping[str, float | None], step: int) -> None:
         """Write the values that are there."""
         if self._logger is not None:
             present = {tag: value for tag, value in values.items() if value is not None}
-            self._logger.log_metrics(present, step)
+            with self._naming_a_full_disk():
+                self._logger.log_metrics(present, step)

@@ -186,7 +186,7 @@ def test_jets_are_on_disk_as_they_come(folder, tmp_path, monkeypatch):
 def test_an_output_that_cannot_be_written_is_named(folder, tmp_path, place):
     (tmp_path / "file").write_text("no folder")
     (tmp_path / "folder.h5").mkdir()
-    with pytest.raises(HyperVAEError, match=f"{place}: cannot be written"):
+    with pytest.raises(HyperVAEError, match=f"{place}: output: found"):
         generate_jets(folder, tmp_path / place, config(), jet_type="q")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.h5", "model"]
 

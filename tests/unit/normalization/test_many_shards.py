@@ -109,7 +109,7 @@ def test_three_thousand_tiny_shards_are_as_good_as_one(tmp_path):
     assert len(files) == SHARDS
     many = normalize(tmp_path, files, "many")
     assert len(many.contents) == SHARDS
-    one = normalize(tmp_path, [write_correlators(tmp_path / "one.h5", jets)], "one")
+    one = normalize(tmp_path, [write_correlators(tmp_path / "whole.h5", jets)], "one")
     assert_equal(many, one)
 
 

@@ -1,0 +1,29 @@
+"""A full disk is told in one line, not once more for each object of HDF5 that it leaves open."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from hypervae.io.atomic import no_space
+
+DECIDES_RESULTS_OF = ()
+
+
+def leave_out_noise() -> None:
+    """Have Python print nothing of what h5py cannot raise, where one line says it already."""
+    sys.unraisablehook, sys.excepthook = _unraisable, _uncaught
+
+
+def _unraisable(raised: sys.UnraisableHookArgs) -> None:
+    if raised.exc_value is None or no_space(raised.exc_value) is None:
+        sys.__unraisablehook__(raised)
+
+
+def _uncaught(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """What Cython prints itself begins in its own code; an uncaught error begins in ours."""
+    begins = traceback.tb_frame.f_code.co_filename if traceback is not None else ""
+    if not begins.startswith("h5py/") or no_space(error) is None:
+        sys.__excepthook__(kind, error, traceback)
