@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -65,6 +66,12 @@ class Working:
         return list(map(str, words))
 
 
+def do(*words: object) -> None:
+    """Run a command line that does its work."""
+    done = run(*words)
+    assert done.exit_code == 0, (words, done.output, done.exception)
+
+
 def make_working(folder: Path, chain) -> Working:
     """Make what all subcommands read, by themselves where that is quick.
 
@@ -73,11 +80,6 @@ def make_working(folder: Path, chain) -> Working:
     folder : Path
     chain : tests.unit.chain.Chain
     """
-
-    def do(*words: object) -> None:
-        done = run(*words)
-        assert done.exit_code == 0, (words, done.output, done.exception)
-
     shards, correlators, normalization = chain.of("g")
     joined = [",".join(map(str, paths)) for paths in (shards, correlators)]
     (folder / "staged").mkdir()
@@ -167,7 +169,7 @@ class Ended:
     Attributes
     ----------
     status : int
-        As `os.waitstatus_to_exitcode` gives it.
+        Negative for a signal.
     output, errors : str
     """
 
@@ -176,12 +178,7 @@ class Ended:
     errors: str
 
 
-def forked(
-    words: list[str],
-    logs: Path,
-    before: Callable[[], object] = lambda: None,
-    meanwhile: Callable[[int], object] = lambda process: None,
-) -> Ended:
+def forked(words: list[str], logs: Path, before: Callable[[], object] = lambda: None) -> Ended:
     """Run `hypervae` in a process that is forked from this one, to its very end.
 
     Parameters
@@ -191,43 +188,32 @@ def forked(
         Folder for what it prints.
     before : callable
         Called in the process first.
-    meanwhile : callable
-        Called here, with the id of the process.
     """
     files = [logs / "stdout", logs / "stderr"]
     gc.freeze()  # or the child copies the memory of this process
-    child = os.fork()
-    if child == 0:
-        status = 70
-        try:
-            os.setsid()
-            for place, file in enumerate(files, start=1):
-                os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), place)
-            sys.stdout, sys.stderr = (
-                open(place, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-                for place in (1, 2)
-            )
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
-            before()
-            sys.argv = ["hypervae", *words]
-            try:
-                main()
-                status = 0
-            except SystemExit as end:
-                status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-                status = 1
-            _close_hdf5()
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
-    meanwhile(child)
-    _, status = os.waitpid(child, 0)
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=_become, args=(words, files, before))
+    child.start()
+    child.join()
     texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
-    return Ended(os.waitstatus_to_exitcode(status), *texts)
+    return Ended(child.exitcode or 0, *texts)
+
+
+def _become(words: list[str], files: list[Path], before: Callable[[], object]) -> None:
+    for place, file in enumerate(files, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), place)
+    sys.stdout, sys.stderr = (
+        open(place, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        for place in (1, 2)
+    )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    before()
+    sys.argv = ["hypervae", *words]
+    try:
+        main()
+    finally:
+        _close_hdf5()
 
 
 def _close_hdf5() -> None:
