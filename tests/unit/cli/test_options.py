@@ -170,3 +170,9 @@ def test_help_says_what_a_key_means_and_its_default():
     assert "--bins N logarithmic R_L bins [200]" in text
     assert "--weight pt|energy" in text
     assert "--hyperedges.max-particles N" in text
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
+    for text in ('{"a": 1}', "a: 1"):
+        (tmp_path / "c").write_text(text, encoding="utf-8-sig")
+        assert read_section(str(tmp_path / "c")) == {"a": 1}

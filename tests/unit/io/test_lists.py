@@ -3,6 +3,7 @@ import pytest
 
 from hypervae.errors import InputError
 from hypervae.io import read_list, write_list
+from hypervae.io.lists import named_files
 
 
 def test_what_is_written_is_read(tmp_path, monkeypatch):
@@ -51,3 +52,26 @@ def test_an_hdf5_file_stands_for_itself_and_commas_join(tmp_path, monkeypatch):
         assert [str(file) for file in read_list(given)] == names
     with pytest.raises(InputError, match=r"no\.h5: list file: found no such file"):
         read_list("a.h5,no.h5")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    (tmp_path / "a.h5").touch()
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf" + bytes(tmp_path / "a.h5") + b"\r\n")
+    assert read_list(tmp_path / "list.txt") == [tmp_path / "a.h5"]
+
+
+def test_more_names_with_commas_than_one_name_may_have_bytes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [f"{'x' * 40}{number}.h5" for number in range(100)]
+    for name in names:
+        (tmp_path / name).touch()
+    assert [str(path) for path in read_list(",".join(names))] == names
+
+
+def test_files_that_must_stay_are_the_list_and_what_it_names(tmp_path):
+    for name in ("a.h5", "b.h5"):
+        (tmp_path / name).touch()
+    write_list(tmp_path / "list.txt", [tmp_path / "a.h5"])
+    assert named_files(tmp_path / "list.txt") == [tmp_path / "list.txt", tmp_path / "a.h5"]
+    assert named_files(f"{tmp_path / 'list.txt'},{tmp_path / 'b.h5'}")[-1] == tmp_path / "b.h5"
+    assert named_files(tmp_path / "none") == [tmp_path / "none"]
