@@ -6,6 +6,29 @@ from os import PathLike
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 
+#: Characters of a part of a message: what a file holds may be of any length.
+MOST_CHARACTERS = 700
+
+
+def one_line(text: str) -> str:
+    """A text of anywhere as one line of a length that people read.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
+    if len(text) <= MOST_CHARACTERS and text.isprintable():
+        return text
+    parts = (part.strip() for part in text[: 2 * MOST_CHARACTERS].splitlines())
+    line = "; ".join(filter(None, parts))
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    cut = len(text) > 2 * MOST_CHARACTERS or len(plain) > MOST_CHARACTERS
+    return plain[:MOST_CHARACTERS] + " ..." * cut
+
 
 class HyperVAEError(Exception):
     """Base of every error that a change of input, config or machine can mend."""
@@ -29,8 +52,9 @@ class InputError(HyperVAEError):
     """
 
     def __init__(self, file: str | PathLike[str], field: str, *, found: str, expected: str):
-        self.file, self.field, self.found, self.expected = str(file), field, found, expected
-        super().__init__(f"{self.file}: {field}: found {found}, expected {expected}")
+        self.file, self.field = str(file), one_line(field)
+        self.found, self.expected = one_line(found), one_line(expected)
+        super().__init__(f"{self.file}: {self.field}: found {self.found}, expected {self.expected}")
 
 
 class DiskFull(InputError):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ import click
 
 from hypervae.cli.shape import KeyOption, NamesFiles
 from hypervae.config import STAGES, Key, keys_of, resolve_section
+from hypervae.config.yaml_text import read_yaml, read_yaml_file
 from hypervae.errors import ConfigError
 
 
@@ -73,17 +72,12 @@ def read_section(config: str | None) -> dict[str, Any]:
     """
     if config is None:
         return {}
-    text = config
     for path in config_files(config):
-        if not os.path.isfile(path):
-            raise ConfigError(f"--config: found {config!r}, expected a mapping or an existing file")
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ConfigError(
-                f"--config: {config}: found no text, expected YAML or JSON"
-            ) from error
-    section = _parse_section(text)
+        return _mapping(read_yaml_file(path, f"--config: {path}"))
+    return _mapping(read_yaml(config, "--config"))
+
+
+def _mapping(section: Any) -> dict[str, Any]:
     if section is None:
         return {}
     if not isinstance(section, dict):
@@ -111,18 +105,6 @@ def _parameter(path: tuple[str, ...]) -> str:
     return "key_" + "__".join(path)
 
 
-def _parse_section(text: str) -> Any:
-    """YAML, or JSON as the workflow writes it, for which YAML's parser need not be loaded."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        import yaml
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--config: not valid YAML or JSON: {error}") from error
-
-
 def _key_option(stage: str, key: Key) -> Callable[[Callable[..., None]], Callable[..., None]]:
     name, flag = key.name.replace("_", "-"), key.value_type == "boolean"
     return click.option(
@@ -146,16 +128,16 @@ def _title(stage: str, below: tuple[str, ...]) -> str:
 
 
 def _parse(value: str | bool, key: Key) -> Any:
-    import yaml  # here, since a command that shows its help reads none
-
     if isinstance(value, bool):
         return value
     if key.value_type == "array" and not value.lstrip().startswith("["):
         value = f"[{value}]"  # 2,3 is meant as it is meant in brackets
     try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
-        return value
+        return read_yaml(value, f"--{key.name.replace('_', '-')}")
+    except ConfigError:
+        if key.value_type == "string":
+            return value
+        raise
 
 
 def _put(section: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

@@ -214,15 +214,18 @@ Number = Annotated[float, Strict(), AsNumber]
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Strict()]
 
-PositiveNumber = Annotated[float, Strict(), Field(gt=0), AsNumber]
-NonNegativeNumber = Annotated[float, Strict(), Field(ge=0), AsNumber]
+#: A seed is a number of 64 bits with a sign, everywhere.
+LARGEST_SEED = 2**63 - 1
+#: A weight of a term or of a share, whose products stay finite in single precision.
+Weight = Annotated[float, Strict(), Field(ge=0, le=1e6), AsNumber]
 
 #: For tuples.
 Unique = AfterValidator(_no_entry_twice)
 Pair = Field(min_length=2, max_length=2)
-#: [low, high] of a range, low below high.
-NonNegativeRange = Annotated[tuple[NonNegativeNumber, ...], Pair, AfterValidator(_rising)]
-PositiveRange = Annotated[tuple[PositiveNumber, ...], Pair, AfterValidator(_rising)]
+
+
+#: For tuples of two: low below high.
+Rising = AfterValidator(_rising)
 
 
 @dataclass(frozen=True)

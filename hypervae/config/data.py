@@ -6,14 +6,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, Strict
 
 from hypervae.config.base import (
+    LARGEST_SEED,
     AsInteger,
     AsNumber,
     Flag,
     Integer,
     Mistake,
-    NonNegativeRange,
     Number,
-    PositiveRange,
+    Pair,
+    Rising,
     Section,
     Text,
     key,
@@ -25,16 +26,25 @@ from hypervae.data.sources.registry import JET_SOURCES, SourceConfig
 JetType = Literal["g", "q", "t", "w", "z"]
 
 
+# [GeV], up to what colliders that are planned reach.
+PtHat = Annotated[
+    tuple[Annotated[float, Strict(), Field(ge=1.0, le=1e5), AsNumber], ...], Pair, Rising
+]
+JetPt = Annotated[
+    tuple[Annotated[float, Strict(), Field(ge=0.0, le=1e5), AsNumber], ...], Pair, Rising
+]
+
+
 class PtHatConfig(Section):
     """Range of the hard process's pT per jet type [GeV]."""
 
     reruns: ClassVar[str] = "the type"
 
-    g: PositiveRange = key((1000.0, 3000.0), "gluon pairs, (low, high)", unit="GeV")
-    q: PositiveRange = key((1000.0, 1010.0), "light-quark pairs, (low, high)", unit="GeV")
-    t: PositiveRange = key((1000.0, 1010.0), "top pairs, hadronic decays, (low, high)", unit="GeV")
-    w: PositiveRange = key((1000.0, 1010.0), "W bosons, hadronic decays, (low, high)", unit="GeV")
-    z: PositiveRange = key((1000.0, 1010.0), "Z bosons, hadronic decays, (low, high)", unit="GeV")
+    g: PtHat = key((1000.0, 3000.0), "gluon pairs, (low, high)", unit="GeV")
+    q: PtHat = key((1000.0, 1010.0), "light-quark pairs, (low, high)", unit="GeV")
+    t: PtHat = key((1000.0, 1010.0), "top pairs, hadronic decays, (low, high)", unit="GeV")
+    w: PtHat = key((1000.0, 1010.0), "W bosons, hadronic decays, (low, high)", unit="GeV")
+    z: PtHat = key((1000.0, 1010.0), "Z bosons, hadronic decays, (low, high)", unit="GeV")
 
     def of_type(self, jet_type: str) -> tuple[float, float]:
         """The range of one jet type, (low, high) in GeV.
@@ -57,16 +67,17 @@ class SimulationConfig(Section):
 
     reruns: ClassVar[str] = "simulate_shard onward"
 
-    seed: Integer = key(1, "seed; each shard and type has its own stream", ge=0)
-    energy: Number = key(13000.0, "centre-of-mass energy", unit="GeV", gt=0)
-    tune: Integer = key(14, "Pythia's Tune:pp (14: Monash 2013, as in JetNet)", ge=0)
-    radius: Number = key(0.4, "anti-kT radius (0.4 reproduces JetNet)", gt=0, le=1.5)
-    jet_pt: NonNegativeRange = key((200.0, 3100.0), "kept range of the jet pT", unit="GeV")
+    seed: Integer = key(1, "seed; each shard and type has its own stream", ge=0, le=LARGEST_SEED)
+    energy: Number = key(13000.0, "centre-of-mass energy", unit="GeV", ge=100, le=1e6)
+    tune: Integer = key(14, "Pythia's Tune:pp (14: Monash 2013, as in JetNet)", ge=0, le=100)
+    radius: Number = key(0.4, "anti-kT radius (0.4 reproduces JetNet)", ge=0.05, le=1.5)
+    jet_pt: JetPt = key((200.0, 3100.0), "kept range of the jet pT", unit="GeV")
     min_particle_pt: Number = key(
         0.35,
         "softer constituents of a jet are not kept (0.35 reproduces JetNet's multiplicities)",
         unit="GeV",
         ge=0,
+        le=100,
     )
     qed_radiation: Flag = key(
         False,
@@ -92,8 +103,17 @@ class JetNetConfig(Section):
         "", "address of the data record's metadata; empty: the version's own on Zenodo"
     )
     retries: Integer = key(
-        5, "how often a broken download is resumed", ge=0, counts=EXECUTION, reruns="nothing"
+        5,
+        "how often a broken download is resumed",
+        ge=0,
+        le=1000,
+        counts=EXECUTION,
+        reruns="nothing",
     )
+
+
+#: Of training, validation and test jets: the smallest fraction, and the fewest of a type.
+LEAST_FRACTION, FEWEST_JETS = 1e-5, 3
 
 
 class SplitConfig(Section):
@@ -101,7 +121,7 @@ class SplitConfig(Section):
 
     reruns: ClassVar[str] = "compute_correlators onward"
 
-    seed: Integer = key(1, "seed of the hash that splits", ge=0)
+    seed: Integer = key(1, "seed of the hash that splits", ge=0, le=LARGEST_SEED)
     fractions: Annotated[
         tuple[Annotated[float, Strict(), Field(ge=0, le=1), AsNumber], ...],
         Field(min_length=3, max_length=3),
@@ -112,6 +132,31 @@ class SplitConfig(Section):
         total = sum(self.fractions)
         if abs(total - 1) > 1e-9:
             yield Mistake("fractions", f"a sum of {total:g}", "1")
+
+    def empty_part(self, jets: int | None) -> tuple[str, str] | None:
+        """What is wrong with the fractions for a run of the workflow, which needs all three parts.
+
+        Parameters
+        ----------
+        jets : int, optional
+            How many there will be of a type, where that is known.
+
+        Returns
+        -------
+        found, expected : str
+            None if each part will have jets.
+        """
+        if min(self.fractions) < LEAST_FRACTION:
+            return (
+                f"{list(self.fractions)}",
+                f"at least {LEAST_FRACTION:g} of the jets in each part",
+            )
+        if jets is not None and min(self.fractions) * jets < FEWEST_JETS:
+            return (
+                f"{list(self.fractions)} of {jets} jets (shards times jets_per_shard)",
+                f"about {FEWEST_JETS} jets or more in each part",
+            )
+        return None
 
 
 class DataConfig(Section):
@@ -153,3 +198,13 @@ class DataConfig(Section):
             if JET_SOURCES[about.source].in_groups and about.shards % self.shards_per_job:
                 wanted = f"a multiple of data.shards_per_job, which is {self.shards_per_job}"
                 yield Mistake(f"jet_types.{name}.shards", str(about.shards), wanted)
+        simulated = [about for about in self.jet_types.values() if about.source == "pythia"]
+        jets = min((about.shards * about.jets_per_shard for about in simulated), default=None)
+        if wrong := self.split.empty_part(jets):
+            yield Mistake("split.fractions", *wrong)
+        energy = self.simulation.energy
+        for name, about in self.jet_types.items():
+            low, _ = self.simulation.pt_hat.of_type(name)
+            if about.source == "pythia" and low >= energy / 2:
+                wanted = f"more than twice simulation.pt_hat.{name}, which begins at {low:g}"
+                yield Mistake("simulation.energy", f"{energy:g}", wanted)

@@ -1,11 +1,21 @@
 """Sections that say what is computed of jets before training."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from hypervae.config.base import AsInteger, Integer, Number, PositiveRange, Section, Unique, key
+from hypervae.config.base import (
+    AsInteger,
+    AsNumber,
+    Integer,
+    Number,
+    Pair,
+    Rising,
+    Section,
+    Unique,
+    key,
+)
 from hypervae.config.decisive import SET
 
 
@@ -13,6 +23,12 @@ def _with_pairs(orders: tuple[int, ...]) -> tuple[int, ...]:
     if 2 not in orders:
         raise PydanticCustomError("refused", "expected 2 among them")
     return orders
+
+
+# Float32 angles tell no smaller ones apart, and no two particles are farther.
+Distances = Annotated[
+    tuple[Annotated[float, Strict(), Field(ge=1e-9, le=100.0), AsNumber], ...], Pair, Rising
+]
 
 
 class CorrelatorsConfig(Section):
@@ -29,9 +45,9 @@ class CorrelatorsConfig(Section):
         (2, 3, 4), "orders N, 2 to 6; 2 must be among them, since ratios are to E2C", counts=SET
     )
     bins: Integer = key(200, "logarithmic R_L bins", ge=1, le=65_000)
-    range: PositiveRange = key((1.0e-4, 2.0), "[low, high] of R_L")
+    range: Distances = key((1.0e-4, 2.0), "[low, high] of R_L")
     weight: Literal["pt", "energy"] = key("pt", "weights are fractions of pt or of energy")
-    exponent: Number = key(1.0, "power kappa of each weight", gt=0)
+    exponent: Number = key(1.0, "power kappa of each weight", gt=0, le=10)
 
 
 class HyperedgesConfig(Section):
@@ -47,11 +63,13 @@ class HyperedgesConfig(Section):
     )
 
 
+Method = Literal["zscore", "minmax"]
+METHODS = get_args(Method)
+
+
 class NormalizationConfig(Section):
     """How features are scaled."""
 
     reruns: ClassVar[str] = "merge_normalization onward, no shard"
 
-    method: Literal["zscore", "minmax"] = key(
-        "zscore", "zscore: mean 0, width 1; minmax: onto [0, 1]"
-    )
+    method: Method = key("zscore", "zscore: mean 0, width 1; minmax: onto [0, 1]")

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from hypervae.errors import ConfigError
@@ -58,13 +59,31 @@ def text_keys(values: Any) -> Any:
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"config: found {show(values)}, expected keys with values")
-    return _text_keys(values)
+    return _text_keys(values, ())
 
 
-def _text_keys(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _text_keys(inner) for name, inner in value.items()}
-    return [_text_keys(inner) for inner in value] if isinstance(value, list) else value
+# Sections within each other, at most: no key is as deep.
+_DEEPEST = 40
+
+
+def _text_keys(value: Any, path: tuple[str, ...]) -> Any:
+    if len(path) > _DEEPEST:
+        raise ConfigError(f"config: {_name(path[:3])}: found values within values without end")
+    if isinstance(value, list):
+        return [_text_keys(inner, (*path, str(place))) for place, inner in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    texts = {}
+    for name, inner in value.items():
+        place = _name(path) or "(top level)"
+        if isinstance(name, bool | bytes | tuple | None) or name != name:
+            raise ConfigError(
+                f"config: {place}: found {show(name)} as a key, expected a name in quotes"
+            )
+        if str(name) in texts:
+            raise ConfigError(f"config: {_name((*path, str(name)))}: found twice, expected once")
+        texts[str(name)] = _text_keys(inner, (*path, str(name)))
+    return texts
 
 
 def explain(error: ValidationError, section: type[Section], above: str = "") -> str:
@@ -102,6 +121,7 @@ def show(value: Any) -> str:
     str
     """
     types = {bool: "true/false", str: "text", int: "integer", float: "number", list: "list"}
+    types |= {date: "date", datetime: "date", bytes: "bytes", set: "set", tuple: "list"}
     name = "nothing" if value is None else types.get(type(value), "section")
     endless = isinstance(value, float) and not math.isfinite(value)
     text = str(value) if endless else json.dumps(value, default=str)
@@ -128,7 +148,7 @@ def _lines(error: Any, section: type[Section]) -> Iterator[str]:
     if error["type"] == "between_keys":
         for mistake in context["mistakes"]:
             full = _name((*path, mistake.key))
-            yield f"{full}: found {mistake.found}, expected {mistake.expected}"
+            yield f"{full}: found {mistake.found:.200}, expected {mistake.expected}"
     elif error["type"] == "extra_forbidden":
         known = list(_section_at(section, path[:-1]).model_fields)
         near = difflib.get_close_matches(str(path[-1]), known, n=1)
@@ -138,7 +158,7 @@ def _lines(error: Any, section: type[Section]) -> Iterator[str]:
         yield f"{_name(path[:-1])}: unknown name; {_expected(error)}"
     else:
         found = context.get("found") or show(error["input"])
-        yield f"{_name(path)}: found {found}, {_expected(error)}"
+        yield f"{_name(path)}: found {found:.200}, {_expected(error)}"
 
 
 def _expected(error: Any) -> str:

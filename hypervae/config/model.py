@@ -21,15 +21,16 @@ class ModelConfig(DecoderSections):
         "dimensions of the latent space that the encoder learns; 0: there is no encoder, and those "
         "that the decoder anchors are all",
         ge=0,
+        le=4096,
     )
     lgatr: Literal["slim", "full"] = key(
         "slim",
         "L-GATr with vectors and scalars only (slim, fast on CPUs) or full multivectors",
     )
-    blocks: Integer = key(2, "L-GATr blocks, in the encoder and in the decoder", ge=1)
-    vector_channels: Integer = key(8, "vector (slim) or multivector (full) channels", ge=1)
-    scalar_channels: Integer = key(32, "scalar channels", ge=1)
-    heads: Integer = key(4, "attention heads, in L-GATr and in the cross-attention", ge=1)
+    blocks: Integer = key(2, "L-GATr blocks, in the encoder and in the decoder", ge=1, le=100)
+    vector_channels: Integer = key(8, "vector (slim) or multivector (full) channels", ge=1, le=4096)
+    scalar_channels: Integer = key(32, "scalar channels", ge=1, le=4096)
+    heads: Integer = key(4, "attention heads, in L-GATr and in the cross-attention", ge=1, le=256)
     sparse_gp: Flag = key(
         False,
         "full L-GATr: sparse geometric products; off is faster on CPUs",
@@ -57,9 +58,9 @@ class ModelConfig(DecoderSections):
     cross_attention: Flag = key(
         True, "particles and edges, and particles and hyperedges, attend to each other"
     )
-    edge_width: Integer = key(32, "width of the edge MLPs", ge=1)
-    hyperedge_width: Integer = key(64, "width of the hyperedge MLPs", ge=1)
-    token_blocks: Integer = key(1, "residual blocks of the edge and hyperedge MLPs", ge=0)
+    edge_width: Integer = key(32, "width of the edge MLPs", ge=1, le=4096)
+    hyperedge_width: Integer = key(64, "width of the hyperedge MLPs", ge=1, le=4096)
+    token_blocks: Integer = key(1, "residual blocks of the edge and hyperedge MLPs", ge=0, le=100)
     hyperedge_encoder: HyperedgeMode = key(
         "auto",
         "how the encoder reads hyperedges (docs/model.md); auto: attention below 100 of them, else "
@@ -72,13 +73,17 @@ class ModelConfig(DecoderSections):
         1024,
         "sets that sampled draws per jet",
         ge=1,
+        le=10**6,
         counts=where(hyperedge_encoder=["sampled"], hyperedge_decoder=["sampled"]),
     )
-    hyperedge_chunk: Integer = key(1024, "sets of each jet that chunked takes at once", ge=1)
+    hyperedge_chunk: Integer = key(
+        1024, "sets of each jet that chunked takes at once", ge=1, le=10**6
+    )
     hyperedge_window: Integer = key(
         32,
         "sets in a window of sparse; each attends to its own window and its neighbours",
         ge=1,
+        le=10**6,
         counts=where(hyperedge_encoder=["sparse"], hyperedge_decoder=["sparse"]),
     )
     hyperedge_log_weight: Flag = key(
@@ -98,17 +103,23 @@ class ModelConfig(DecoderSections):
         "(autoregressive)",
     )
     prior_width: Integer = key(
-        0, "width of a learned prior's networks: wider ones want more jets; 0: as hidden", ge=0
+        0,
+        "width of a learned prior's networks: wider ones want more jets; 0: as hidden",
+        ge=0,
+        le=8192,
+    )
+    hidden: Integer = key(128, "width of the fusion and of the decoder's MLPs", ge=1, le=8192)
+    radius: Number = key(
+        0.8, "largest decoded distance of a particle from the jet axis", ge=0.01, le=10
     )
     prior_networks: Integer = key(
         1,
         "networks of the autoregressive prior, whose densities are averaged; each takes the time "
         "of a step again",
         ge=1,
+        le=100,
         counts=where(prior=["autoregressive"]),
     )
-    hidden: Integer = key(128, "width of the fusion and of the decoder's MLPs", ge=1)
-    radius: Number = key(0.8, "largest decoded distance of a particle from the jet axis", gt=0)
     dropout: Number = key(0.0, "dropout probability", ge=0, lt=1)
 
     def mistakes(self) -> Iterator[Mistake]:

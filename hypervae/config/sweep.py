@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from hypervae.config.base import (
+    LARGEST_SEED,
     Integer,
     Mistake,
-    NonNegativeNumber,
     OneOf,
     Section,
     Text,
     Unique,
+    Weight,
     key,
 )
 from hypervae.config.names import samplers, single_metrics
@@ -49,10 +50,13 @@ class HalvingConfig(Section):
     """
 
     epochs: Integer = key(
-        0, "epochs of the first rung; 0: none, each trial trains to train.epochs", ge=0
+        0, "epochs of the first rung; 0: none, each trial trains to train.epochs", ge=0, le=10**6
     )
     factor: Integer = key(
-        3, "of the trials of a rung one in so many goes on, to so many times the epochs", ge=2
+        3,
+        "of the trials of a rung one in so many goes on, to so many times the epochs",
+        ge=2,
+        le=1000,
     )
 
 
@@ -66,10 +70,9 @@ class SlurmConfig(Section):
         "limit of a job; one that reaches it is sent again and goes on from its checkpoint",
         unit="min",
         ge=1,
+        le=525_600,
     )
-    memory_gb: NonNegativeNumber = key(
-        0.0, "memory; 0: what the workflow asks for a training", unit="GB"
-    )
+    memory_gb: Weight = key(0.0, "memory; 0: what the workflow asks for a training", unit="GB")
     account: Text = key("", "account that is charged")
     qos: Text = key("", "quality of service")
     constraint: Text = key("", "features that a node must have")
@@ -81,7 +84,9 @@ class SlurmConfig(Section):
         unit="s",
         ge=10,
     )
-    timeouts: Integer = key(20, "how often a job that reached its limit is sent again", ge=0)
+    timeouts: Integer = key(
+        20, "how often a job that reached its limit is sent again", ge=0, le=10_000
+    )
     options: dict[Text, Any] = key({}, "further options of sbatch, without dashes")
     setup: tuple[Text, ...] = key((), "lines of shell that each job begins with")
 
@@ -108,9 +113,11 @@ class SweepConfig(Section):
         ("--cores", "all"), "options of Snakemake with which it makes them"
     )
     sampler: Annotated[Text, OneOf(samplers)] = key("tpe", "how values are chosen")
-    trials: Integer = key(20, "number of trials; grid: at most so many of its points", ge=1)
-    seed: Integer = key(1, "seed of the sampler", ge=0)
-    parallel: Integer = key(4, "trials at once, at most", ge=1)
+    trials: Integer = key(
+        20, "number of trials; grid: at most so many of its points", ge=1, le=10**6
+    )
+    seed: Integer = key(1, "seed of the sampler", ge=0, le=LARGEST_SEED)
+    parallel: Integer = key(4, "trials at once, at most", ge=1, le=10_000)
     executor: Literal["slurm", "local"] = key(
         "slurm", "where trials run: Slurm arrays, or processes on this machine"
     )

@@ -66,6 +66,15 @@ class WorkflowConfig(Section):
                         repr(jet_type),
                         f"types that data.jet_types defines ({known})",
                     )
+        yield from self._unused_mix()
+
+    def _unused_mix(self) -> Iterator[Mistake]:
+        """A mix that no model makes would do nothing."""
+        types = set(self.generate.mix)
+        if types and not any(types <= set(model.jet_types) for model in self.models.values()):
+            yield Mistake(
+                "generate.mix", ", ".join(sorted(types)), "types that one of the models knows"
+            )
 
 
 def sections_of_model(config: WorkflowConfig, name: str) -> ModelSections:
@@ -95,6 +104,12 @@ def sections_of_model(config: WorkflowConfig, name: str) -> ModelSections:
             errors.append(str(error))
         else:
             sections[section] = changed
+    mix = entry.generate.get("mix")
+    if isinstance(mix, Mapping) and not set(mix) <= set(entry.jet_types):
+        known = "types of the model, " + ", ".join(entry.jet_types)
+        errors.append(
+            f"config: {above}generate.mix: found {', '.join(map(str, mix))}, expected {known}"
+        )
     hyperedges = sections.get("hyperedges")
     if entry.hyperedges and hyperedges is not None:
         for mistake in _unknown_orders(config.correlators, hyperedges):

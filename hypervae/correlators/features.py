@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numba
@@ -18,6 +19,8 @@ EDGE_FEATURES = ("ln_e2c", "ln_delta", "ln_kt", "ln_z", "ln_m2")
 PAIR_FEATURES = EDGE_FEATURES[1:]
 #: Features of a jet.
 JET_TARGETS = ("ln_pt", "eta", "ln_mass")
+#: Coordinates of a particle, which only losses use.
+PARTICLE_COORDINATES = ("etarel", "phirel", "ln_ptrel")
 
 # Logarithms need floors, for coincident particles and for jets of one massless particle. They lie
 # below what a calorimeter or a float32 coordinate resolves.
@@ -38,6 +41,22 @@ def hyperedge_features(orders: list[int]) -> tuple[str, ...]:
     tuple of str
     """
     return (*(f"ln_e{order}c_over_e2c" for order in orders), "ln_w")
+
+
+def moment_names(orders: Iterable[int]) -> tuple[str, ...]:
+    """Names of the features of which correlator files hold moments.
+
+    Parameters
+    ----------
+    orders : iterable of int
+        Of the hyperedges.
+
+    Returns
+    -------
+    tuple of str
+    """
+    weights = (f"ln_w{order}" for order in orders)
+    return (*PAIR_FEATURES, *weights, *JET_TARGETS, *PARTICLE_COORDINATES, "pt")
 
 
 @numba.njit(cache=True, nogil=True)

@@ -13,6 +13,10 @@ from hypervae.data.ranges import HIGHEST_ETA, HIGHEST_PHIREL, HIGHEST_PT, HIGHES
 
 #: The fields of `JetSums` that are arrays.
 SUMMED_ARRAYS = ("enc", "enc_squares", "enc_cross", "pairs", "sets", "multiplicity")
+# What sums of positive terms round to, at least.
+LOWEST = -1e-6
+# And what they stay below, so that their squares are finite.
+LARGEST = 1e60
 # The largest size of features that jets are held to when they are read.
 HIGHEST = {
     "eta": HIGHEST_ETA,
@@ -78,11 +82,20 @@ class JetSums:
         for name in SUMMED_ARRAYS:
             if not np.isfinite(getattr(self, name)).all():
                 return f"NaN or infinity in {name}"
+            if getattr(self, name).min(initial=0) < LOWEST:
+                return f"numbers below 0 in {name}"
+            if getattr(self, name).max(initial=0) > LARGEST:
+                return f"{getattr(self, name).max():.3g} in {name}"
+        if self.multiplicity.sum() != self.n_jets:
+            return f"{self.multiplicity.sum()} multiplicities of {self.n_jets} jets"
         for name, moments in self.moments.items():
-            if not moments.count:
+            if moments.count <= 0:
+                if moments.count < 0 or name == "pt":
+                    return f"{moments.count:g} values of {name}"
                 continue
-            if not np.isfinite(moments.to_array()).all():
-                return f"NaN or infinity in the moments of {name}"
+            values = moments.to_array()
+            if not (np.isfinite(values).all() and np.abs(values).max() < LARGEST):
+                return f"NaN, infinity or more than {LARGEST:g} in the moments of {name}"
             most = HIGHEST.get(name, np.inf)
             if max(-moments.low, moments.high) > most:
                 return f"{name} of {moments.low:.4g} to {moments.high:.4g}, beyond {most:g}"

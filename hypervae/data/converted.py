@@ -40,9 +40,7 @@ class ConvertedReader(ShardReader):
         super().__init__(path, jet_type)
 
     def _arrays(self, rows: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        with self._readable(rows):
-            particles = self._particles[rows].astype(np.float64)
-            features = self._jets[rows].astype(np.float64)
+        particles, features = (values.astype(np.float64) for values in self._stored(rows))
         features[:, [0, 2]] *= UNITS[self.layout.units]
         columns = by_name(particles, self.layout)
         there = present(columns)

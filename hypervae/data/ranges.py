@@ -38,6 +38,8 @@ HIGHEST_SLOPE = 0.5
 LOWEST_MEDIAN_PT, HIGHEST_MEDIAN_PT = 2.0, 1e4
 HIGHEST_MASS_RATIO = 2.0
 HIGHEST_PARTICLE_MASS = 30.0
+#: Particle slots of a file: beyond any jet's length, it could ask for all memory.
+MOST_PARTICLES = 2_000
 #: Fewer jets are judged by the sum of ptrel alone; from so many, the first ones are judged.
 FEWEST, JUDGED = 20, 1000
 

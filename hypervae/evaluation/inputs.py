@@ -17,8 +17,7 @@ from hypervae.data.jets import Jets, concatenate, sort_particles
 from hypervae.data.ranges import LOWEST_MASS, beyond, blank_absent, likely_cause, misread
 from hypervae.data.split import TEST, TRAIN, split_of
 from hypervae.errors import InputError
-from hypervae.formats.shard import GENERATED, ShardReader, as_float32
-from hypervae.io.hdf5 import reading_h5
+from hypervae.formats.shard import GENERATED, ShardReader
 from hypervae.seeds import derive_seed
 
 # A distance between distributions, and its bootstrap error, need more than one jet.
@@ -124,14 +123,10 @@ def read_generated(
         left; if jets of others have other units or another layout.
     """
     with ShardReader(path, jet_type) as reader:
-        attributes, jet_type, stored = reader.attributes, reader.jet_type, reader.n_jets
-    if jet_type is None:
-        raise InputError(path, "jet_type", found="no attribute", expected="one, or --jet-type")
-    # ShardReader refuses a file for one NaN, so that the values are read beside it.
-    with reading_h5(path) as file:
-        particles = as_float32(file["particle_features"][:max_jets])
-        features = as_float32(file["jet_features"][:max_jets])
-    jets = Jets(particles, features, jet_type=jet_type)
+        attributes, stored = reader.attributes, reader.n_jets
+        if reader.jet_type is None:
+            raise InputError(path, "jet_type", found="no attribute", expected="one, or --jet-type")
+        jets = reader.unchecked(max_jets)  # `read` refuses a file for one NaN
     found = without_broken(jets, path, stored, _model_name(attributes))
     _check_units(found.jets, path, attributes)
     return found
@@ -334,7 +329,7 @@ def _model_name(attributes: Mapping[str, Any]) -> str | None:
     """The model's name in the settings that `hypervae generate` stores; other files have none."""
     try:
         settings = json.loads(attributes.get("settings", "{}"))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None
     name = settings.get("model") if isinstance(settings, dict) else None
     return name if isinstance(name, str) else None

@@ -106,11 +106,18 @@ class DecodedHypergraphs:
         """The config that a file was generated with."""
         found = reader.attributes.get("settings", "{}")
         try:
-            settings = json.loads(found)
+            settings = json.loads(str(found))
             weights = settings.pop("weights")
             settings.pop("model")
             config = GenerateConfig.of(settings)
-        except (TypeError, ValueError, KeyError, AttributeError, ConfigError) as error:
+        except (
+            TypeError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            ConfigError,
+        ) as error:
             raise InputError(
                 reader.path,
                 "settings",

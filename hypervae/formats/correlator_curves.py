@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.means import CorrelatorMeans
+from hypervae.formats.correlator_sums import summed_correlators
 from hypervae.formats.correlators import KIND as CORRELATOR_FILE
-from hypervae.formats.correlators import summed_correlators
 from hypervae.formats.normalization import merged_correlators
 from hypervae.io.hdf5 import reading_h5
 
@@ -130,7 +130,7 @@ def read_correlators(path: str | os.PathLike[str]) -> Correlators:
     InputError
         If an entry is missing or of the wrong size.
     """
-    with reading_h5(path) as file:
-        single = file.attrs.get("kind") == CORRELATOR_FILE
-        edges, means, n_jets = (summed_correlators if single else merged_correlators)(path, file)
+    with reading_h5(path) as entries:
+        single = entries.text("kind", "") == CORRELATOR_FILE
+        edges, means, n_jets = (summed_correlators if single else merged_correlators)(entries)
     return Correlators(edges, means, n_jets, "jets" if single else "training jets")

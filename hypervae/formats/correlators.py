@@ -15,23 +15,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators.binning import Binning
-from hypervae.correlators.means import CorrelatorMeans
-from hypervae.correlators.moments import Moments
-from hypervae.correlators.sums import SUMMED_ARRAYS, JetSums
-from hypervae.errors import ConfigError, InputError
+from hypervae.correlators.sums import JetSums
+from hypervae.errors import InputError
+from hypervae.formats.correlator_sums import read_edges, read_settings, read_sums, write_sums
 from hypervae.io import atomic_h5, software_versions
-from hypervae.io.hdf5 import H5Reader, naming_damage
+from hypervae.io.entries import WHOLE_NUMBERS
+from hypervae.io.hdf5 import H5Reader
 
 KIND = "correlators"
 SCHEMA_VERSION = 1
@@ -146,47 +143,26 @@ class CorrelatorReader(H5Reader):
     """
 
     def _check(self) -> None:
-        attributes = dict(self._file.attrs)
-        kind = attributes.get("kind")
+        entries = self._entries
+        kind = entries.text("kind", "none")
         if kind != KIND:
-            raise InputError(
-                self.path, "attribute kind", found=repr(kind), expected="'correlators'"
-            )
-        for name in ("pair_bins", "edges", "all"):
-            if name not in self._file:
-                present = ", ".join(sorted(map(str, self._file))) or "nothing"
-                raise InputError(self.path, name, found=present, expected=f"an entry {name!r}")
-        for name in ("n_jets", "max_particles", "settings", "content", "jet_type"):
-            if name not in attributes:
-                raise InputError(
-                    self.path, f"attribute {name}", found="no such attribute", expected="one"
-                )
-        self.n_jets, self.max_particles = (
-            int(attributes["n_jets"]),
-            int(attributes["max_particles"]),
-        )
-        self.jet_type, self.content = str(attributes["jet_type"]), str(attributes["content"])
-        self.settings = read_settings(self.path, attributes["settings"])
-        shape = self._file["pair_bins"].shape
+            raise InputError(self.path, "attribute kind", found=repr(kind), expected=f"'{KIND}'")
+        self.n_jets = entries.whole_number("n_jets", low=1)
+        self.max_particles = entries.whole_number("max_particles", low=1)
+        self.jet_type, self.content = entries.text("jet_type"), entries.text("content")
+        self.settings = read_settings(entries)
         pairs = self.max_particles * (self.max_particles - 1) // 2
-        if shape != (self.n_jets, pairs):
-            raise InputError(
-                self.path, "pair_bins", found=f"shape {shape}", expected=f"{(self.n_jets, pairs)}"
-            )
-        shape, bins = self._file["edges"].shape, self.settings.bins
-        if shape != (bins + 1,):
-            raise InputError(
-                self.path,
-                "edges",
-                found=f"shape {shape}",
-                expected=f"{(bins + 1,)}, by its settings",
-            )
+        shape = (self.n_jets, pairs)
+        self._pair_bins = entries.dataset("pair_bins", shape, f"{shape}", WHOLE_NUMBERS)
+        if self._pair_bins.dtype.kind != "u" or self._pair_bins.dtype.itemsize > 2:
+            entries.refuse("pair_bins", f"type {self._pair_bins.dtype}", "uint8 or uint16")
+        read_edges(entries, self.settings.bins)
+        entries.group("all")
 
     @property
     def edges(self) -> NDArray[np.float64]:
         """[bins + 1] edges of the R_L bins."""
-        with naming_damage(self.path, "edges"):
-            return self._file["edges"][()]
+        return read_edges(self._entries, self.settings.bins)
 
     def sums(self, split: str = "train") -> JetSums | None:
         """Sums over the jets of a split, ``train`` or ``all``; None without jets.
@@ -199,12 +175,15 @@ class CorrelatorReader(H5Reader):
         -------
         JetSums, optional
         """
-        if split not in self._file:
+        if split not in self._entries:
             return None
-        with naming_damage(self.path, split):
-            sums = read_sums(self._file[split])
+        sums = read_sums(self._entries.group(split), self.settings, self.max_particles)
         if offence := sums.offence():
             raise InputError(self.path, split, found=offence, expected=REAL_SUMS)
+        if sums.n_jets > self.n_jets or (split == "all" and sums.n_jets < self.n_jets):
+            raise InputError(
+                self.path, f"{split}/n_jets", found=str(sums.n_jets), expected=f"{self.n_jets}"
+            )
         return sums
 
     def pair_bins(self, start: int = 0, stop: int | None = None) -> NDArray[np.unsignedinteger]:
@@ -219,152 +198,4 @@ class CorrelatorReader(H5Reader):
         -------
         [stop - start, P (P - 1) / 2] unsigned integers
         """
-        rows = slice(start, self.n_jets if stop is None else stop)
-        with naming_damage(self.path, "pair_bins"):
-            return self._file["pair_bins"][rows]
-
-
-def read_settings(path: str | os.PathLike[str], text: str) -> CorrelatorsStageConfig:
-    """The config that a file was computed with.
-
-    Parameters
-    ----------
-    path : path-like
-        For error messages.
-    text : str
-        The attribute ``settings``.
-
-    Returns
-    -------
-    CorrelatorsStageConfig
-
-    Raises
-    ------
-    InputError
-        If a key is missing, unknown or out of range: what a file was computed with is not guessed.
-    """
-    try:
-        content = json.loads(text)
-        settings = CorrelatorsStageConfig.of(content)
-    except (ConfigError, ValueError, TypeError) as error:
-        raise InputError(
-            path, "attribute settings", found=str(error), expected="the config of the correlators"
-        ) from error
-    if settings.to_dict() != content:
-        raise InputError(
-            path, "attribute settings", found=str(text), expected=f"all keys of {settings}"
-        )
-    return settings
-
-
-def write_sums(group: h5py.Group, sums: JetSums) -> None:
-    """Store sums in a group; the inverse of `read_sums`.
-
-    Parameters
-    ----------
-    group : h5py.Group
-        An empty one.
-    sums : JetSums
-        What to store.
-    """
-    group.attrs["n_jets"] = sums.n_jets
-    for name in SUMMED_ARRAYS:
-        group[name] = getattr(sums, name)
-    # one table: thousands of files are merged, and opening a dataset costs more than reading it
-    group["moments"] = np.array([moments.to_array() for moments in sums.moments.values()])
-    group["moments"].attrs["names"] = json.dumps(list(sums.moments))
-
-
-def read_sums(group: h5py.Group) -> JetSums:
-    """Read sums from a group.
-
-    Parameters
-    ----------
-    group : h5py.Group
-        As `write_sums` leaves it.
-
-    Returns
-    -------
-    JetSums
-    """
-    names = json.loads(group["moments"].attrs["names"])
-    moments = dict(zip(names, map(Moments.from_array, group["moments"][()]), strict=True))
-    arrays = {name: group[name][()] for name in SUMMED_ARRAYS}
-    return JetSums(int(group.attrs["n_jets"]), **arrays, moments=moments)
-
-
-def summed_correlators(
-    path: str | os.PathLike[str], file: h5py.File
-) -> tuple[NDArray[np.float64], CorrelatorMeans, int]:
-    """Mean correlators of all jets of an open correlator file.
-
-    Parameters
-    ----------
-    path : path-like
-        For error messages.
-    file : h5py.File
-
-    Returns
-    -------
-    edges : [bins + 1]
-    means : CorrelatorMeans
-        Within the range.
-    n_jets : int
-
-    Raises
-    ------
-    InputError
-        If an entry is missing or of the wrong size.
-    """
-    orders = read_settings(path, file.attrs["settings"]).orders
-    names = {
-        order: [("enc", row), ("enc_squares", row), ("enc_cross", row)]
-        for row, order in enumerate(orders)
-    }
-    return means_of(path, file, file.get("all", file), names)
-
-
-def means_of(
-    path: str | os.PathLike[str],
-    file: h5py.File,
-    group: h5py.Group,
-    names: Mapping[int, list[tuple[str, Any]]],
-) -> tuple[NDArray[np.float64], CorrelatorMeans, int]:
-    """Mean correlators from the sums in a group; as `summed_correlators`.
-
-    Parameters
-    ----------
-    path : path-like
-        For error messages.
-    file : h5py.File
-        With ``edges``.
-    group : h5py.Group
-        With the sums and the attribute ``n_jets``.
-    names : mapping of int to list of (str, index)
-        Of each order: datasets of ENC, ENC^2 and ENC E2C, and where in them.
-
-    Returns
-    -------
-    edges : [bins + 1]
-    means : CorrelatorMeans
-    n_jets : int
-    """
-    if "edges" not in file:
-        raise InputError(
-            path, "edges", found="no such dataset", expected="a normalization or correlator file"
-        )
-    n_jets = int(group.attrs.get("n_jets", 0))
-    if n_jets < 1:
-        raise InputError(path, "attribute n_jets", found=str(n_jets), expected="at least 1")
-    edges = file["edges"][()].astype(np.float64)
-    sums = np.empty((3, len(names), len(edges) - 1))
-    for place, columns in enumerate(names.values()):
-        for sum_index, (name, row) in enumerate(columns):
-            values = group[name][row] if name in group else None
-            if values is None or values.shape != (len(edges) + 1,):
-                found = "no such dataset" if values is None else str(values.shape)
-                raise InputError(path, name, found=found, expected=f"shape ({len(edges) + 1},)")
-            sums[sum_index, place] = values[1:-1]  # without underflow (contact terms) and overflow
-    total, squares, cross = sums
-    means = CorrelatorMeans.of_sums(tuple(names), total, squares, cross, n_jets)
-    return edges, means, n_jets
+        return self._pair_bins.rows(start, stop)

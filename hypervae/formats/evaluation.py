@@ -24,13 +24,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.means import CorrelatorMeans
+from hypervae.data.jet_types import JET_TYPES
+from hypervae.data.ranges import MOST_PARTICLES
 from hypervae.errors import InputError
+from hypervae.formats.correlator_sums import read_edges
 from hypervae.io import atomic_h5, read_list, write_json
+from hypervae.io.entries import Entries
 from hypervae.io.hdf5 import reading_h5
 from hypervae.io.lists import named_files
 from hypervae.observables import OBSERVABLES, ObservableValues
@@ -166,24 +169,79 @@ def _files(place: Path) -> list[Path]:
 def _read_result(file: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        content["jet_type"], content["sizes"]["compared"]
-        _set_aside(content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        wrong = wrong_results(content)
+    except (OSError, ValueError, RecursionError) as error:
+        wrong = f"{type(error).__name__}: {error}"
+    if wrong:
         raise InputError(
-            file,
-            "results",
-            found=f"{type(error).__name__}: {error}",
-            expected="what hypervae evaluate --output writes",
-        ) from error
+            file, "results", found=wrong, expected="what hypervae evaluate --output writes"
+        )
+    _set_aside(content)
     return content
+
+
+#: What results hold that their readers count on, and of which type each is.
+_NEEDED: dict[str, Any] = {"jet_type": str, "sizes": dict, "sizes.compared": int, "metrics": dict}
+_OPTIONAL: dict[str, Any] = {
+    "model": str | None,
+    "sizes.test": int,
+    "sizes.generated": int,
+    "unavailable": dict,
+    "protocol": dict,
+    "protocol.jets_asked": dict,
+    "protocol.jets_used": dict,
+}
+_OF_METRICS: dict[str, type] = {
+    "unit": str,
+    "description": str,
+    "group": str,
+    "higher_is_better": bool,
+}
+
+
+def wrong_results(content: Any) -> str:
+    """What makes results none of an evaluation.
+
+    Parameters
+    ----------
+    content : object
+        As JSON gives it.
+
+    Returns
+    -------
+    str
+        Empty where all is as it should be.
+    """
+    if not isinstance(content, dict):
+        return f"a {type(content).__name__}"
+    for place, kind in {**_NEEDED, **_OPTIONAL}.items():
+        found: Any = content
+        for part in place.split("."):
+            found = found.get(part, ...) if isinstance(found, dict) else ...
+        if found is ... and place in _NEEDED:
+            return f"no {place}"
+        if found is not ... and (not isinstance(found, kind) or isinstance(found, bool)):
+            return f"{place}: {found!r:.60}"
+    if content["jet_type"] not in JET_TYPES:
+        return f"jet_type: {content['jet_type']!r:.60}"
+    for name, metric in content["metrics"].items():
+        if not isinstance(metric, dict):
+            return f"metrics.{name}: {metric!r:.60}"
+        for key in NUMBERS:
+            number = metric.get(key, ...)
+            if isinstance(number, bool) or not isinstance(number, int | float | None):
+                return f"metrics.{name}.{key}: {'nothing' if number is ... else repr(number):.60}"
+        for key, kind in _OF_METRICS.items():
+            if not isinstance(metric.get(key, kind()), kind):
+                return f"metrics.{name}.{key}: {metric[key]!r:.60}"
+    return ""
 
 
 def _set_aside(content: dict[str, Any]) -> None:
     """Move metrics with a number that is missing or not finite to ``unavailable``."""
     content.setdefault("unavailable", {})
     for name, metric in list(content["metrics"].items()):
-        numbers = [metric[key] for key in NUMBERS]
-        if not all(number is not None and math.isfinite(number) for number in numbers):
+        if not all(metric[key] is not None and math.isfinite(metric[key]) for key in NUMBERS):
             del content["metrics"][name]
             content["unavailable"][name] = "not finite"
 
@@ -267,76 +325,50 @@ def read_arrays(path: str | os.PathLike[str]) -> EvaluationArrays:
     InputError
         If the file has no results or no multiplicities, or values and multiplicities disagree.
     """
-    with reading_h5(path) as file:
-        results = _read_results(path, file)
+    with reading_h5(path) as entries:
+        results = _read_results(entries)
         samples = {
-            name: _read_sample(path, file, name)
+            name: _read_sample(entries, name)
             for name in SAMPLES
-            if name in file or name != "train"
+            if name in entries or name != "train"
         }
-        correlators = _read_correlators(path, file) if "correlators" in file else None
+        correlators = _read_correlators(entries) if "correlators" in entries else None
     return EvaluationArrays(samples, correlators, results)
 
 
-def _read_results(path: str | os.PathLike[str], file: h5py.File) -> dict[str, Any]:
-    try:
-        results = json.loads(file.attrs["results"])
-        results["metrics"], results["jet_type"], results["sizes"]["compared"]
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            path, "attribute results", found=str(error), expected="results as JSON"
-        ) from error
+def _read_results(entries: Entries) -> dict[str, Any]:
+    results: dict[str, Any] = entries.json("results", dict)
+    if wrong := wrong_results(results):
+        raise InputError(entries.path, "attribute results", found=wrong, expected="results as JSON")
     return results
 
 
-def _read_sample(path: str | os.PathLike[str], file: h5py.File, name: str) -> ObservableValues:
-    if f"{name}/multiplicity" not in file:
-        raise InputError(
-            path,
-            f"{name}/multiplicity",
-            found="no such dataset",
-            expected="the arrays that hypervae evaluate writes",
+def _read_sample(entries: Entries, name: str) -> ObservableValues:
+    group = entries.group(name)
+    counts = group.finite("multiplicity", (None,), "[jets]")
+    if counts.size and not (counts.min() >= 0 and counts.max() <= MOST_PARTICLES):
+        group.refuse(
+            "multiplicity", f"{counts.min():g} to {counts.max():g}", f"0 to {MOST_PARTICLES}"
         )
-    multiplicity = file[name]["multiplicity"][()].astype(np.float64)
-    if not (np.isfinite(multiplicity).all() and (multiplicity >= 0).all()):
-        raise InputError(
-            path, f"{name}/multiplicity", found="NaN or below 0", expected="numbers of particles"
-        )
-    group = file[name]
-    values = {key: group[key][()].astype(np.float64) for key in OBSERVABLES if key in group}
-    sample = ObservableValues(values, multiplicity.astype(np.int64))
-    for key, column in values.items():
-        if len(column) != len(sample.jet_of(key)):
-            raise InputError(
-                path,
-                f"{name}/{key}",
-                found=f"{len(column)} values",
-                expected=f"{len(sample.jet_of(key))}, by the multiplicities",
-            )
-    return sample
+    multiplicity = counts.astype(np.int64)
+    values = {}
+    for key in OBSERVABLES:
+        if key in group:
+            length = int(multiplicity.sum()) if OBSERVABLES[key].per_particle else len(multiplicity)
+            meaning = f"({length},), by the multiplicities"
+            values[key] = group.numbers(key, (length,), meaning)
+    return ObservableValues(values, multiplicity)
 
 
-def _read_correlators(path: str | os.PathLike[str], file: h5py.File) -> EvaluatedCorrelators:
-    group = file["correlators"]
+def _read_correlators(entries: Entries) -> EvaluatedCorrelators:
+    group = entries.group("correlators")
+    orders, edges = group.whole("orders", (None,), "[orders]", low=2), read_edges(group)
+    shape = (len(orders), len(edges) + 1)
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
-    try:
-        orders, edges = group["orders"][()], group["edges"][()]
-        names = [name for name in SAMPLES if name in group]
-        for quantity in ("mean", "error", "ratio", "ratio_error"):
-            # without underflow (contact terms) and overflow
-            found[quantity] = {name: group[name][quantity][:, 1:-1] for name in names}
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            path, "correlators", found=str(error), expected="what hypervae evaluate writes"
-        ) from error
-    shape = (len(orders), len(edges) - 1)
-    for quantity, samples in found.items():
-        for name, values in samples.items():
-            if values.shape != shape:
-                raise InputError(
-                    path,
-                    f"correlators/{name}/{quantity}",
-                    found=f"{values.shape} within the range",
-                    expected=str(shape),
-                )
+    names = [name for name in SAMPLES if name in group]
+    for quantity in ("mean", "error", "ratio", "ratio_error"):
+        # without underflow (contact terms) and overflow
+        found[quantity] = {
+            name: group.numbers(f"{name}/{quantity}", shape, str(shape))[:, 1:-1] for name in names
+        }
     return EvaluatedCorrelators(orders, edges, **found)

@@ -28,11 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.config import CorrelatorsStageConfig
+from hypervae.config.features import METHODS
 from hypervae.correlators.means import CorrelatorMeans
 from hypervae.correlators.sums import JetSums
+from hypervae.data.jet_types import check_jet_type
 from hypervae.errors import InputError
-from hypervae.formats.correlators import means_of, read_settings
+from hypervae.formats.correlator_sums import means_of, read_edges, read_settings
 from hypervae.io import atomic_h5, atomic_path
+from hypervae.io.entries import Entries
 from hypervae.io.hdf5 import reading_h5
 from hypervae.normalization.normalization import Normalization
 from hypervae.normalization.scaler import Scaler
@@ -196,59 +199,57 @@ def read_normalization(path: str | os.PathLike[str]) -> Normalization:
         If it is unreadable, is no normalization file, lacks an entry or holds NaN or infinity.
     """
     path = Path(path)
-    with reading_h5(path) as file:
-        kind = file.attrs.get("kind")
+    with reading_h5(path) as entries:
+        kind = entries.text("kind", "none")
         if kind != KIND:
             raise InputError(path, "attribute kind", found=repr(kind), expected=repr(KIND))
-        try:
-            method = str(file.attrs["method"])
-            scalers = {
-                name: Scaler.of(
-                    tuple(json.loads(file[f"stats/{name}"].attrs["features"])),
-                    file[f"stats/{name}"][()],
-                    method,
-                )
-                for name in GROUPS
-            }
-            normalization = Normalization(
-                **scalers,
-                momentum_scale=float(file.attrs["momentum_scale"]),
-                ln_e2c=file["tables/ln_e2c"][()],
-                ln_ratio=file["tables/ln_ratio"][()],
-                multiplicity=file["multiplicity"][()],
-                max_particles=int(file.attrs["max_particles"]),
-                jet_types=tuple(json.loads(file.attrs["jet_types"])),
-                n_jets=int(file.attrs["n_jets"]),
-                method=method,
-                settings=read_settings(path, file.attrs["settings"]),
-                digest=str(file.attrs["digest"]),
-                contents=frozenset(text.decode() for text in file["contents"][()]),
-            )
-        except KeyError as error:
-            raise InputError(
-                path, str(error), found="no such entry", expected="a whole normalization file"
-            ) from error
-    for name, scaler in scalers.items():
-        if not (np.isfinite(scaler.offset).all() and np.isfinite(scaler.scale).all()):
-            raise InputError(
-                path, f"stats/{name}", found="NaN or infinity", expected="finite statistics"
-            )
-    for name in ("momentum_scale", "ln_e2c", "ln_ratio"):
-        if not np.isfinite(getattr(normalization, name)).all():
-            raise InputError(path, name, found="NaN or infinity", expected="finite numbers")
-    return normalization
+        method = entries.text("method")
+        if method not in METHODS:
+            entries.refuse("attribute method", repr(method), " or ".join(METHODS))
+        settings = read_settings(entries)
+        size, orders = settings.bins + 2, len(settings.hyperedges.orders)
+        slots = entries.whole_number("max_particles", low=1)
+        merged = Normalization(
+            **{name: _scaler(entries, name, method) for name in GROUPS},
+            momentum_scale=entries.number("momentum_scale"),
+            ln_e2c=entries.finite("tables/ln_e2c", (size,), f"({size},)"),
+            ln_ratio=entries.finite("tables/ln_ratio", (orders, size), f"({orders}, {size})"),
+            multiplicity=entries.whole("multiplicity", (slots + 1,), f"({slots + 1},)"),
+            max_particles=slots,
+            jet_types=tuple(entries.json("jet_types", list)),
+            n_jets=entries.whole_number("n_jets", low=1),
+            method=method,
+            settings=settings,
+            digest=entries.text("digest"),
+            contents=frozenset(entries.dataset("contents", (None,), "[shards]", "O").texts()),
+        )
+        if merged.momentum_scale <= 0:
+            entries.refuse("attribute momentum_scale", f"{merged.momentum_scale}", "above 0 GeV")
+        for jet_type in merged.jet_types:
+            check_jet_type(jet_type, path)
+        if merged.multiplicity.sum() != merged.n_jets:
+            found = f"those of {merged.multiplicity.sum()} jets"
+            entries.refuse("multiplicity", found, f"those of {merged.n_jets}, as n_jets says")
+    return merged
+
+
+def _scaler(entries: Entries, name: str, method: str) -> Scaler:
+    """The scales of a group of features."""
+    place = f"stats/{name}"
+    features = entries.json("features", list, of=place)
+    shape = (len(features), len(COLUMNS))
+    return Scaler.of(tuple(features), entries.finite(place, shape, str(shape)), method)
 
 
 def merged_correlators(
-    path: str | os.PathLike[str], file: h5py.File
+    entries: Entries,
 ) -> tuple[NDArray[np.float64], CorrelatorMeans, int]:
     """Mean correlators of the training jets of an open normalization file.
 
     Parameters
     ----------
-    path : path-like
-        For error messages.
-    file : h5py.File
+    entries : Entries
+        Of the file.
 
     Returns
     -------
@@ -262,13 +263,13 @@ def merged_correlators(
     InputError
         If an entry is missing or of the wrong size.
     """
-    if "enc/2/sum" not in file:
-        raise InputError(
-            path,
-            "enc/2/sum",
-            found="no such dataset",
-            expected="a normalization or correlator file",
-        )
-    orders = sorted(int(name) for name in file["enc"])
-    names = {n: [(f"enc/{n}/{name}", ()) for name in ("sum", "sum2", "cross")] for n in orders}
-    return means_of(path, file, file, names)
+    edges = read_edges(entries)
+    size = (len(edges) + 1,)
+    if "enc/2/sum" not in entries:
+        entries.refuse("enc/2/sum", "no such dataset", "a normalization or correlator file")
+    orders = sorted(int(name) for name in entries.group("enc").names() if name.isdecimal())
+    sums = [
+        np.stack([entries.finite(f"enc/{order}/{name}", size, f"shape {size}") for order in orders])
+        for name in ("sum", "sum2", "cross")
+    ]
+    return means_of(edges, tuple(orders), sums, entries.whole_number("n_jets", low=1))

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jet_types import JET_TYPES
-from hypervae.errors import InputError
 from hypervae.io import atomic_h5, software_versions
+from hypervae.io.entries import WITH_FLAGS
 from hypervae.io.hdf5 import reading_h5
 from hypervae.observables import drawn_in
 from hypervae.observables.table import RECONSTRUCTION
@@ -31,6 +31,20 @@ SIDES = ("true", "reconstructed")
 QUANTITIES = tuple(drawn_in(RECONSTRUCTION))
 # The datasets without a row a jet.
 _PER_DIMENSION = ("latent/kl", "latent/active")
+
+
+def all_datasets() -> list[str]:
+    """The datasets of a reconstruction, beside ``jet_type``.
+
+    Returns
+    -------
+    list of str
+    """
+    latent = ("mean", "width", "posterior", "prior", "kl", "active")
+    columns = ("particle_features", "jet_features", *QUANTITIES)
+    return [f"latent/{name}" for name in latent] + [
+        f"{side}/{name}" for side in SIDES for name in columns
+    ]
 
 
 def write_reconstruction(
@@ -87,27 +101,62 @@ def read_reconstruction(
         jet type has no figures.
     """
     expected = "the file that hypervae reconstruct writes"
-    with reading_h5(path) as file:
-        for name in ("jet_type", *names):
-            if name not in file:
-                raise InputError(path, name, found="no such dataset", expected=expected)
-        arrays = {name: file[name][()] for name in ("jet_type", *names)}
-        try:
-            about = {
-                "model": str(file.attrs["model"]),
-                "figures": json.loads(file.attrs["figures"]),
-            }
-            for jet_type in rows_by_type(arrays["jet_type"]):
-                about["figures"]["types"][jet_type]
-        except (KeyError, ValueError, TypeError) as error:
-            raise InputError(path, "attributes", found=str(error), expected=expected) from error
-    rows = len(arrays["jet_type"])
-    for name, values in arrays.items():
-        if name not in _PER_DIMENSION and len(values) != rows:
-            raise InputError(
-                path, name, found=f"{len(values)} rows", expected=f"{rows}, as jet_type has"
-            )
-    return arrays, about
+    with reading_h5(path) as entries:
+        types = entries.whole("jet_type", (None,), "[jets]")
+        if not np.isin(types, list(JET_TYPES.values())).all():
+            entries.refuse("jet_type", f"{types.min()} to {types.max()}", f"numbers of {JET_TYPES}")
+        arrays: dict[str, NDArray[Any]] = {"jet_type": types.astype(np.uint8)}
+        lengths: dict[str, int] = {}
+        for name in names:
+            shape = _shape(name, len(types), lengths)
+            words = ", ".join("any" if length is None else str(length) for length in shape)
+            stored = entries.dataset(name, shape, f"[{words}]", WITH_FLAGS)
+            arrays[name] = stored.rows()
+            lengths.setdefault(_axis(name), stored.shape[1 if stored.shape[1:] else 0])
+        figures = entries.json("figures", dict)
+        for jet_type in rows_by_type(arrays["jet_type"]):
+            if wrong := _wrong_figures(figures, jet_type):
+                entries.refuse("attribute figures", f"{wrong} of {jet_type}", expected)
+        return arrays, {"model": entries.text("model"), "figures": figures}
+
+
+def _wrong_figures(figures: Mapping[str, Any], jet_type: str) -> str:
+    """What is missing of a jet type's figures, or is no number; empty where nothing is."""
+    found: Any = figures
+    for part in ("types", jet_type):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping):
+        return "no figures"
+    correlation = found.get("correlation")
+    if not isinstance(correlation, Mapping):
+        return "no correlation"
+    numbers = {name: found.get(name, "none") for name in ("w1_mass", "multiplicity_mae")}
+    for name in QUANTITIES:
+        value = correlation.get(name, "none")
+        numbers[f"correlation.{name}"] = 0.0 if value is None else value  # of what does not vary
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"{name}: {value!r:.60}"
+    return ""
+
+
+def _axis(name: str) -> str:
+    """What the second axis of a dataset counts, or the only one of one without rows of jets."""
+    if name.startswith("latent/"):
+        return "dimensions"
+    return "slots" if name.endswith("/particle_features") else ""
+
+
+def _shape(name: str, rows: int, lengths: Mapping[str, int]) -> tuple[int | None, ...]:
+    """What a dataset has to be shaped like."""
+    length = lengths.get(_axis(name))
+    if name in _PER_DIMENSION:
+        return (length,)
+    if name.startswith("latent/"):
+        return (rows, length)
+    if name.endswith("/particle_features"):
+        return (rows, length, 4)
+    return (rows, 4) if name.endswith("/jet_features") else (rows,)
 
 
 def rows_by_type(jet_type: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jet_checks import check_jets
 from hypervae.data.jet_types import check_jet_type
 from hypervae.data.jets import Jets, sort_particles
-from hypervae.data.ranges import JUDGED, blank_absent, misread
+from hypervae.data.ranges import JUDGED, MOST_PARTICLES, blank_absent, misread
 from hypervae.errors import InputError
-from hypervae.io.hdf5 import H5Reader, naming_damage
+from hypervae.io.hdf5 import H5Reader
 
 #: The attribute ``source`` of what HyperVAE generates.
 GENERATED = "hypervae"
+#: Slots that are read at once: 10,000 jets of more particles than a run takes.
+MOST_SLOTS = 3_000_000
 # Of the optional columns: what they are read as, and what they hold.
 COLUMNS: dict[str, tuple[type[np.integer], str]] = {
     "event_id": (np.int64, "whole numbers of 64 bits"),
@@ -59,54 +59,30 @@ class ShardReader(H5Reader):
         super().__init__(path)
 
     def _check(self) -> None:
-        with naming_damage(self.path):
-            self._check_layout()
-            self.attributes: dict[str, Any] = dict(self._file.attrs)
-        self.jet_type = self._jet_type(self._given_type)
-
-    def _dataset(self, name: str, shape: tuple[int | None, ...], meaning: str) -> h5py.Dataset:
-        expected = f"a dataset of shape {meaning}"
-        if name not in self._file or not isinstance(self._file[name], h5py.Dataset):
-            present = ", ".join(sorted(map(str, self._file))) or "nothing"
-            raise InputError(
-                self.path, name, found=f"no such dataset ({present})", expected=expected
-            )
-        dataset = self._file[name]
-        fits = len(dataset.shape) == len(shape) and all(
-            want in (None, have) for want, have in zip(shape, dataset.shape, strict=True)
-        )
-        if not fits:
-            raise InputError(self.path, name, found=f"shape {dataset.shape}", expected=expected)
-        if dataset.dtype.kind not in "fiu":
-            raise InputError(self.path, name, found=f"type {dataset.dtype}", expected="numbers")
-        return dataset
-
-    def _check_layout(self) -> None:
-        self._particles = self._dataset(
-            "particle_features",
-            (None, None, self.columns),
-            f"[jets, particles, {self.columns}]",
-        )
+        entries, columns = self._entries, self.columns
+        meaning = f"[jets, particles, {columns}]"
+        self._particles = entries.dataset("particle_features", (None, None, columns), meaning)
         self.n_jets, self.max_particles = self._particles.shape[:2]
-        self._jets = self._dataset("jet_features", (self.n_jets, 4), f"[{self.n_jets}, 4]")
-        if self.n_jets == 0 or self.max_particles == 0:
+        if self.n_jets == 0 or not 0 < self.max_particles <= MOST_PARTICLES:
             raise InputError(
                 self.path,
                 "particle_features",
                 found=f"shape {self._particles.shape}",
-                expected="at least one jet and one particle",
+                expected=f"at least one jet and one particle, at most {MOST_PARTICLES} particles",
             )
+        self._jets = entries.dataset("jet_features", (self.n_jets, 4), f"[{self.n_jets}, 4]")
         self._optional = {
-            name: self._dataset(name, (self.n_jets,), f"[{self.n_jets}]")
-            for name in ("event_id", "split")
-            if name in self._file
+            name: entries.dataset(name, (self.n_jets,), f"[{self.n_jets}]")
+            for name in COLUMNS
+            if name in entries
         }
+        self.attributes: dict[str, str | int | float] = entries.scalars()
+        self.jet_type = self._jet_type(self._given_type)
 
     def _jet_type(self, given: str | None) -> str | None:
-        stored = self.attributes.get("jet_type")
-        if stored is not None:
-            stored = stored.decode() if isinstance(stored, bytes) else str(stored)
-            check_jet_type(stored, self.path)
+        stored = None
+        if self._entries.has_attribute("jet_type"):
+            stored = check_jet_type(self._entries.text("jet_type"), self.path)
         if given is not None:
             check_jet_type(given)
             if stored not in (None, given):
@@ -141,9 +117,30 @@ class ShardReader(H5Reader):
 
     def _arrays(self, rows: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Particles and jets of some rows, in the layout of `Jets`."""
-        with self._readable(rows):
-            particles, features = self._particles[rows], self._jets[rows]
+        particles, features = self._stored(rows)
         return as_float32(particles), as_float32(features)
+
+    def _stored(self, rows: slice) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Particles and jets of some rows, as the file has them."""
+        return (
+            self._particles.rows(rows.start, rows.stop),
+            self._jets.rows(rows.start, rows.stop),
+        )
+
+    def unchecked(self, stop: int) -> Jets:
+        """The first jets as they are, for who counts those that are none.
+
+        Parameters
+        ----------
+        stop : int
+            Rows at most.
+
+        Returns
+        -------
+        Jets
+            With particles and features alone.
+        """
+        return Jets(*self._arrays(slice(0, min(stop, self.n_jets))), jet_type=self.jet_type)
 
     def _judge(self, jets: Jets) -> None:
         """See from the first jets of a file from elsewhere that its units are those here."""
@@ -180,8 +177,9 @@ class ShardReader(H5Reader):
         if name not in self._optional:
             return None
         dtype, expected = COLUMNS[name]
-        with self._readable(rows):
-            values = self._optional[name][rows]
+        values = self._optional[name].rows(rows.start, rows.stop)
+        if values.dtype.kind == "f":
+            values = values.astype(np.float64, copy=False)  # float16 has no such large integers
         most = 2 if name == "split" else np.iinfo(dtype).max
         # NaN fails each comparison; the largest integer itself is none of float64
         wrong = ~((values >= np.iinfo(dtype).min) & (values < most + 1))
@@ -194,22 +192,19 @@ class ShardReader(H5Reader):
             )
         return values.astype(dtype, copy=False)
 
-    def _readable(self, rows: slice) -> AbstractContextManager[None]:
-        """Turn a failure to read these rows into an `InputError`."""
-        return naming_damage(self.path, f"rows {rows.start} to {rows.stop}")
-
     def chunks(self, size: int = 10_000) -> Iterator[Jets]:
         """Read the shard in batches of `size` jets.
 
         Parameters
         ----------
         size : int
-            Jets of a batch.
+            Jets of a batch; fewer where there are more slots than jets have.
 
         Yields
         ------
         Jets
         """
+        size = max(1, min(size, MOST_SLOTS // self.max_particles))
         for start in range(0, self.n_jets, size):
             yield self.read(start, start + size)
 

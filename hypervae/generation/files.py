@@ -117,7 +117,7 @@ class TypedReader(ShardReader):
             return jet_type
         if given is not None:
             raise InputError(self.path, "jet_type", found=repr(MIXED), expected=repr(given))
-        self._types = self._dataset(TYPES, (self.n_jets,), f"[{self.n_jets}]")
+        self._types = self._entries.dataset(TYPES, (self.n_jets,), f"[{self.n_jets}]")
         return None
 
     def types(self, start: int, stop: int) -> NDArray[np.uint8]:
@@ -135,8 +135,7 @@ class TypedReader(ShardReader):
         if self.jet_type is not None:
             rows = len(range(start, min(stop, self.n_jets)))
             return np.full(rows, JET_TYPES[self.jet_type], dtype=np.uint8)
-        with self._readable(slice(start, stop)):
-            types = self._types[start:stop]
+        types = self._types.rows(start, stop)
         known = np.isin(types, list(JET_TYPES.values()))
         if not known.all():
             row = int(np.flatnonzero(~known)[0])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,6 +13,11 @@ from typing import Self
 import h5py
 
 from hypervae.errors import InputError
+from hypervae.io.entries import Entries
+from hypervae.io.regular import check_regular
+
+_NO_LOCK = re.compile(r"unable to lock file, errno = (\d+)|already open for (write|read)")
+_UNLOCKED = "or set HDF5_USE_FILE_LOCKING=FALSE where nobody writes it"
 
 
 def open_h5(path: str | os.PathLike[str]) -> h5py.File:
@@ -27,47 +34,36 @@ def open_h5(path: str | os.PathLike[str]) -> h5py.File:
     Raises
     ------
     InputError
-        If the file is missing, empty, truncated or no HDF5 file at all.
+        If the file is missing, empty, truncated, locked, or no HDF5 file at all.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "file", found="no such file", expected="an HDF5 file")
-    if path.stat().st_size == 0:
-        raise InputError(path, "file", found="an empty file", expected="an HDF5 file")
+    path = check_regular(path, "an HDF5 file")
     try:
         return h5py.File(path, "r")
-    except OSError as error:
+    except PermissionError:
+        raise  # names the file itself
+    except (OSError, RuntimeError, ValueError) as error:
+        if lock := _NO_LOCK.search(str(error)):
+            raise _locked(path, str(error), lock) from error
         raise InputError(
             path, "file", found=f"unreadable content ({error})", expected="a whole HDF5 file"
         ) from error
 
 
-@contextmanager
-def naming_damage(path: str | os.PathLike[str], field: str = "file") -> Iterator[None]:
-    """Name the file where HDF5 finds only on the way that it is damaged.
-
-    Parameters
-    ----------
-    path : path-like
-        The file that is read.
-    field : str
-        What is read of it.
-
-    Raises
-    ------
-    InputError
-        In place of the errors that h5py raises for links, attributes and data it cannot read.
-    """
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            path, field, found=f"unreadable data ({error})", expected="a whole HDF5 file"
-        ) from error
+def _locked(path: Path, reason: str, lock: re.Match[str]) -> InputError:
+    """What HDF5 says of a file that it cannot lock, or that was never closed."""
+    if lock[1] and int(lock[1]) not in (errno.EAGAIN, errno.EACCES):
+        why, expected = "its file system grants no locks", f"one that does, {_UNLOCKED}"
+    elif lock[1]:
+        why = "another program has it open for writing"
+        expected = f"a file that nobody writes: wait for that program, {_UNLOCKED}"
+    else:
+        why = "whoever wrote it never closed it"
+        expected = "a whole file: wait for its writer, or, where that died, write it anew"
+    return InputError(path, "lock", found=f"{why} ({reason})", expected=expected)
 
 
 @contextmanager
-def reading_h5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+def reading_h5(path: str | os.PathLike[str]) -> Iterator[Entries]:
     """Open an HDF5 file for what is read within the block.
 
     Parameters
@@ -76,15 +72,15 @@ def reading_h5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
 
     Yields
     ------
-    h5py.File
+    Entries
 
     Raises
     ------
     InputError
-        As `open_h5` and `naming_damage`.
+        As `open_h5`, and as `Entries` on what is read.
     """
-    with naming_damage(path), open_h5(path) as file:
-        yield file
+    with open_h5(path) as file:
+        yield Entries(path, file)
 
 
 class H5Reader(AbstractContextManager["H5Reader"]):
@@ -103,6 +99,7 @@ class H5Reader(AbstractContextManager["H5Reader"]):
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         self._file = open_h5(self.path)
+        self._entries = Entries(self.path, self._file)
         try:
             self._check()
         except BaseException:

@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.config import NormalizationConfig
-from hypervae.correlators.features import EDGE_FEATURES, JET_TARGETS, hyperedge_features
+from hypervae.correlators.features import (
+    EDGE_FEATURES,
+    JET_TARGETS,
+    PARTICLE_COORDINATES,
+    hyperedge_features,
+)
 from hypervae.correlators.sums import JetSums
 from hypervae.errors import InputError
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.normalization import MergedShards, write_normalization
 from hypervae.normalization.tables import correlator_tables
-
-PARTICLE_COORDINATES = ("etarel", "phirel", "ln_ptrel")
 
 
 def _tabled(counts: NDArray[np.float64], table: NDArray[np.float64]) -> list[float]:
@@ -67,6 +70,7 @@ def merge_normalization(
     """
     found: dict[str, tuple[str, str, Path, JetSums | None]] = {}
     reference: CorrelatorReader | None = None
+    shifts: dict[str, float] = {}
     for path in map(Path, inputs):
         with CorrelatorReader(path) as reader:
             if reference is None:
@@ -84,16 +88,31 @@ def merge_normalization(
                     found=f"the same jets as {found[reader.content][2]}",
                     expected="each shard once",
                 )
-            found[reader.content] = (reader.content, reader.jet_type, path, reader.sums("train"))
+            sums = reader.sums("train")
+            _check_shifts(path, sums, shifts)
+            found[reader.content] = (reader.content, reader.jet_type, path, sums)
     if reference is None:
         raise InputError(output, "inputs", found="no correlator files", expected="at least one")
     sources = [found[content] for content in sorted(found)]
-    sums = [source[3] for source in sources if source[3] is not None]
-    if not sums:
+    parts = [source[3] for source in sources if source[3] is not None]
+    if not parts:
         raise InputError(
             reference.path, "split", found="no training jet in any shard", expected="some"
         )
-    _write(output, config, reference, edges, sources, JetSums.merge(sums))
+    _write(output, config, reference, edges, sources, JetSums.merge(parts))
+
+
+def _check_shifts(path: Path, sums: JetSums | None, shifts: dict[str, float]) -> None:
+    """Refuse moments that are taken about other numbers than those of the files before."""
+    for name, moments in sums.moments.items() if sums is not None else ():
+        shift = shifts.setdefault(name, moments.shift)
+        if moments.shift != shift:
+            raise InputError(
+                path,
+                f"train/moments of {name}",
+                found=f"sums about {moments.shift:g}",
+                expected=f"about {shift:g}, as in the files before",
+            )
 
 
 def _write(

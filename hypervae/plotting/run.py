@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import psutil
-import yaml
 
-from hypervae.errors import InputError
+from hypervae.config.yaml_text import read_yaml_file
+from hypervae.errors import ConfigError, InputError
 from hypervae.formats.equivariance import exact_symmetry
 from hypervae.formats.evaluation import read_results
 from hypervae.formats.history import read_history
@@ -112,15 +112,19 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
 
 def _config(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        content["models"], content["data"]["jet_types"]
-    except OSError as error:
-        raise InputError(path, "file", found=str(error), expected="the config of a run") from error
-    except (yaml.YAMLError, TypeError, KeyError) as error:
+        content = read_yaml_file(path)
+    except ConfigError as error:
         raise InputError(
-            path, "config", found=f"no {error}", expected="models and data.jet_types"
+            path, "config", found=str(error), expected="the config of a run"
         ) from error
-    return content
+    data = content.get("data") if isinstance(content, dict) else None
+    jet_types = data.get("jet_types") if isinstance(data, dict) else None
+    if not isinstance(jet_types, dict) or not isinstance(content.get("models"), dict):
+        raise InputError(
+            path, "config", found="no models or no jet types", expected="models and data.jet_types"
+        )
+    found: dict[str, Any] = content
+    return found
 
 
 def _model(folder: Path, name: str) -> ModelRun:

@@ -8,9 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from hypervae.config import decisive, resolve_config
+from hypervae.config.yaml_text import read_yaml_file
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.sweep.plan import SweepPlan
 
@@ -108,7 +107,7 @@ def _check_given(plan: SweepPlan, inputs: Inputs) -> None:
     resolved = inputs.folder / "results" / "config.yaml"
     if not resolved.is_file():
         return
-    there = resolve_config(yaml.safe_load(resolved.read_text(encoding="utf-8")))
+    there = resolve_config(read_yaml_file(resolved))
     for section in _SECTIONS:
         own, other = (decisive(getattr(c, section)) for c in (plan.workflow.config, there))
         if section == "data":

@@ -8,15 +8,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from hypervae.config import Section, decisive
 from hypervae.config.messages import text_keys
 from hypervae.config.models import with_changes
 from hypervae.config.sweep import SWEPT, SweepConfig
+from hypervae.config.yaml_text import read_yaml_file
 from hypervae.errors import ConfigError
 from hypervae.evaluation.metrics import chosen
 from hypervae.sweep.samplers.registry import SAMPLERS
@@ -150,7 +148,7 @@ def read_sweep(file: str | os.PathLike[str]) -> SweepPlan:
         Naming the file and the key, one line for each mistake.
     """
     try:
-        config = SweepConfig.of(_loaded(file))
+        config = SweepConfig.of(read_yaml_file(file, f"config: {os.fspath(file)}"))
         base = merged_configs(config.config)
     except ConfigError as error:
         raise _of_file(file, error) from None
@@ -178,19 +176,9 @@ def merged_configs(files: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for file in files:
-        merged = _merged(merged, text_keys(_loaded(file)))
+        content = read_yaml_file(file, f"config: {os.fspath(file)}")
+        merged = _merged(merged, text_keys(content))
     return merged
-
-
-def _loaded(file: str | os.PathLike[str]) -> Any:
-    path = Path(file)
-    if not path.is_file():
-        raise ConfigError(f"config: {path}: found no such file, expected YAML")
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        text = " ".join(str(error).split())
-        raise ConfigError(f"config: {path}: not valid YAML: {text}") from error
 
 
 def _of_file(file: str | os.PathLike[str], error: ConfigError) -> ConfigError:

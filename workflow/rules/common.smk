@@ -5,6 +5,7 @@ import hashlib
 
 from snakemake.exceptions import WorkflowError
 
+from hypervae.config.yaml_text import read_yaml_file
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.io import write_list, write_text
 from hypervae.plotting.captions import EVERYTHING, caption, evaluation_caption
@@ -16,6 +17,11 @@ from hypervae.workflow.slurm.jobs import check_alone
 from hypervae.workflow.staleness import Staleness
 
 try:
+    if Path(workflow.main_snakefile).resolve() == LIBRARY / "workflow" / "Snakefile":
+        for file in workflow.configfiles:
+            read_yaml_file(
+                file
+            )  # refuses what Snakemake has lost in silence: keys that stand twice
     PLAN = Plan(config)
     guard_slurm()
 except ConfigError as error:

@@ -24,7 +24,8 @@ from typing import IO, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.readers.interface import BATCH, MOST_PARTICLES, Batch, JetFile
+from hypervae.data.ranges import MOST_PARTICLES
+from hypervae.data.readers.interface import BATCH, Batch, JetFile
 from hypervae.data.readers.momenta import jets_from
 
 _FIELDS = {"pt": "X pt", "eta": "X rapidity", "phi": "X phi"}

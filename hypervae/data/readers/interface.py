@@ -21,8 +21,6 @@ from hypervae.errors import HyperVAEError, InputError
 
 # Jets converted at once.
 BATCH = 5_000
-#: A batch is padded to its longest jet: beyond any jet's length, a file could ask for all memory.
-MOST_PARTICLES = 2_000
 
 
 class Batch(NamedTuple):

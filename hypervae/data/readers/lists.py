@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.readers.interface import MOST_PARTICLES, JetFile
+from hypervae.data.ranges import MOST_PARTICLES
+from hypervae.data.readers.interface import JetFile
 
 # As awkward calls them; "unknown" where all lists are empty.
 _NUMBERS = frozenset(

@@ -34,9 +34,10 @@ class SourceConfig(Section):
         3,
         "number of shards (pythia, jetnet)",
         ge=1,
+        le=100_000,
         reruns="the new shards' simulation (jetnet: all splitting), and normalization onward",
     )
-    jets_per_shard: Integer = key(800, "jets in each simulated shard (pythia)", ge=1)
+    jets_per_shard: Integer = key(800, "jets in each simulated shard (pythia)", ge=1, le=10**8)
     paths: tuple[Text, ...] = key(
         (),
         "files of jets (HDF5, PyG graphs, parquet, EnergyFlow, JetClass), one shard each (files)",
@@ -62,3 +63,6 @@ class SourceConfig(Section):
         """A layout makes momenta."""
         if wrong := wrong_columns(split_columns(self.layout)):
             yield Mistake("layout", *wrong)
+        for path in self.paths:
+            if not path.strip() or not path.isprintable():
+                yield Mistake("paths", repr(path), "names of files")

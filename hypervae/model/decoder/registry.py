@@ -66,7 +66,11 @@ class OneShotConfig(DecoderConfig):
         "(hyperbolic)",
     )
     alpha: Number = key(
-        1.0, "alpha of the hyperbolic distance", gt=0, counts=where(distance=["hyperbolic"])
+        1.0,
+        "alpha of the hyperbolic distance",
+        ge=1e-6,
+        le=1e6,
+        counts=where(distance=["hyperbolic"]),
     )
     pt_weighted: Flag = key(False, "particles count by their share of the pT in the Chamfer term")
 
@@ -85,6 +89,7 @@ class HierarchicalConfig(DecoderConfig):
         "radius of the jets' clustering: lengths are unfolded near it, so that generated jets end "
         "there, too; 0: not",
         ge=0,
+        le=10,
     )
     borders: Flag = key(
         False,
@@ -92,17 +97,21 @@ class HierarchicalConfig(DecoderConfig):
         "nearest to the axis of their own",
     )
     anchor_width: Number = key(
-        0.03, "posterior width of the latent dimensions that are the scaffold", gt=0, lt=1
+        0.03, "posterior width of the latent dimensions that are the scaffold", ge=1e-6, lt=1
     )
     trunk: Annotated[Text, OneOf(lambda: TRUNKS)] = key(
         "transformer", f"network that moves the particles: {TRUNKS.meanings}"
     )
-    width: Integer = key(64, "channels of a particle in the trunk", ge=4)
-    blocks: Integer = key(4, "transformer blocks", ge=1, counts=where(trunk=["transformer"]))
-    heads: Integer = key(
-        2, "attention heads of the transformer", ge=1, counts=where(trunk=["transformer"])
+    width: Integer = key(64, "channels of a particle in the trunk", ge=4, le=8192)
+    blocks: Integer = key(
+        4, "transformer blocks", ge=1, le=100, counts=where(trunk=["transformer"])
     )
-    draws: Integer = key(2, "times and noises for each encoded jet and training step", ge=1)
+    heads: Integer = key(
+        2, "attention heads of the transformer", ge=1, le=256, counts=where(trunk=["transformer"])
+    )
+    draws: Integer = key(
+        2, "times and noises for each encoded jet and training step", ge=1, le=1000
+    )
 
     def mistakes(self) -> Iterator[Mistake]:
         """Heads share the channels."""

@@ -98,7 +98,7 @@ def test_resolving_twice_changes_nothing():
         ("correlators.bins", 0, r"correlators\.bins: found 0 \(integer\), expected at least 1"),
         ("correlators.bins", 65_001, r"correlators\.bins: .*expected at most 65000"),
         ("correlators.exponent", 0, r"correlators\.exponent: .*expected more than 0"),
-        ("correlators.range", [0, 1], r"correlators\.range\.0: .*expected more than 0"),
+        ("correlators.range", [0, 1], r"correlators\.range\.0: .*expected at least 1e-09"),
         ("correlators.range", [1], r"correlators\.range: .*expected at least 2 entries"),
         ("correlators.orders", [2, 7], r"correlators\.orders\.1: .*expected at most 6"),
         ("correlators.orders", [2, 2], r"correlators\.orders: .*expected no entry twice"),

@@ -189,7 +189,7 @@ def test_a_wrong_shape_is_named(computed):
     with h5py.File(path, "r+") as file:
         del file["pair_bins"]
         file["pair_bins"] = np.zeros((80, 7), np.uint8)
-    with pytest.raises(InputError, match=r"pair_bins: found shape \(80, 7\), expected \(80, 435\)"):
+    with pytest.raises(InputError, match=r"pair_bins: found shape \(80, 7\), .* \(80, 435\)"):
         CorrelatorReader(path)
 
 

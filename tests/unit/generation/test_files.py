@@ -69,7 +69,10 @@ def test_types_that_cannot_be_read_are_named(mixed):
     with open(path, "r+b") as file:
         file.seek(place)
         file.write(b"\xff" * 8)
-    with TypedReader(path) as reader, pytest.raises(InputError, match=r"mixed\.h5: rows 5 to 10"):
+    with (
+        TypedReader(path) as reader,
+        pytest.raises(InputError, match=r"mixed\.h5: jet_type, rows 5 to 10"),
+    ):
         reader.types(5, 10)
 
 

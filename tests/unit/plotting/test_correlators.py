@@ -43,7 +43,7 @@ def test_bad_files_are_named(write_normalization):
         read_correlators(path)
     with h5py.File(path, "a") as file:
         file["enc/3/sum2"] = np.zeros(4)
-    with pytest.raises(InputError, match=r"enc/3/sum2: found \(4,\)"):
+    with pytest.raises(InputError, match=r"enc/3/sum2: found shape \(4,\)"):
         read_correlators(path)
     with h5py.File(path, "a") as file:
         file.attrs["n_jets"] = 0

@@ -209,12 +209,15 @@ def test_a_missing_dataset_is_named(name, message, write, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("latent", "latent/prior"), ("reconstruction", "reconstructed/jet_pt")]
+    ("kind", "name", "shape"),
+    [("latent", "latent/prior", "[60, 5]"), ("reconstruction", "reconstructed/jet_pt", "[60]")],
 )
-def test_a_dataset_of_other_jets_is_named(kind, name, write, tmp_path):
+def test_a_dataset_of_other_jets_is_named(kind, name, shape, write, tmp_path):
     done = call(kind, write(**{name: np.ones((59, 5))}), tmp_path / "out")
     assert isinstance(done.exception, InputError)
-    assert f"{name}: found 59 rows, expected 60, as jet_type has" in str(done.exception)
+    assert f"{name}: found shape (59, 5), expected a dataset of shape {shape}" in str(
+        done.exception
+    )
 
 
 @pytest.mark.parametrize("figures", [None, "{", "[]", "{}", '{"types": {"q": {}}}'])
@@ -226,7 +229,7 @@ def test_missing_attributes_are_named(figures, write, tmp_path):
             file.attrs["figures"] = figures
     done = call("reconstruction", path, tmp_path / "out")
     assert isinstance(done.exception, InputError)
-    assert "in.h5: attributes" in str(done.exception)
+    assert "in.h5: attribute figures" in str(done.exception)
 
 
 def test_principal_axes_are_the_directions_of_largest_variance():

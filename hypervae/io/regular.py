@@ -1,0 +1,58 @@
+"""Files that are there to be read: no folder, no pipe, nothing that would be waited for."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from hypervae.errors import InputError
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def check_regular(
+    path: str | os.PathLike[str], expected: str, field: str = "file", empty: bool = False
+) -> Path:
+    """Refuse what is no file with something in it.
+
+    Parameters
+    ----------
+    path : path-like
+    expected : str
+        What the file should be.
+    field : str
+        For the message.
+    empty : bool
+        Whether it may be empty.
+
+    Returns
+    -------
+    Path
+        The path itself.
+
+    Raises
+    ------
+    InputError
+    """
+    path = Path(path)
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        where = f" (a link to {os.readlink(path)})" if path.is_symlink() else ""
+        raise InputError(path, field, found=f"no such file{where}", expected=expected) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(path, field, found=f"no way to it ({reason})", expected=expected) from None
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no file")
+        raise InputError(path, field, found=kind, expected=expected)
+    if found.st_size == 0 and not empty:
+        raise InputError(path, field, found="an empty file", expected=expected)
+    return path
