@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,8 @@ def read_section(config: str | None) -> dict[str, Any]:
     if config is None:
         return {}
     for path in config_files(config):
+        if not os.path.isfile(path):
+            raise ConfigError(f"--config: found {config!r}, expected a mapping or an existing file")
         return _mapping(read_yaml_file(path, f"--config: {path}"))
     return _mapping(read_yaml(config, "--config"))
 

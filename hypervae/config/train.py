@@ -121,7 +121,7 @@ class TrainConfig(Section):
         "the optimizer; muon: orthogonalized momentum for the matrices within, AdamW for the rest",
     )
     learning_rate: Number = key(
-        1.0e-3, "peak learning rate (muon: that of the matrices)", ge=1e-12, le=1
+        1.0e-3, "peak learning rate (muon: that of the matrices)", gt=0, le=1
     )
     adamw_ratio: Number = key(
         0.2,

@@ -10,12 +10,13 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from hypervae.errors import ConfigError, InputError, one_line
 from hypervae.io.regular import check_regular
+
+if TYPE_CHECKING:
+    import yaml
 
 #: What a config may hold: characters, and values once aliases are written out; and how deep.
 MOST_CHARACTERS, MOST_VALUES, DEEPEST = 2**24, 200_000, 40
@@ -60,6 +61,8 @@ def read_yaml(text: str, name: str) -> Any:
             raise _too_deep(name) from None
     if _opened(text) > MOST_OPENED:
         raise _too_deep(name)
+    import yaml  # here, since the workflow hands over JSON
+
     loader = None
     try:
         loader = yaml.SafeLoader(text)
@@ -72,10 +75,7 @@ def read_yaml(text: str, name: str) -> Any:
         raise _too_deep(name) from None
     except (yaml.YAMLError, ValueError, OverflowError, AttributeError) as error:
         # (what has a type's form but is none: a date with 40 days, an exponent of a number)
-        raise ConfigError(
-            f"{name}: found no valid YAML or JSON ({one_line(str(error))}), expected keys with "
-            "values"
-        ) from error
+        raise ConfigError(f"{name}: not valid YAML or JSON: {one_line(str(error))}") from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -150,9 +150,9 @@ class _Judge:
             self._refuse(node, path, "an anchor that holds itself", "values")
         if len(above) > DEEPEST:
             self._refuse(node, path[:3], "keys within keys", f"at most {DEEPEST} deep")
-        if isinstance(node, yaml.ScalarNode):
+        if node.id == "scalar":
             self._see_value(node, path)
-        elif isinstance(node, yaml.SequenceNode):
+        elif node.id == "sequence":
             for place, inner in enumerate(node.value):
                 self.see(inner, (*path, str(place)), (*above, id(node)))
         else:
@@ -161,7 +161,7 @@ class _Judge:
     def _see_mapping(self, node: Any, path: tuple[str, ...], above: tuple[int, ...]) -> None:
         seen: dict[str, int] = {}
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if key.id != "scalar":
                 self._refuse(key, path, "a key that is a list or a mapping", "a name")
             name = key.value
             if name in seen:

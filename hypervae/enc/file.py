@@ -16,7 +16,7 @@ import numpy as np
 from hypervae.correlators.binning import Binning
 from hypervae.enc.spectrum import Settings, Spectrum
 from hypervae.errors import ArgumentError, InputError
-from hypervae.formats.correlator_sums import read_edges
+from hypervae.formats.edges import read_edges
 from hypervae.io import atomic_h5, software_versions
 from hypervae.io.hdf5 import reading_h5
 

@@ -15,6 +15,7 @@ from hypervae.correlators.means import CorrelatorMeans
 from hypervae.correlators.moments import Moments
 from hypervae.correlators.sums import SUMMED_ARRAYS, JetSums
 from hypervae.errors import ConfigError, InputError
+from hypervae.formats.edges import read_edges
 from hypervae.io.entries import Entries
 
 
@@ -48,33 +49,6 @@ def read_settings(entries: Entries) -> CorrelatorsStageConfig:
     if settings.to_dict() != content:
         entries.refuse("attribute settings", json.dumps(content), f"all keys of {settings}")
     return settings
-
-
-def read_edges(entries: Entries, bins: int | None = None) -> NDArray[np.float64]:
-    """The edges of the R_L bins.
-
-    Parameters
-    ----------
-    entries : Entries
-        Of the file.
-    bins : int, optional
-        How many there have to be.
-
-    Returns
-    -------
-    [bins + 1] float64
-
-    Raises
-    ------
-    InputError
-        If they are missing, or do not rise.
-    """
-    length = None if bins is None else bins + 1
-    meaning = "[bins + 1]" if length is None else f"({length},), by its settings"
-    edges = entries.finite("edges", (length,), meaning)
-    if len(edges) < 2 or edges[0] <= 0 or not (np.diff(edges) > 0).all():
-        entries.refuse("edges", f"{edges[:8]}", "numbers above 0 that rise")
-    return edges
 
 
 def write_sums(group: h5py.Group, sums: JetSums) -> None:

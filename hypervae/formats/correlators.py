@@ -25,7 +25,8 @@ from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.sums import JetSums
 from hypervae.errors import InputError
-from hypervae.formats.correlator_sums import read_edges, read_settings, read_sums, write_sums
+from hypervae.formats.correlator_sums import read_settings, read_sums, write_sums
+from hypervae.formats.edges import read_edges
 from hypervae.io import atomic_h5, software_versions
 from hypervae.io.entries import WHOLE_NUMBERS
 from hypervae.io.hdf5 import H5Reader

@@ -31,7 +31,7 @@ from hypervae.correlators.means import CorrelatorMeans
 from hypervae.data.jet_types import JET_TYPES
 from hypervae.data.ranges import MOST_PARTICLES
 from hypervae.errors import InputError
-from hypervae.formats.correlator_sums import read_edges
+from hypervae.formats.edges import read_edges
 from hypervae.io import atomic_h5, read_list, write_json
 from hypervae.io.entries import Entries
 from hypervae.io.hdf5 import reading_h5

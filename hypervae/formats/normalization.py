@@ -33,7 +33,8 @@ from hypervae.correlators.means import CorrelatorMeans
 from hypervae.correlators.sums import JetSums
 from hypervae.data.jet_types import check_jet_type
 from hypervae.errors import InputError
-from hypervae.formats.correlator_sums import means_of, read_edges, read_settings
+from hypervae.formats.correlator_sums import means_of, read_settings
+from hypervae.formats.edges import read_edges
 from hypervae.io import atomic_h5, atomic_path
 from hypervae.io.entries import Entries
 from hypervae.io.hdf5 import reading_h5

@@ -80,7 +80,7 @@ class Entries:
         -------
         list of str
         """
-        with naming_damage(self.path, self._above or "file"):
+        with naming_damage(self.path, self._above):
             return [str(name) for name in self._group]
 
     def __contains__(self, name: str) -> bool:
@@ -212,9 +212,8 @@ class Entries:
         """
         values = self.dataset(name, shape, meaning, WHOLE_NUMBERS).rows()
         if values.size and not (low <= values.min() and values.max() <= np.iinfo(np.int64).max):
-            self.refuse(
-                name, f"{values.min()} to {values.max()}", f"whole numbers from {low} to 2^63 - 1"
-            )
+            found = f"{values.min()} to {values.max()}"
+            self.refuse(name, found, f"whole numbers from {low} to 2^63 - 1")
         return values.astype(np.int64, copy=False)
 
     def has_attribute(self, name: str) -> bool:

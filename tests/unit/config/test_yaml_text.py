@@ -41,18 +41,18 @@ REFUSED = {
     "octal": ("train: {epochs: 010}", r"train\.epochs: found 010, which YAML reads as 8"),
     "sexagesimal": ("train: {epochs: 1:30}", r"train\.epochs: found 1:30, which YAML reads as 90"),
     "sexagesimal, parts": ("a: 1:30.5", "a: found 1:30.5, which YAML reads as 90.5"),
-    "a tab": ("train:\n\tepochs: 3\n", "no valid YAML"),
+    "a tab": ("train:\n\tepochs: 3\n", "not valid YAML"),
     "an anchor in itself": ("a: &a {b: *a}", r"a\.b: found an anchor that holds itself"),
     "a list in itself": ("a: &a [*a]", "found an anchor that holds itself"),
-    "an unknown anchor": ("a: *b", "no valid YAML"),
+    "an unknown anchor": ("a: *b", "not valid YAML"),
     "billion laughs": (LAUGHS, "more than 200000 values"),
     "very deep": ("{a: " * 60 + "1" + "}" * 60, "keys within keys"),
     "deeper than Python": ("[" * 20_000, "without end"),
     "deep JSON": ('{"a":' * 20_000, "without end"),
-    "two documents": ("a: 1\n---\nb: 2\n", "no valid YAML"),
-    "an object": ("a: !!python/object/apply:os.system ['true']", "no valid YAML"),
-    "no date": ("a: 2026-13-45", "no valid YAML"),
-    "a control character": ("a: \x07", "no valid YAML"),
+    "two documents": ("a: 1\n---\nb: 2\n", "not valid YAML"),
+    "an object": ("a: !!python/object/apply:os.system ['true']", "not valid YAML"),
+    "no date": ("a: 2026-13-45", "not valid YAML"),
+    "a control character": ("a: \x07", "not valid YAML"),
 }
 
 
@@ -80,7 +80,7 @@ def test_all_that_reads_a_config_refuses_it(case, tmp_path):
 def test_bytes_that_are_no_text(tmp_path):
     for content in (b"a: \xff\xfe", b"\x00" * 99, b"a: 1\n\x80", "a: ä".encode("latin-1")):
         (tmp_path / "c.yaml").write_bytes(content)
-        with pytest.raises(ConfigError, match=r"c\.yaml: found no "):
+        with pytest.raises(ConfigError, match=r"c\.yaml: (found no text|not valid)"):
             read_yaml_file(tmp_path / "c.yaml")
     for name in ("none.yaml", "", "a" * 300):
         with pytest.raises(ConfigError, match="found"):
