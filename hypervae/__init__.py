@@ -9,6 +9,8 @@ here: `HyperVAE`, `Jets`, `simulate`, `energy_correlators` and `evaluate`.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hypervae.environment import keep_compiled_kernels
+
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ _LAZY = {
     "evaluate": "hypervae.api.evaluation",
     "simulate": "hypervae.api.simulation",
 }
+
+keep_compiled_kernels()  # before numba is imported
 
 __all__ = ["HyperVAE", "Jets", "__version__", "energy_correlators", "evaluate", "simulate"]
 

@@ -137,7 +137,7 @@ class LenientStream:
             self._lose(error)
 
     def _lose(self, error: OSError) -> None:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise error
         self._lost = True
 

@@ -5,6 +5,7 @@ Subcommands are loaded on use, so that ``hypervae correlators`` does not wait fo
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -13,10 +14,11 @@ from typing import NoReturn
 
 import click
 
-from hypervae import __version__
+from hypervae import __version__, limits
 from hypervae.cli.noise import leave_out_noise
 from hypervae.cli.stopping import ending_cleanly
 from hypervae.digest import command_module
+from hypervae.environment import isolate, open_standard_streams
 from hypervae.errors import DiskFull, HyperVAEError
 from hypervae.extras import how_to_install
 from hypervae.logs import show_on_terminal
@@ -44,6 +46,10 @@ SUBCOMMANDS = {
     "validate": "Check files and say what is in them.",
     "doctor": "Show versions, hardware and what fits; test the installation.",
 }
+
+
+# What writing to standard output may meet.
+_OF_STREAMS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _LazyGroup(click.Group):
@@ -85,34 +91,41 @@ def _end_at_once(text: str) -> NoReturn:
 
 def main() -> None:
     """Run the command line; what the user can mend is one message and exit status 1."""
-    # without a search of all installed packages for plugins of pydantic, at the start of each job
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    os.environ["MPLBACKEND"] = (
-        "Agg"  # a notebook's choice, which jobs started from it inherit, draws nothing here
-    )
+    open_standard_streams()
+    isolate()
     show_on_terminal()
     leave_out_noise()
     try:
-        with ending_cleanly():
+        limits.allow_files(limits.FILES, "a command")
+        with limits.told_before_killed(), ending_cleanly():
             cli(standalone_mode=True)
     except DiskFull as error:
         _end_at_once(str(error))
     except HyperVAEError as error:
         click.echo(f"hypervae: error: {error}", err=True)
         sys.exit(1)
-    except OSError as error:
+    except (OSError, ImportError, MemoryError, RuntimeError) as error:
+        reason = _reason(error)
+        if reason is None:
+            raise  # a fault of ours, or of the installation
+        _end_at_once(reason)
+
+
+def _reason(error: Exception) -> str | None:
+    """What the user or the machine has to do with an error; None for a fault of ours."""
+    limit = limits.named(error)
+    if limit is not None:
+        return limit
+    if isinstance(error, OSError):
         names = [os.fspath(name) for name in (error.filename, error.filename2) if name is not None]
+        if not names and error.errno in _OF_STREAMS:
+            # what is written to files has a name, see `hypervae.io.atomic`
+            names = ["standard output"]
         what = " ".join(str(error.strerror or error).split())
-        _end_at_once(": ".join([what, *map(str, names)]))
-    except MemoryError as error:
-        details = f" ({error})" if str(error) else ""
-        click.echo(f"hypervae: error: not enough memory{details}", err=True)
-        sys.exit(1)
-    except ModuleNotFoundError as error:
+        return ": ".join([what, *map(str, names)])
+    if isinstance(error, ModuleNotFoundError):
         command = next((word for word in sys.argv[1:] if word in SUBCOMMANDS), "")
         install = how_to_install(error.name or "", command)
-        if install is None:
-            raise  # not an optional package: a fault of ours, or of the installation
-        text = f"{command} needs {error.name}, which is not installed: {install}"
-        click.echo(f"hypervae: error: {text}", err=True)
-        sys.exit(1)
+        if install is not None:
+            return f"{command} needs {error.name}, which is not installed: {install}"
+    return None

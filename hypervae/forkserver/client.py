@@ -11,12 +11,11 @@ import json
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from hypervae.environment import own_temporary_folder
 from hypervae.errors import HyperVAEError
 
 #: The variable that names the process for whose jobs there is one server.
@@ -53,7 +52,7 @@ def run_forked(arguments: list[str]) -> int | None:
     if not hasattr(os, "pidfd_open") or not owner.isdigit() or not _is_alive(int(owner)):
         return None
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # this process ends, and with it the command
-    path = _folder() / f"{owner}-{_start_of(owner)}-{_of_this_environment()}"
+    path = own_temporary_folder() / f"{owner}-{_start_of(owner)}-{_of_this_environment()}"
     if len(os.fsencode(path)) > _LONGEST:
         return None
     with _connected(path, int(owner)) as server:
@@ -104,17 +103,6 @@ def _connected(path: Path, owner: int) -> socket.socket:
                 _start(listener, owner)
             connection.connect(str(path))
     return connection
-
-
-def _folder() -> Path:
-    """Of this user alone, on this machine."""
-    folder = Path(tempfile.gettempdir()) / f"hypervae-{os.getuid()}"
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise HyperVAEError(f"{folder}: found others' access, expected a folder of yours alone")
-    return folder
 
 
 def _start_of(pid: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hypervae.errors import DiskFull, HyperVAEError, InputError
 from hypervae.io.lock import lock_of
 from hypervae.io.targets import short, target
+from hypervae.limits import file_size_limit
 
 if TYPE_CHECKING:
     import h5py
@@ -113,7 +114,8 @@ def no_space(error: BaseException) -> str | None:
     for one in _with_causes(error):
         for full in NO_SPACE:
             if _number(one) == full or os.strerror(full) in str(one):
-                return os.strerror(full)
+                limit = f"; {file_size_limit()}" if full == errno.EFBIG else ""
+                return f"{os.strerror(full)}{limit}"
     return None
 
 

@@ -75,11 +75,14 @@ _SIZES: dict[Any, Any] = {
 def figure_style(config: PlotConfig) -> Iterator[None]:
     """Draw in the style of the config (key ``style``); the former one comes back afterwards.
 
+    Nothing is taken of a ``matplotlibrc``: LaTeX, for one, which a machine may not have.
+
     Parameters
     ----------
     config : PlotConfig
     """
     with plt.rc_context():
+        plt.style.use("default")
         if config.style == "plain":
             plt.rcParams.update(_PLAIN)
         else:

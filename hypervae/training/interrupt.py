@@ -9,7 +9,8 @@ from hypervae.errors import HyperVAEError
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`: when a run stops, which goes on from there
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+# SIGXCPU: a limit of processor time, see `hypervae.limits.told_before_killed`.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGXCPU)
 
 
 class Interrupted(HyperVAEError):
@@ -17,13 +18,21 @@ class Interrupted(HyperVAEError):
 
 
 class SignalWatch:
-    """While open, SIGTERM, SIGINT and SIGUSR1 only set `received`."""
+    """While open, SIGTERM, SIGINT, SIGUSR1 and SIGXCPU only set `received`."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self.received = signal.Signals(number)
+
+    @property
+    def reason(self) -> str:
+        """What asked this process to stop; empty if nothing did."""
+        if self.received is None:
+            return ""
+        limit = " (limit of processor time, ulimit -t)" * (self.received is signal.SIGXCPU)
+        return f"{self.received.name}{limit}"
 
     def __enter__(self) -> SignalWatch:
         self._before = {number: signal.signal(number, self._remember) for number in _SIGNALS}

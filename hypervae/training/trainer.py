@@ -150,7 +150,7 @@ class Trainer:
         Raises
         ------
         Interrupted
-            On SIGTERM, SIGINT or SIGUSR1, after a checkpoint.
+            On SIGTERM, SIGINT, SIGUSR1 or SIGXCPU, after a checkpoint.
         OutOfMemory
             With advice; after a checkpoint where it was the gradient of a step that did not fit.
         HyperVAEError
@@ -333,8 +333,7 @@ class Trainer:
         self.save()
         if together:
             self.fabric.barrier()  # the first process must not be gone before the others know
-        received = self.signals.received
-        reason = received.name if received else "another process"
+        reason = self.signals.reason or "another process"
         self.observers.on_stop(self.position, reason)
         raise Interrupted(
             f"training stopped by {reason} after epoch {self.state.epoch}, step "

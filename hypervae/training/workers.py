@@ -2,66 +2,130 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import multiprocessing.util
 import os
+import queue
 import signal
+import tempfile
 import threading
+import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, NamedTuple
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
+from hypervae import limits
 from hypervae.errors import HyperVAEError
+from hypervae.training.transport import Failure, receive, send
 
 _PREFETCHED = 2  # batches that wait per worker
+# Files that are open: the connection and the pipes of a worker, and of the server that forks them.
+_FILES, _FILES_OF_A_WORKER = 24, 4
+# Below the folder of temporary files: /pymp-????????/listener-????????
+_SOCKET_NAME = 32
+# So long a worker has to end by itself [s].
+_GRACE = 5.0
 
 
 class WorkerLost(HyperVAEError):
     """A process that prepares batches died."""
 
 
-class _Refusal:
-    """An error that is the user's to mend, on its way to the main process.
-
-    torch would rebuild it from its message alone, which an `InputError` does not allow.
-    """
-
-    def __init__(self, error: HyperVAEError):
-        self.error_type, self.arguments, self.state = type(error), error.args, error.__dict__
-
-    def error(self) -> HyperVAEError:
-        error = self.error_type.__new__(self.error_type, *self.arguments)
-        error.__dict__.update(self.state)
-        return error
+class _Task(NamedTuple):
+    turn: int
+    index: Any
 
 
-class _Refusing(Dataset[Any]):
-    """A dataset whose refusals are items."""
+class _Result(NamedTuple):
+    turn: int
+    item: Any
 
-    def __init__(self, dataset: Dataset[Any]):
-        self.dataset = dataset
 
-    def __getitem__(self, index: Any) -> Any:
+class _Ended(NamedTuple):
+    """The last thing that is read from a worker."""
+
+    error: Exception
+
+
+class _Worker:
+    """A process, and what it has sent."""
+
+    def __init__(self, context: Any, dataset: Dataset[Any]):
+        self.connection, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(
+            target=_work, args=(theirs, dataset), daemon=True
+        )
+        with theirs:
+            self.process.start()
+        self.results: queue.SimpleQueue[_Result | _Ended] = queue.SimpleQueue()
+        # it reads on while the training is at work, so that the worker need not wait
+        self.reader = threading.Thread(
+            target=_read, args=(self.connection, self.results), daemon=True
+        )
+        self.reader.start()
+
+    def ask(self, task: _Task) -> None:
         try:
-            return self.dataset[index]
-        except HyperVAEError as error:
-            return _Refusal(error)
+            self.connection.send(task)
+        except OSError:  # it is gone, which is found when its item is waited for
+            return
+
+    def take(self, turn: int) -> Any:
+        """The next item of a turn; what was asked for before it is dropped."""
+        while True:
+            result = self.results.get()
+            if isinstance(result, _Ended):
+                if isinstance(result.error, EOFError | OSError):
+                    raise WorkerLost(self._loss())
+                raise result.error
+            if result.turn == turn:
+                return result.item
+
+    def _loss(self) -> str:
+        self.process.join(_GRACE)
+        code = self.process.exitcode
+        if code == -signal.SIGXCPU:
+            found = "it used up its processor time (ulimit -t)"
+        elif code == -signal.SIGKILL:
+            found = "it was killed, as the system does where memory runs out"
+        elif code is not None and code < 0:
+            found = f"by {signal.Signals(-code).name}"
+        else:
+            found = f"with exit status {code}; see above"
+        return (
+            f"loading: a worker process died ({found}). Lower train.execution.workers: fewer need "
+            "less memory, and with 0 the training process loads its jets itself"
+        )
 
 
-class _Current(Sampler[Any]):
-    """The indices of the iteration at hand: torch iterates its sampler anew each time."""
-
-    def __init__(self) -> None:
-        self.indices: Iterable[Any] = ()
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.indices)
+def _read(connection: Connection, results: queue.SimpleQueue[_Result | _Ended]) -> None:
+    try:
+        while True:
+            results.put(receive(connection))
+    except Exception as error:  # memory may run out here, too
+        results.put(_Ended(error))
 
 
-def _start(_: int) -> None:
-    """Prepare a worker: one thread, and the end of the main process is its own.
+def _end(workers: list[_Worker]) -> None:
+    for worker in workers:
+        worker.process.terminate()
+    for worker in workers:
+        worker.process.join(_GRACE)
+        if worker.process.exitcode is None:
+            worker.process.kill()
+            worker.process.join()
+        worker.reader.join()
+        worker.connection.close()
+
+
+def _work(connection: Connection, dataset: Dataset[Any]) -> None:
+    """Prepare items until there is nobody to ask for any: one thread, no signal of the terminal.
 
     An interrupt of the terminal reaches all processes; the main one decides what it means.
     """
@@ -69,12 +133,21 @@ def _start(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_the_main_process, daemon=True).start()
+    try:
+        while True:
+            task = connection.recv()
+            try:
+                send(connection, _Result(task.turn, dataset[task.index]))
+            except BrokenPipeError:
+                raise
+            except Exception as error:
+                send(connection, _Result(task.turn, Failure(error)))
+    except (EOFError, OSError):
+        os._exit(0)
 
 
 def _end_with_the_main_process() -> None:
-    # torch's own watch looks at the parent, which here is the server that forked the worker, and
-    # that one lives as long as its workers: without this they would outlive a main process that
-    # was killed
+    # one that was killed ends no worker, which may be at work for a while
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -96,11 +169,10 @@ class Workers:
     """
 
     def __init__(self, dataset: Dataset[Any], workers: int):
-        self._dataset, self._workers = dataset, workers
-        self._current = _Current()
-        self._iterator: Any = None
-        self._loader: DataLoader[Any] | None = None
+        self._dataset, self._count = dataset, workers
+        self._workers: list[_Worker] = []
         self._turn = 0
+        self._finalizer = weakref.finalize(self, _end, self._workers)
 
     def items(self, indices: Iterable[Any]) -> Iterator[Any]:
         """The items at the indices, in their order.
@@ -118,90 +190,79 @@ class Workers:
         Raises
         ------
         WorkerLost
-            Some seconds after a worker died, e.g. because it was killed for its memory. The next
-            call starts new ones.
+            If a worker died, e.g. because it was killed for its memory. The next call starts new
+            ones.
+        LimitReached
+            If the system allows too few files or processes for so many workers.
         RuntimeError
             If this iteration goes on after another one began, or after `close`.
         """
         self._turn += 1
         turn = self._turn
-        with self._closed_by_errors():
-            self._begin(indices)
-        while True:
+        self._start()
+        left = iter(indices)
+        waiting: deque[_Worker] = deque()
+        first = itertools.islice(left, _PREFETCHED * self._count)
+        for worker, index in zip(itertools.cycle(self._workers), first, strict=False):
+            worker.ask(_Task(turn, index))
+            waiting.append(worker)
+        while waiting:
             if turn != self._turn:
                 raise RuntimeError("loading: another iteration took the workers, or they ended")
-            with self._closed_by_errors():
-                item = next(self._iterator, None)
-            if item is None:
-                return
-            if isinstance(item, _Refusal):
+            worker = waiting.popleft()
+            try:
+                item = worker.take(turn)
+            except (WorkerLost, MemoryError):
+                self.close()
+                raise
+            for index in itertools.islice(left, 1):
+                worker.ask(_Task(turn, index))
+                waiting.append(worker)
+            if isinstance(item, Failure):
                 raise item.error()
-            yield item
+            yield _pinned(item)
 
     def close(self) -> None:
         """End the workers, if there are any; the next call of `items` starts new ones."""
         self._turn += 1
-        iterator, self._iterator, self._loader = self._iterator, None, None
-        if iterator is not None:
-            # what torch does once nothing refers to the iterator, but the traceback of an error may
-            iterator._shutdown_workers()
+        workers = self._workers.copy()
+        self._workers.clear()
+        _end(workers)
 
-    def _begin(self, indices: Iterable[Any]) -> None:
-        """Hand out the first indices to the workers, which are started if there are none."""
-        self._current.indices = indices
-        if self._loader is None:
-            self._loader = self._make_loader()
-        # What workers still had to prepare for the iteration before, torch takes first and drops.
-        self._iterator = iter(self._loader)
-
-    def _make_loader(self) -> DataLoader[Any]:
+    def _start(self) -> None:
+        if self._workers:
+            return
+        files = limits.FILES + _FILES + _FILES_OF_A_WORKER * self._count
+        what = f"{self._count} workers (train.execution.workers)"
+        limits.allow_files(files, what)
+        _make_folder_of_sockets()
         # Forked from a process that has imported all and run nothing: a fork of this one would
         # inherit locks of threads that it does not have.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["hypervae.training.loader"])
-        return DataLoader(
-            _Refusing(self._dataset),
-            batch_size=None,
-            sampler=self._current,
-            num_workers=self._workers,
-            prefetch_factor=_PREFETCHED,
-            persistent_workers=True,
-            pin_memory=torch.cuda.is_available(),
-            multiprocessing_context=context,
-            worker_init_fn=_start,
-            # torch draws the workers' seeds from it; the global one is the training's
-            generator=torch.Generator(),
-        )
-
-    @contextmanager
-    def _closed_by_errors(self) -> Iterator[None]:
-        """End the workers after an error: torch may have stopped amid a message of theirs."""
         try:
-            yield
-        except BaseException as error:
+            for _ in range(self._count):
+                self._workers.append(_Worker(context, self._dataset))
+        except (EOFError, OSError, RuntimeError, MemoryError) as error:
             self.close()
-            if not is_worker_loss(error):
-                raise
+            reason = limits.named(error) or f"{type(error).__name__}: {error}"
             raise WorkerLost(
-                f"loading: a worker process died ({error}); it was killed, or ran out of memory or "
-                "of shared memory (/dev/shm). Lower train.execution.workers: fewer need less, and "
-                "with 0 the training process loads its jets itself"
+                f"loading: {what}: found no way to start them ({reason}); with 0 the training "
+                "process loads its jets itself"
             ) from error
 
 
-def is_worker_loss(error: BaseException) -> bool:
-    """Whether an error of torch's loader says that a worker died.
+def _pinned(item: Any) -> Any:
+    """In page-locked memory, where there is a GPU to copy it to."""
+    if torch.cuda.is_available() and hasattr(item, "pin_memory"):
+        return item.pin_memory()
+    return item
 
-    Parameters
-    ----------
-    error : BaseException
 
-    Returns
-    -------
-    bool
-        False for an error of the code that prepares the batches.
-    """
-    if isinstance(error, RuntimeError):
-        # torch's own message; an error of the code that prepares the batches starts with "Caught"
-        return str(error).startswith("DataLoader worker")
-    return isinstance(error, OSError | EOFError)
+def _make_folder_of_sockets() -> None:
+    """Have `multiprocessing` make its folder where the name of a socket is not too long."""
+    before, tempfile.tempdir = tempfile.tempdir, str(limits.folder_of_sockets(_SOCKET_NAME))
+    try:
+        multiprocessing.util.get_temp_dir()
+    finally:
+        tempfile.tempdir = before

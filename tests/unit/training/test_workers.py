@@ -11,7 +11,7 @@ import pytest
 from torch.utils.data import Dataset
 
 from hypervae.errors import HyperVAEError, InputError
-from hypervae.training.workers import WorkerLost, Workers, is_worker_loss
+from hypervae.training.workers import WorkerLost, Workers
 from tests.unit.training.children import grandchildren
 
 ENDLESS = sys.maxsize
@@ -241,16 +241,3 @@ def test_workers_end_with_the_main_process(end, code):
     assert ("ZeroDivisionError" in errors) == (end == "1 / 0")
     assert "orker" not in errors
 
-
-@pytest.mark.parametrize(
-    ("error", "lost"),
-    [
-        (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), True),
-        (ConnectionResetError("of a batch that was to be fetched"), True),
-        (EOFError(), True),
-        (RuntimeError("Caught RuntimeError in DataLoader worker process 0."), False),
-        (ValueError("Caught ValueError in DataLoader worker process 0."), False),
-    ],
-)
-def test_a_lost_worker_is_told_from_a_mistake_in_the_code(error, lost):
-    assert is_worker_loss(error) == lost

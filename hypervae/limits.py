@@ -1,0 +1,222 @@
+"""What the system allows a process, and how an error names the limit that it ran into."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from hypervae.errors import HyperVAEError
+
+DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
+
+#: Files that a command has open at once, on top of those of its children.
+FILES = 12
+#: Bytes of the address of a socket, its end included.
+SOCKET_ADDRESS = 108
+# How torch and the loader of libraries say that memory is short.
+_NO_MEMORY = ("allocate memory", "not enough memory", "failed to map segment")
+# Of the seconds of processor time that are left when the limit is about to kill: for saving.
+_LEFT, _LEFT_SHARE = 30, 0.1
+
+
+class LimitReached(HyperVAEError):
+    """A limit of the system, or of the shell that started this process, was reached."""
+
+
+def allow_files(wanted: int, what: str) -> None:
+    """Raise this process's limit of open files as far as it may itself, if there is need.
+
+    Parameters
+    ----------
+    wanted : int
+        Files.
+    what : str
+        Who has them open, for the message.
+
+    Raises
+    ------
+    LimitReached
+        If so many are not allowed.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if _within(wanted, soft):
+        return
+    if not _within(wanted, hard):
+        raise LimitReached(
+            f"open files (ulimit -n): found a limit of {hard}, expected at least {wanted} for {what}"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _within(wanted: int, limit: int) -> bool:
+    return limit == resource.RLIM_INFINITY or wanted <= limit
+
+
+def named(error: BaseException) -> str | None:
+    """The limit behind an error, where it is one.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str or None
+        What was found and what helps, for one line.
+    """
+    before = error.__cause__ or error.__context__
+    return _named(error) or (named(before) if before is not None else None)
+
+
+def _named(error: BaseException) -> str | None:
+    if isinstance(error, MemoryError):
+        return _memory()
+    if isinstance(error, RuntimeError):
+        if "can't start new thread" in str(error):
+            return _processes()
+        if "CUDA out of memory" in str(error):
+            return "not enough memory on the GPU"
+        return _memory() if any(sign in str(error) for sign in _NO_MEMORY) else None
+    if not isinstance(error, OSError | ImportError):
+        return None
+    number = getattr(error, "errno", None)
+    text = str(error)
+    if number == errno.EMFILE or "Too many open files" in text:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return f"open files (ulimit -n): found a limit of {soft}, expected a larger one"
+    if number == errno.ENFILE:
+        return "open files of the whole machine (fs.file-max): found all in use"
+    if number == errno.EAGAIN:
+        return _processes()
+    if number == errno.ENOMEM or any(sign in text for sign in _NO_MEMORY):
+        return _memory()
+    if number == errno.EFBIG:
+        return f"size of files: found {file_size_limit()}, expected a larger one"
+    return None
+
+
+def file_size_limit() -> str:
+    """What limits the size of a file.
+
+    Returns
+    -------
+    str
+    """
+    size, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if size == resource.RLIM_INFINITY:
+        return "that of the file system"
+    return f"a limit of {size // 1024} KiB (ulimit -f)"
+
+
+def _processes() -> str:
+    most, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    limit = "one of the container or the job"
+    if most != resource.RLIM_INFINITY:
+        limit = f"a limit of {most}"
+    return (
+        f"processes and threads of this user (ulimit -u): found {limit}, expected a larger one, or "
+        "fewer threads (OMP_NUM_THREADS)"
+    )
+
+
+def _memory() -> str:
+    size, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if size == resource.RLIM_INFINITY:
+        return "not enough memory"
+    return (
+        f"not enough memory: found a limit of {size // 2**20} MiB of addresses (ulimit -v), expected "
+        "a larger one, or none"
+    )
+
+
+def temporary_folder() -> Path:
+    """Where temporary files go.
+
+    Returns
+    -------
+    Path
+        An absolute one.
+
+    Raises
+    ------
+    LimitReached
+        If there is no folder that can be written to.
+    """
+    try:
+        return Path(os.path.abspath(tempfile.gettempdir()))
+    except OSError as error:
+        raise LimitReached(
+            f"TMPDIR: found {os.environ.get('TMPDIR', 'none')!r}, expected a folder that can be "
+            f"written to and has space ({error.strerror})"
+        ) from error
+
+
+def folder_of_sockets(longest: int) -> Path:
+    """A folder of temporary files whose name leaves space for that of a socket in it.
+
+    Parameters
+    ----------
+    longest : int
+        Bytes of the names below it, the separators included.
+
+    Returns
+    -------
+    Path
+        That of ``TMPDIR``, or if its name is too long one that all systems have.
+
+    Raises
+    ------
+    LimitReached
+        If there is none.
+    """
+    wanted = temporary_folder()
+    for folder in (wanted, Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")):
+        short = len(os.fsencode(folder)) + longest < SOCKET_ADDRESS
+        if short and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    raise LimitReached(
+        f"TMPDIR: found a name of {len(os.fsencode(wanted))} bytes ({wanted}), expected at most "
+        f"{SOCKET_ADDRESS - longest - 1}, since a socket lies below it"
+    )
+
+
+@contextmanager
+def told_before_killed() -> Iterator[None]:
+    """Have a limit of processor time (``ulimit -t``) raise `LimitReached` before it kills.
+
+    Shells set the limit at which the system tells a process and that at which it kills it to the
+    same value, and then only the latter counts.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if hard == soft == resource.RLIM_INFINITY:
+        yield
+        return
+    if hard != resource.RLIM_INFINITY:
+        early = max(hard - max(min(_LEFT, int(_LEFT_SHARE * hard)), 1), 1)
+        if not _within(early, soft):
+            early = soft
+        resource.setrlimit(resource.RLIMIT_CPU, (early, hard))
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGXCPU, signal.SIG_IGN)  # it comes again each second
+        raise LimitReached(_processor_time())
+
+    before = signal.signal(signal.SIGXCPU, stop)
+    try:
+        yield
+    finally:  # no signal for what is left to do
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+        signal.signal(signal.SIGXCPU, before)
+
+
+def _processor_time() -> str:
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    return f"processor time (ulimit -t): found a limit of {hard} s, expected a larger one"
