@@ -33,6 +33,10 @@ export MKL_NUM_THREADS ?= 1
 export NUMEXPR_NUM_THREADS ?= 1
 # Each job is a process of its own: without compiled modules every one would spend seconds on compiling.
 unexport PYTHONDONTWRITEBYTECODE
+# What a shell has for another Python or another installation (docs/environment.md).
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE PYTHONINSPECT PYTHONEXECUTABLE PYTHONPLATLIBDIR
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON UV_PYTHON UV_PROJECT_ENVIRONMENT
+unexport CDPATH
 
 STAMP := $(VENV)/.installed
 LOCKS := requirements/torch.lock requirements/cpu.lock requirements/cuda.lock pyproject.toml

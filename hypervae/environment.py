@@ -12,6 +12,7 @@ import stat
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from hypervae.errors import HyperVAEError
@@ -24,13 +25,16 @@ ISOLATED: dict[str, str | None] = {
     "MATPLOTLIBRC": None,
     "PYTHIA8DATA": None,  # of another Pythia, as ROOT and the experiments' releases set it
     "PYTHONWARNINGS": None,
+    "NUMBA_DISABLE_JIT": None,  # the kernels are there in compiled form alone
+    "NUMBA_NUM_THREADS": None,  # which no kernel has, and numba refuses 0
+    "TORCH_LOGS": None,
     # without a search of all installed packages for plugins of pydantic, at the start of each job
     "PYDANTIC_DISABLE_PLUGINS": "__all__",
 }
 #: Variables whose names start so.
 ISOLATED_PREFIXES = ("LT_",)  # of Lightning's own command line
 #: The kernels of these sub-packages are compiled once, and kept.
-_COMPILED = ("correlators", "evaluation", "scaffold")
+COMPILED = ("correlators", "evaluation", "scaffold")
 
 
 def isolate() -> None:
@@ -47,6 +51,21 @@ def isolate() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # rather than an error where a locale lacks a letter
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Leave variables out for what is done within, in a process of the user's.
+
+    Parameters
+    ----------
+    *names : str
+    """
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 def _restore_warnings() -> None:
@@ -73,7 +92,8 @@ def open_standard_streams() -> None:
                 os.close(opened)
             os.set_inheritable(number, True)
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - stays
+            setattr(sys, name, stream)
 
 
 def keep_compiled_kernels() -> None:
@@ -83,12 +103,12 @@ def keep_compiled_kernels() -> None:
     what is to be kept.
     """
     named = os.environ.get("NUMBA_CACHE_DIR")
-    if named and _can_write(Path(named)):
+    if named and can_write(Path(named)):
         return
     package = Path(__file__).parent
-    if all(_can_write(package / name / "__pycache__") for name in _COMPILED):
+    if all(can_write(package / name / "__pycache__") for name in COMPILED):
         return
-    if _can_write(_user_cache() / "numba"):
+    if can_write(_user_cache() / "numba"):
         return
     with contextlib.suppress(HyperVAEError, OSError):  # then numba says what it lacks
         place = str(own_temporary_folder() / "numba")
@@ -102,8 +122,17 @@ def _user_cache() -> Path:
     return Path(named) if named else Path(os.path.expanduser("~/.cache"))
 
 
-def _can_write(folder: Path) -> bool:
-    """Whether files can be made in a folder, or in the one in which it would be made."""
+def can_write(folder: Path) -> bool:
+    """Whether files can be made in a folder, or in the one in which it would be made.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    bool
+    """
     for place in (folder, *folder.absolute().parents):
         if place.exists():
             return place.is_dir() and os.access(place, os.W_OK | os.X_OK)

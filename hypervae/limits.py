@@ -22,6 +22,10 @@ FILES = 12
 SOCKET_ADDRESS = 108
 # How torch and the loader of libraries say that memory is short.
 _NO_MEMORY = ("allocate memory", "not enough memory", "failed to map segment")
+_TEMPORARY = (
+    "TMPDIR: found {}, and no other folder of temporary files that can be written to and has "
+    "space, expected one"
+)
 # Of the seconds of processor time that are left when the limit is about to kill: for saving.
 _LEFT, _LEFT_SHARE = 30, 0.1
 
@@ -50,7 +54,8 @@ def allow_files(wanted: int, what: str) -> None:
         return
     if not _within(wanted, hard):
         raise LimitReached(
-            f"open files (ulimit -n): found a limit of {hard}, expected at least {wanted} for {what}"
+            f"open files (ulimit -n): found a limit of {hard}, expected at least {wanted} for "
+            f"{what}"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -88,11 +93,13 @@ def _named(error: BaseException) -> str | None:
         return None
     number = getattr(error, "errno", None)
     text = str(error)
+    if "No usable temporary directory" in text:
+        return _TEMPORARY.format(os.environ.get("TMPDIR", "none"))
+    if number == errno.ENFILE:
+        return "open files of the whole machine (fs.file-max): found all in use"
     if number == errno.EMFILE or "Too many open files" in text:
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return f"open files (ulimit -n): found a limit of {soft}, expected a larger one"
-    if number == errno.ENFILE:
-        return "open files of the whole machine (fs.file-max): found all in use"
     if number == errno.EAGAIN:
         return _processes()
     if number == errno.ENOMEM or any(sign in text for sign in _NO_MEMORY):
@@ -126,13 +133,23 @@ def _processes() -> str:
     )
 
 
+def addresses_limited() -> bool:
+    """Whether there is a limit of the addresses that this process may use.
+
+    Returns
+    -------
+    bool
+    """
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
 def _memory() -> str:
-    size, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if size == resource.RLIM_INFINITY:
+    if not addresses_limited():
         return "not enough memory"
+    size, _ = resource.getrlimit(resource.RLIMIT_AS)
     return (
-        f"not enough memory: found a limit of {size // 2**20} MiB of addresses (ulimit -v), expected "
-        "a larger one, or none"
+        f"not enough memory: found a limit of {size // 2**20} MiB of addresses (ulimit -v), "
+        "expected a larger one, or none"
     )
 
 
@@ -152,10 +169,7 @@ def temporary_folder() -> Path:
     try:
         return Path(os.path.abspath(tempfile.gettempdir()))
     except OSError as error:
-        raise LimitReached(
-            f"TMPDIR: found {os.environ.get('TMPDIR', 'none')!r}, expected a folder that can be "
-            f"written to and has space ({error.strerror})"
-        ) from error
+        raise LimitReached(_TEMPORARY.format(os.environ.get("TMPDIR", "none"))) from error
 
 
 def folder_of_sockets(longest: int) -> Path:
@@ -211,10 +225,10 @@ def told_before_killed() -> Iterator[None]:
     before = signal.signal(signal.SIGXCPU, stop)
     try:
         yield
-    finally:  # no signal for what is left to do
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
-        signal.signal(signal.SIGXCPU, before)
+    finally:
+        if signal.getsignal(signal.SIGXCPU) is not signal.SIG_IGN:  # else it would end what is left
+            resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+            signal.signal(signal.SIGXCPU, before)
 
 
 def _processor_time() -> str:

@@ -24,6 +24,9 @@ PROBE_SECONDS = 3
 
 LOCKS = ("torch.lock", "cpu.lock", "cuda.lock")
 
+#: Settings of pip that lead elsewhere; of where packages come from, its settings are honoured.
+FOREIGN = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON")
+
 #: Run by the environment's Python: print each locked package that is absent, of another version, or
 #: lacks files (an installation that was killed leaves such ones, and pip takes them for complete),
 #: with its hashes, in one line.
@@ -111,9 +114,12 @@ class Environment:
         self.stamp = path / ".installed"
 
     def run(self, *arguments: str, check: bool = True, capture: bool = False):
-        """Run the environment's Python in isolation from the caller's PYTHON* variables."""
-        foreign = {"PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
-        variables = {k: v for k, v in os.environ.items() if k not in foreign}
+        """Run the environment's Python in isolation from what the caller has for another one."""
+        variables = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("PYTHON") and name not in FOREIGN
+        }
         variables["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
         command = [str(self.python), *arguments]
         result = subprocess.run(command, env=variables, text=True, capture_output=capture)

@@ -10,6 +10,7 @@ from hypervae.arguments import one_of, whole_number
 from hypervae.config import SimulationConfig
 from hypervae.data.jet_types import JET_TYPES
 from hypervae.data.jets import Jets
+from hypervae.environment import without
 from hypervae.extras import optional
 
 
@@ -62,5 +63,6 @@ def simulate(
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "jets.h5"
-        simulate_shard(path, jet_type, 0, n_jets, max_particles, config)
+        with without("PYTHIA8DATA"):  # of another Pythia
+            simulate_shard(path, jet_type, 0, n_jets, max_particles, config)
         return Jets.load(path)

@@ -13,7 +13,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import TextIO
 
 from hypervae.environment import own_temporary_folder
 from hypervae.errors import HyperVAEError
@@ -24,6 +26,8 @@ OWNER = "HYPERVAE_FORKSERVER"
 LENGTH = 8
 #: What the server says once a command runs.
 STARTED = b"+"
+#: So long the server, and other clients that look for it, have to answer [s].
+PATIENCE = 120.0
 # Of the name of a socket [bytes].
 _LONGEST = 107
 
@@ -41,7 +45,7 @@ def run_forked(arguments: list[str]) -> int | None:
     int or None
         Exit status; None where there can be no server, and the command is to run here: outside of
         Linux, where the owner's process cannot be seen, as within a container, where ``TMPDIR`` is
-        too long for the name of a socket, or where the server ends just now.
+        too long for the name of a socket, or where the server ends just now or does not answer.
 
     Raises
     ------
@@ -55,7 +59,10 @@ def run_forked(arguments: list[str]) -> int | None:
     path = own_temporary_folder() / f"{owner}-{_start_of(owner)}-{_of_this_environment()}"
     if len(os.fsencode(path)) > _LONGEST:
         return None
-    with _connected(path, int(owner)) as server:
+    server = _connected(path, int(owner))
+    if server is None:
+        return None
+    with server:
         message = json.dumps(
             {
                 "arguments": arguments,
@@ -68,10 +75,11 @@ def run_forked(arguments: list[str]) -> int | None:
             socket.send_fds(server, [len(message).to_bytes(LENGTH, "big")], [0, 1, 2])
             server.sendall(message)
             started = server.recv(1)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):
             started = b""
         if not started:
             return None
+        server.settimeout(None)
         with contextlib.suppress(ConnectionResetError):
             if answer := server.recv(LENGTH):
                 return int(answer)
@@ -86,13 +94,13 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _connected(path: Path, owner: int) -> socket.socket:
+def _connected(path: Path, owner: int) -> socket.socket | None:
     """A connection to the server; the lock is held only while one is looked for and started."""
-    import fcntl
-
     with open(path.parent / "lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _locked(lock):
+            return None
         connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(PATIENCE)
         try:
             connection.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError):
@@ -103,6 +111,21 @@ def _connected(path: Path, owner: int) -> socket.socket:
                 _start(listener, owner)
             connection.connect(str(path))
     return connection
+
+
+def _locked(file: TextIO) -> bool:
+    """Whether the lock was granted; who holds it may be stopped, and wait with it for ever."""
+    import fcntl
+
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+        time.sleep(0.05)
 
 
 def _start_of(pid: str) -> str:

@@ -32,6 +32,11 @@ class _Command(NamedTuple):
     client: socket.socket
 
 
+class _Process(NamedTuple):
+    number: int
+    descriptor: int
+
+
 class Server:
     """Runs the commands that come over a socket.
 
@@ -48,6 +53,7 @@ class Server:
         self._commands: dict[int, _Command] = {}  # by the descriptor of the process
         self._stopping: dict[int, float] = {}  # when to kill it
         self._known: set[str] = set()
+        self._spare = os.open(os.devnull, os.O_RDONLY)  # a file to give up
 
     def serve(self) -> None:
         """Serve until the owner ends, or nobody has asked for `IDLE` seconds."""
@@ -73,7 +79,14 @@ class Server:
                     _signal(self._commands[place].pid, signal.SIGKILL)
 
     def _accept(self) -> None:
-        client, _ = self._listener.accept()
+        try:
+            client, _ = self._listener.accept()
+        except OSError:  # too many files: this client has to run its command by itself
+            os.close(self._spare)
+            with contextlib.suppress(OSError):
+                self._listener.accept()[0].close()
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+            return
         client.settimeout(10)
         files: list[int] = []
         try:
@@ -93,14 +106,28 @@ class Server:
             return
         asked = json.loads(message)
         self._prepare(asked["arguments"])
+        try:
+            process = self._forked(asked, files)
+        except OSError:  # too many processes or files
+            client.close()
+            return
+        finally:
+            for file in files:
+                os.close(file)
+        self._commands[process.descriptor] = _Command(process.number, client)
+        with contextlib.suppress(OSError):  # a client that is gone is seen when it is waited for
+            client.sendall(STARTED)
+
+    def _forked(self, asked: dict[str, object], files: list[int]) -> _Process:
         pid = os.fork()
         if pid == 0:
             self._run(asked, files)
-        for file in files:
-            os.close(file)
-        self._commands[os.pidfd_open(pid)] = _Command(pid, client)
-        with contextlib.suppress(OSError):  # a client that is gone is seen when it is waited for
-            client.sendall(STARTED)
+        try:
+            return _Process(pid, os.pidfd_open(pid))
+        except OSError:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
 
     def _prepare(self, arguments: list[str]) -> None:
         """Import what a subcommand needs, the first time that it comes."""

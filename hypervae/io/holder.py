@@ -10,6 +10,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from hypervae.slurm_job import own_job
+
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 
 
@@ -25,7 +27,7 @@ def identity() -> dict[str, Any]:
         "machine": _machine(),
         "pid": os.getpid(),
         "started": _started(os.getpid()),
-        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+        "slurm_job": own_job(),
         "slurm_restarts": _restarts(),
     }
 
@@ -88,7 +90,7 @@ def is_requeued(holder: dict[str, Any]) -> bool:
     -------
     bool
     """
-    job = os.environ.get("SLURM_JOB_ID")
+    job = own_job()
     return (
         job is not None
         and holder.get("slurm_job") == job

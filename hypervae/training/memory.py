@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from hypervae import limits
 from hypervae.config import TrainConfig
 from hypervae.errors import HyperVAEError
 from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
@@ -67,5 +68,7 @@ def advice(jets: int, config: TrainConfig, device: torch.device) -> str:
         keys.append("train.precision: auto")
         if execution.max_memory_gb:
             keys.append(f"train.execution.max_memory_gb (now {execution.max_memory_gb:g})")
+    if device.type != "cuda" and limits.addresses_limited():
+        keys.append("a larger limit of addresses (ulimit -v), or none")
     where = "GPU" if device.type == "cuda" else "main"
     return f"out of {where} memory with {jets} jets in a batch; what helps: " + "; ".join(keys)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.plugins import MixedPrecision, Precision
-from lightning.fabric.plugins.environments import (
-    ClusterEnvironment,
-    LightningEnvironment,
-    SLURMEnvironment,
-    TorchElasticEnvironment,
-)
 from lightning.fabric.strategies import DDPStrategy, Strategy
 from torch import Tensor
 
 from hypervae.config import TrainConfig
 from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
+from hypervae.training.launch import launched_by
 
 #: Particle decoders that were measured to be faster in bf16 on a CPU with instructions for it. Not
 #: those of L-GATr: its vectors stay in float32, and torch's masked attention is slower in bf16.
@@ -100,7 +94,7 @@ def make_fabric(config: TrainConfig, *, fast_in_bf16: bool = False) -> Fabric:
         num_nodes=nodes,
         strategy=strategy,
         plugins=[
-            launched_by(devices * nodes),
+            launched_by(devices * nodes, nodes),
             precision_plugin(
                 choose_precision(config.precision, device, fast_in_bf16=fast_in_bf16), device
             ),
@@ -145,27 +139,6 @@ def sum_over_processes(fabric: Fabric, values: Tensor) -> Tensor:
     if not isinstance(total, Tensor):
         raise TypeError(f"found {type(total).__name__}, expected a tensor")
     return total
-
-
-def launched_by(processes: int) -> ClusterEnvironment:
-    """Who starts the processes: torchrun or srun where they did, else the first process.
-
-    Under Slurm, Lightning would requeue jobs by itself, which is Snakemake's part.
-
-    Parameters
-    ----------
-    processes : int
-        Of the run.
-
-    Returns
-    -------
-    ClusterEnvironment
-    """
-    if TorchElasticEnvironment.detect():
-        return TorchElasticEnvironment()
-    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) == processes > 1:
-        return SLURMEnvironment(auto_requeue=False)
-    return LightningEnvironment()
 
 
 def is_first(fabric: Fabric) -> bool:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -22,11 +23,19 @@ def copy_repository(target: Path) -> Path:
 
 
 def snakemake(
-    folder: Path, *arguments: str, check: bool = True, python: Path = Path(sys.executable)
+    folder: Path,
+    *arguments: str,
+    check: bool = True,
+    python: Path = Path(sys.executable),
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess:
-    """Run snakemake in a folder with the environment of an interpreter, by default this one's."""
+    """Run snakemake in a folder with the environment of an interpreter, by default this one's.
+
+    `variables` are set on top of it.
+    """
     environment = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}"}
     environment.pop("PYTHONPATH", None)
+    environment.update(variables or {})
     done = subprocess.run(
         [python, "-m", "snakemake", *arguments],
         cwd=folder,

@@ -54,3 +54,29 @@ def test_a_config_of_the_directory_comes_first(checkout, tmp_path):
         checkout, "-n", "-s", os.path.join("workflow", "Snakefile"), "--directory", str(tmp_path)
     )
     assert job_counts(done.stdout)["train_model"] == 2
+
+
+def test_jobs_run_in_snakemakes_python_and_not_in_what_a_shell_has_set_up(checkout, tmp_path):
+    """As in the shell of an experiment's release: no environment is active, another Python is."""
+    other = tmp_path / "bin"
+    other.mkdir()
+    for name in ("python", "python3"):
+        (other / name).write_text("#!/bin/sh\necho another Python >&2\nexit 3\n")
+        (other / name).chmod(0o755)
+    variables = {
+        "PATH": f"{other}:/usr/bin:/bin",
+        "PYTHIA8DATA": str(other),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "HOME": "/dev/null",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "VIRTUAL_ENV": str(other),
+        "CONDA_PREFIX": str(other),
+        "SLURM_JOB_ID": "7",
+        "RANK": "3",
+        "WORLD_SIZE": "4",
+    }
+    target = "resources/shards/q/00000.h5"
+    place = tmp_path / "run"
+    arguments = ("--cores", "1", "--directory", str(place), "--config", FEW, "--", target)
+    snakemake(checkout, *arguments, variables=variables)
+    assert (place / target).is_file()

@@ -71,8 +71,14 @@ def default_config():
 
 
 def python_command():
-    """How a module of this library is run."""
-    return f"PYTHONPATH={shlex.quote(str(LIBRARY))} python -P -m"
+    """How a module of this library is run.
+
+    By the Python that runs Snakemake, which has all packages, whether its environment is active or
+    not; in conda environments and containers, by theirs.
+    """
+    deployed = workflow.deployment_settings.deployment_method
+    python = "python" if deployed else shlex.quote(sys.executable)
+    return f"PYTHONPATH={shlex.quote(str(LIBRARY))} {python} -P -m"
 
 
 def library_command(wildcards, input):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 
+from hypervae.slurm_job import own_job
 from hypervae.training.observers.interface import Observer, StepReport
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
@@ -40,7 +40,7 @@ class TimeLimit(Observer):
         bool
             Whether Slurm ends the job now, and starts it again later.
         """
-        job = os.environ.get("SLURM_JOB_ID")
+        job = own_job()
         if not job or not self.steps:
             return False
         try:

@@ -18,7 +18,8 @@ from lightning.fabric.strategies import DDPStrategy
 from hypervae.errors import HyperVAEError
 from hypervae.io import write_list
 from hypervae.training.checkpoint import LAST
-from hypervae.training.processes import launched_by, make_fabric
+from hypervae.training.launch import launched_by
+from hypervae.training.processes import make_fabric
 from tests.unit.chain import MODEL, SPLIT
 
 ROOT = Path(__file__).parents[3]

@@ -8,6 +8,7 @@ import time
 
 import psutil
 import pytest
+import torch
 from torch.utils.data import Dataset
 
 from hypervae.errors import HyperVAEError, InputError
@@ -241,3 +242,111 @@ def test_workers_end_with_the_main_process(end, code):
     assert ("ZeroDivisionError" in errors) == (end == "1 / 0")
     assert "orker" not in errors
 
+
+class Large(Dataset):
+    """Megabytes an item, which no pipe holds."""
+
+    def __getitem__(self, number):
+        return {"values": torch.full((3_000_000,), float(number)), "none": torch.zeros(0, 3)}
+
+
+def test_large_items_arrive_whole_and_can_be_written_to():
+    loading = Workers(Large(), 2)
+    for number, item in enumerate(loading.items(range(4))):
+        assert torch.equal(item["values"], torch.full((3_000_000,), float(number)))
+        assert item["none"].shape == (0, 3)
+        item["values"] += 1
+    loading.close()
+
+
+def test_a_worker_killed_amid_an_item_is_noticed_at_once():
+    loading = Workers(Large(), 1)
+    items = loading.items(range(ENDLESS))
+    next(items)
+    (worker,) = worker_processes()
+    worker.kill()
+    start = time.monotonic()
+    with pytest.raises(WorkerLost, match="it was killed, as the system does where memory runs out"):
+        for _ in items:
+            pass
+    assert time.monotonic() - start < 30
+
+
+class Lambdas(Dataset):
+    """Items that cannot be sent."""
+
+    def __getitem__(self, number):
+        return lambda: number
+
+
+def test_an_item_that_cannot_be_sent_is_an_error():
+    loading = Workers(Lambdas(), 1)
+    with pytest.raises(Exception, match="ickle"):
+        next(loading.items(range(3)))
+    loading.close()
+
+
+LIMITED = """
+import os, resource, sys
+from hypervae.limits import LimitReached
+from hypervae.training.workers import Workers
+from tests.unit.training.test_workers import Squares
+
+for files in map(int, sys.argv[2:]):
+    if pid := os.fork():
+        assert os.waitpid(pid, 0)[1] == 0
+        continue
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    workers = Workers(Squares(), int(sys.argv[1]))
+    try:
+        print(files, sum(workers.items(range(9))), flush=True)
+        workers.close()
+    except LimitReached as error:
+        print(files, error, flush=True)
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(("workers", "least"), [(2, 44), (8, 68)])
+def test_with_few_open_files_workers_work_or_the_limit_is_named(workers, least):
+    """Each number below the least is refused; from it on all are prepared."""
+    numbers = range(10, least + 1)
+    command = [sys.executable, "-c", LIMITED, workers, *numbers]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=True, timeout=240
+    )
+    assert done.stderr == ""
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert list(said) == [str(number) for number in numbers]
+    for number in numbers:
+        if number >= least:
+            assert said[str(number)] == str(sum(squares(0, 9)))
+        else:
+            assert f"(ulimit -n): found a limit of {number}, expected" in said[str(number)]
+            assert "train.execution.workers" in said[str(number)]
+
+
+def in_a_mount_namespace(script):
+    """A command with file systems of its own; None where that is not allowed."""
+    if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
+        return None
+    return ["unshare", "-m", "bash", "-c", script]
+
+
+@pytest.mark.parametrize("folder", ["/dev/shm", "TMPDIR"])
+def test_workers_need_no_space_for_temporary_files(folder, tmp_path):
+    """With 4 kB of shared memory, or a long name, or a full disk for temporary files."""
+    small = tmp_path / ("x" * 60) / ("y" * 60)
+    small.mkdir(parents=True)
+    place = "/dev/shm" if folder == "/dev/shm" else str(small)
+    command = in_a_mount_namespace(
+        f"mount -t tmpfs -o size=4k none {place} && dd if=/dev/zero of={place}/f bs=4k count=1 "
+        f'2>/dev/null; exec {sys.executable} -c "$SCRIPT" 2 128'
+    )
+    if command is None:
+        pytest.skip("unshare -m is not allowed")
+    variables = {**os.environ, "SCRIPT": LIMITED}
+    if folder == "TMPDIR":
+        variables["TMPDIR"] = place
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
+    assert done.stdout == f"128 {sum(squares(0, 9))}\n", done.stderr
