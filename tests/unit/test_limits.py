@@ -185,7 +185,7 @@ def test_a_limit_is_one_line_of_a_command(setup, limit, tmp_path):
 def test_closed_and_full_streams(streams, status):
     done = hypervae("--version", streams=streams)
     assert done.returncode == status
-    said = "hypervae: error: standard output: No space left on device\n" if status else ""
+    said = "hypervae: error: No space left on device: standard output\n" if status else ""
     assert done.stderr == said
 
 
