@@ -87,7 +87,7 @@ def launched_by(processes: int, nodes: int = 1) -> ClusterEnvironment:
         return TorchElasticEnvironment()
     if os.environ.get("SLURM_STEP_NUM_TASKS") == str(processes):
         if belongs_to_its_task():
-            return SLURMEnvironment(auto_requeue=False)
+            return _srun()
         _LOG.warning("SLURM_*: variables of a job step that this process is not of; left aside")
     if nodes > 1 and not {"NODE_RANK", "MASTER_ADDR", LAUNCHER} & set(os.environ):
         raise HyperVAEError(
@@ -95,6 +95,13 @@ def launched_by(processes: int, nodes: int = 1) -> ClusterEnvironment:
             f"start {processes} processes (docs/how-to/gpus.md)"
         )
     return OwnProcesses(nodes)
+
+
+def _srun() -> SLURMEnvironment:
+    try:
+        return SLURMEnvironment(auto_requeue=False)
+    except RuntimeError as error:  # variables that do not fit together
+        raise HyperVAEError(f"SLURM_*: {error}") from error
 
 
 def _check_torchrun(processes: int) -> None:
