@@ -161,11 +161,13 @@ class EnergyCorrelators:
         return draw_own_correlators(self._curves(), other, path, title)
 
     def table(self) -> str:
-        """All numbers as CSV: a row a bin, means per jet with errors, and ratios to E2C.
+        """All numbers as CSV: means per jet with errors, and ratios to E2C.
 
         Returns
         -------
         str
+            As `hypervae.formats.correlator_curves.Correlators.table`: below the range, contact
+            terms included; the bins; above the range.
         """
         return self._curves().table()
 
@@ -188,20 +190,7 @@ class EnergyCorrelators:
         return self.orders == other.orders and np.array_equal(self.edges, other.edges)
 
     def _curves(self) -> Correlators:
-        inside = (slice(None), slice(1, -1))
-        means = self.means
-        return Correlators(
-            self.edges,
-            CorrelatorMeans(
-                means.orders,
-                means.mean[inside],
-                means.variance[inside],
-                means.covariance[inside],
-                means.n_jets,
-            ),
-            self.n_jets,
-            self.jets.partition(" ")[2],
-        )
+        return Correlators(self.edges, self.means, self.n_jets, self.jets.partition(" ")[2])
 
     def _histogram(
         self, values: NDArray[np.float64], variances: NDArray[np.float64], label: str

@@ -77,6 +77,8 @@ def _shard(path: Path, jet_type: str | None, mixed: bool) -> list[str]:
         lines += spread.lines(reader.max_particles)
         optional = [name for name in ("split", "event_id") if getattr(jets, name) is not None]
         lines.append(f"optional columns: {', '.join(optional) or 'none'}")
+        if reader.extra_names:
+            lines.append(f"further columns of particles: {', '.join(reader.extra_names)}")
         generated = source == GENERATED
     use = "export, Jets.load"
     if not mixed:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.bits import population_count, trailing_zeros
-from hypervae.correlators.kernel import pair_members, sorted_pairs
+from hypervae.correlators.pair_order import pair_members, sorted_pairs
 
 
 @numba.njit(cache=True, nogil=True)

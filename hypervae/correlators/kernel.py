@@ -5,8 +5,9 @@ graph, nearest first: the sets whose farthest pair is (i, j) are those that beco
 edge is added, that is, {i, j} with a clique C of the common neighbours of i and j. Summing over all
 ordered N-tuples with repeated indices turns each particle into the polynomial
 p_t(x) = sum_{k >= 1} (w_t x)^k / k!, and the tuples' weight is N! times the coefficient of x^N of
-p_i p_j sum_C prod_{t in C} p_t. Sums over cliques of size 0, 1, 2 are plain vector and matrix sums
-over the neighbours, so that up to N = 4 no set is visited one by one.
+p_i p_j sum_C prod_{t in C} p_t. Up to N = 4 that takes sums over cliques of at most two: over the
+common neighbours, and over the neighbours that each of them has among them. Neighbours are bits,
+and their weights are summed by tables. Higher orders are those of `hypervae.correlators.cliques`.
 
 Ties within one bin may be taken in any order: such sets share the bin.
 """
@@ -20,184 +21,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.bits import trailing_zeros
+from hypervae.correlators.cliques import projected
 from hypervae.correlators.geometry import in_parallel
+from hypervae.correlators.pair_order import pair_members, sorted_pairs
+from hypervae.correlators.subset_sums import SUMS, WORD, fill_sums, sum_of_word
 
-# Reassociation lets the compiler vectorize the sums; NaN and infinity stay what they are.
-_FAST = {"reassoc", "contract", "nsz"}
-_LANES = 16  # rows are padded to a multiple, so that no scalar remainder loop runs
-_WORD = 64  # bits of a word of neighbours
-
-
-@numba.njit(cache=True, nogil=True)
-def sorted_pairs(
-    pair_bins: NDArray[Any], total: int, starts: NDArray[Any], order: NDArray[Any]
-) -> None:  # pragma: no cover - compiled
-    """Counting sort: the numbers of a jet's pairs, by rising bin.
-
-    Parameters
-    ----------
-    pair_bins : [pairs] integers
-    total : int
-        Pairs that are there.
-    starts : [bins + 1] integers
-        Scratch: where each bin starts.
-    order : [pairs] integers
-        Gets the numbers of the pairs.
-    """
-    starts[:] = 0
-    for pair in range(total):
-        starts[pair_bins[pair] + 1] += 1
-    for rl_bin in range(1, starts.size):
-        starts[rl_bin] += starts[rl_bin - 1]
-    for pair in range(total):
-        rl_bin = pair_bins[pair]
-        order[starts[rl_bin]] = pair
-        starts[rl_bin] += 1
+_HIGHEST = 4  # order that the walk sums; those above go through `projected`
+_JETS_AT_ONCE = 500  # of orders above: 8 kB a jet and order
 
 
 @numba.njit(cache=True, nogil=True)
-def pair_members(
-    slots: int, first: NDArray[Any], second: NDArray[Any]
-) -> None:  # pragma: no cover - compiled
-    """The members i < j of each pair.
-
-    Parameters
-    ----------
-    slots : int
-        Particles of a jet, at most.
-    first, second : [pairs] integers
-        Get the members.
-    """
-    pair = 0
-    for j in range(1, slots):
-        for i in range(j):
-            first[pair] = i
-            second[pair] = j
-            pair += 1
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _dot(
-    row: NDArray[Any], values: NDArray[Any], width: int
-) -> float:  # pragma: no cover - compiled
-    total = 0.0
-    for m in range(width):
-        total += row[m] * values[m]
-    return total
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _row_product(
-    one: NDArray[Any], i: int, other: NDArray[Any], j: int, width: int
-) -> float:  # pragma: no cover - compiled
-    total = 0.0
-    for m in range(width):
-        total += one[i, m] * other[j, m]
-    return total
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _common_weights(
-    one: NDArray[Any], other: NDArray[Any], weight: NDArray[Any], common: NDArray[Any], width: int
-) -> tuple[float, float]:  # pragma: no cover - compiled
-    """Weights of the common neighbours; returns their sum and the sum of their squares."""
-    s1 = s2 = 0.0
-    for m in range(width):
-        c = one[m] * other[m]
-        common[m] = c
-        s1 += c
-        s2 += c * weight[m]
-    return s1, s2
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
 def _linked_pairs(
-    bits: NDArray[Any], i: int, j: int, graph: NDArray[Any], common: NDArray[Any], width: int
-) -> float:  # pragma: no cover - compiled
+    common: NDArray[Any],
+    words: int,
+    bits: NDArray[Any],
+    weight: NDArray[Any],
+    sums: NDArray[Any],
+) -> float:
+    # pragma: no cover - compiled
     """Sum of w_k w_l over the linked pairs of common neighbours."""
     total = 0.0
-    for word in range(bits.shape[1]):
-        rest = bits[i, word] & bits[j, word]
+    for word in range(words):
+        rest = common[word]
         while rest:
-            k = word * _WORD + trailing_zeros(rest)
+            k: Any = word * WORD + np.int64(trailing_zeros(rest))
             rest &= rest - np.uint64(1)
-            total += common[k] * _dot(graph[k], common, width)
-    return 0.5 * total
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _row_moments(
-    row: NDArray[Any], values: NDArray[Any], width: int
-) -> tuple[float, float, float]:  # pragma: no cover - compiled
-    """Sums of the linked values, of their squares and of their cubes."""
-    r1 = r2 = r3 = 0.0
-    for m in range(width):
-        value = row[m] * values[m]
-        r1 += value
-        r2 += value * value
-        r3 += value * value * value
-    return r1, r2, r3
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _larger_cliques(
-    bits: NDArray[Any],
-    i: int,
-    j: int,
-    graph: NDArray[Any],
-    common: NDArray[Any],
-    both: NDArray[Any],
-    width: int,
-    degree: int,
-    out: NDArray[Any],
-) -> None:
-    # pragma: no cover - compiled
-    """Coefficients of x^3 and x^4 of the sum over cliques of the common neighbours.
-
-    Cliques of three are summed over their pairs, each with its common neighbours as one vector, and
-    so come three times; those of four over their triples, four times.
-    """
-    s3 = s4 = q12 = q13 = q22 = t111 = t112 = k1111 = 0.0
-    one = np.uint64(1)
-    for word in range(bits.shape[1]):
-        rest = bits[i, word] & bits[j, word]
-        while rest:
-            k = word * _WORD + trailing_zeros(rest)
-            rest &= rest - one
-            wk = common[k]
-            s3 += wk * wk * wk
-            s4 += wk * wk * wk * wk
-            _, r2, r3 = _row_moments(graph[k], common, width)
-            q12 += wk * r2
-            q13 += wk * r3
-            q22 += 0.5 * wk * wk * r2
-            for second in range(word, bits.shape[1]):
-                pairs = bits[i, second] & bits[j, second] & bits[k, second]
-                while pairs:
-                    m = second * _WORD + trailing_zeros(pairs)
-                    pairs &= pairs - one
-                    if m < k:
-                        continue
-                    t1 = t2 = 0.0
-                    for o in range(width):
-                        value = graph[k, o] * graph[m, o] * common[o]
-                        both[o] = value
-                        t1 += value
-                        t2 += value * value
-                    product = wk * common[m]
-                    t111 += product * t1
-                    t112 += product * t2
-                    if degree < 4:
-                        continue
-                    for third in range(second, bits.shape[1]):
-                        triples = bits[i, third] & bits[j, third] & bits[k, third] & bits[m, third]
-                        while triples:
-                            o = third * _WORD + trailing_zeros(triples)
-                            triples &= triples - one
-                            if o > m:
-                                k1111 += product * common[o] * _dot(graph[o], both, width)
-    out[0] = s3 / 6 + q12 / 2 + t111 / 3
-    out[1] = s4 / 24 + q13 / 6 + q22 / 4 + t112 / 2 + k1111 / 4
+            linked = sum_of_word(rest & bits[k, word], sums, word)
+            for other in range(word + 1, words):
+                linked += sum_of_word(common[other] & bits[k, other], sums, other)
+            total += weight[k] * linked
+    return total
 
 
 def _kernel(highest: int) -> Any:
@@ -214,42 +67,38 @@ def _kernel(highest: int) -> Any:
         squares: NDArray[Any],
         cross: NDArray[Any],
     ) -> None:  # pragma: no cover - compiled
-        slots = w.shape[1]
-        width = (slots + _LANES - 1) // _LANES * _LANES
-        size = total.shape[1]
-        histogram = np.zeros((size, 5))
+        slots, size = w.shape[1], total.shape[1]
+        words = (slots + WORD - 1) // WORD
+        histogram = np.zeros((size, 3))
         starts = np.zeros(size + 1, dtype=np.int64)
         most = max(slots * (slots - 1) // 2, 1)
-        order, first, second = (
-            np.zeros(most, dtype=np.int64),
-            np.zeros(most, dtype=np.int64),
-            np.zeros(most, dtype=np.int64),
-        )
+        order = np.zeros(most, dtype=np.int64)
+        first, second = np.zeros(most, dtype=np.int64), np.zeros(most, dtype=np.int64)
         pair_members(slots, first, second)
-        # who is a neighbour of whom: as 0 and 1, as the neighbour's weight, as bits of words
-        graph = np.zeros((slots, width))
-        weighted = np.zeros((slots, width))
-        bits = np.zeros((slots, (slots + _WORD - 1) // _WORD), dtype=np.uint64)
-        common, weight = np.zeros(width), np.zeros(width)
-        both = np.zeros(width)
-        large = np.zeros(2)
+        bits = np.zeros((slots, words), dtype=np.uint64)  # who is a neighbour of whom
+        common = np.zeros(words, dtype=np.uint64)
+        weight, squared = np.zeros(words * WORD), np.zeros(words * WORD)
+        sums, sums_squared = np.zeros(words * SUMS), np.zeros(words * SUMS)
         for jet in range(w.shape[0]):
             n = multiplicity[jet]
             histogram[:] = 0.0
             weight[:] = 0.0
+            squared[:] = 0.0
             for k in range(n):
                 wk = w[jet, k]
-                weight[k] = wk
+                weight[k], squared[k] = wk, wk * wk
                 power = wk
                 for row in range(highest - 1):
                     power *= wk
                     histogram[0, row] += power
             pairs = n * (n - 1) // 2
             if highest > 2:
-                graph[:] = 0.0
-                weighted[:] = 0.0
+                fill_sums(weight, n, sums)
+                if highest > 3:
+                    fill_sums(squared, n, sums_squared)
                 bits[:] = np.uint64(0)
                 sorted_pairs(pair_bins[jet], pairs, starts, order)
+            used = (n + WORD - 1) // WORD
             for place in range(pairs):
                 pair = order[place] if highest > 2 else place
                 i, j = first[pair], second[pair]
@@ -258,40 +107,23 @@ def _kernel(highest: int) -> Any:
                 p2 = wi * wj
                 histogram[rl_bin, 0] += 2 * p2
                 if highest > 2:
-                    if highest == 3:
-                        s1, s2 = _row_product(graph, i, weighted, j, width), 0.0
-                    else:
-                        s1, s2 = _common_weights(graph[i], weighted[j], weight, common, width)
+                    s1 = s2 = 0.0
+                    for word in range(used):
+                        both = bits[i, word] & bits[j, word]
+                        common[word] = both
+                        s1 += sum_of_word(both, sums, word)
+                        if highest > 3:
+                            s2 += sum_of_word(both, sums_squared, word)
                     p3 = p2 * (wi + wj) / 2
                     histogram[rl_bin, 1] += 6 * (p3 + p2 * s1)
-                    if highest > 3 and s1 > 0.0:
-                        c2 = s2 / 2 + _linked_pairs(bits, i, j, graph, common, width)
-                    else:
-                        c2 = 0.0
                     if highest > 3:
+                        c2 = s2 / 2
+                        if s1 > 0.0:
+                            c2 += _linked_pairs(common, used, bits, weight, sums)
                         p4 = p2 * ((wi * wi + wj * wj) / 6 + p2 / 4)
                         histogram[rl_bin, 2] += 24 * (p4 + p3 * s1 + p2 * c2)
-                    if highest > 4:
-                        large[:] = 0.0
-                        if s1 > 0.0:
-                            _larger_cliques(
-                                bits, i, j, graph, common, both, width, highest - 2, large
-                            )
-                        cubes = wi * wi * wi + wj * wj * wj
-                        p5 = p2 * (cubes / 24 + p2 * (wi + wj) / 12)
-                        histogram[rl_bin, 3] += 120 * (p5 + p4 * s1 + p3 * c2 + p2 * large[0])
-                        if highest > 5:
-                            fourth = wi * wi * wi * wi + wj * wj * wj * wj
-                            p6 = p2 * (fourth / 120 + p2 * (wi * wi + wj * wj) / 48 + p2 * p2 / 36)
-                            histogram[rl_bin, 4] += 720 * (
-                                p6 + p5 * s1 + p4 * c2 + p3 * large[0] + p2 * large[1]
-                            )
-                    graph[i, j] = graph[j, i] = 1.0
-                    weighted[i, j] = wj
-                    weighted[j, i] = wi
-                    if highest > 3:
-                        bits[i, j // _WORD] |= np.uint64(1) << np.uint64(j % _WORD)
-                        bits[j, i // _WORD] |= np.uint64(1) << np.uint64(i % _WORD)
+                    bits[i, j // WORD] |= np.uint64(1) << np.uint64(j % WORD)
+                    bits[j, i // WORD] |= np.uint64(1) << np.uint64(i % WORD)
             here = group[jet]
             for rl_bin in range(size):
                 if histogram[rl_bin, 0] == 0.0:
@@ -319,7 +151,29 @@ class Groups(NamedTuple):
     number: int
 
 
-_WALKS = {highest: _kernel(highest) for highest in (2, 3, 4, 5, 6)}
+_WALKS = {highest: _kernel(highest) for highest in (2, 3, 4)}
+
+
+def _sums_of_high_orders(
+    weight: NDArray[np.float64],
+    multiplicity: NDArray[np.int64],
+    pair_bins: NDArray[np.unsignedinteger],
+    orders: list[int],
+    size: int,
+    groups: Groups,
+) -> NDArray[np.float64]:
+    """[3, groups, size, orders] as the walk makes them, from the correlators of each jet."""
+    sums = np.zeros((3, groups.number, size, len(orders)))
+    for start in range(0, len(groups.group), _JETS_AT_ONCE):
+        part = slice(start, start + _JETS_AT_ONCE)
+        arrays = (weight[part], multiplicity[part], pair_bins[part])
+        found = projected(*arrays, [2, *orders], size)
+        two, values = found[:, 0, :, None], found[:, 1:].transpose(0, 2, 1)
+        for here in np.unique(groups.group[part]):
+            own = groups.group[part] == here
+            for kind, products in enumerate((values, values * values, values * two)):
+                sums[kind, here] += products[own].sum(axis=0)
+    return sums
 
 
 def correlate(
@@ -342,7 +196,7 @@ def correlate(
     pair_bins : [n, P (P - 1) / 2]
         As `geometry.pair_bins`.
     orders : list of int
-        Between 2 and 6.
+        Whole, from 2.
     size : int
         Bins with underflow and overflow.
     groups : Groups, optional
@@ -356,19 +210,26 @@ def correlate(
         Sums over jets of ENC, of ENC^2 and of ENC E2C (for the errors of ratios). The first bin
         holds the contact terms and pairs below the range, the last pairs above it.
     """
-    walk = _WALKS[max(orders)]
-    rows = np.asarray(orders, dtype=np.int64) - 2
+    low = [order for order in orders if order <= _HIGHEST]
+    high = [order for order in orders if order > _HIGHEST]
+    places = [orders.index(order) for order in (*low, *high)]
+    walk, rows = _WALKS[max(low, default=2)], np.asarray(low, dtype=np.int64) - 2
     group, number = groups or Groups(np.zeros(len(weight), dtype=np.int64), 1)
-    group, multiplicity = (
-        group.astype(np.int64, copy=False),
-        multiplicity.astype(np.int64, copy=False),
-    )
+    group = group.astype(np.int64, copy=False)
+    multiplicity = multiplicity.astype(np.int64, copy=False)
 
     def run(part: slice) -> NDArray[np.float64]:
-        sums = np.zeros((3, number, size, len(orders)))
-        walk(weight[part], multiplicity[part], pair_bins[part], rows, group[part], *sums)
+        arrays = (weight[part], multiplicity[part], pair_bins[part])
+        sums = np.zeros((3, number, size, len(low)))
+        if low:
+            walk(*arrays, rows, group[part], *sums)
+        if high:
+            more = _sums_of_high_orders(*arrays, high, size, Groups(group[part], number))
+            sums = np.concatenate([sums, more], axis=3)
         return sums
 
-    results = in_parallel(run, len(weight), threads)
-    total, squares, cross = np.moveaxis(np.sum(results, axis=0), 3, 2)
+    results = np.sum(in_parallel(run, len(weight), threads), axis=0)
+    found = np.empty_like(results)
+    found[..., places] = results
+    total, squares, cross = np.moveaxis(found, 3, 2)
     return total, squares, cross

@@ -62,6 +62,23 @@ class ConvertedReader(ShardReader):
         converted[..., :3] = np.where(there[..., None], converted[..., :3], 0.0)
         return as_float32(converted), as_float32(features)
 
+    def _extra_names(self) -> tuple[str, ...]:
+        beside = super()._extra_names()
+        own = tuple(name for name in self.layout.extra if name in self.layout.columns)
+        if both := set(own) & set(beside):
+            field = f"particle_extra {min(both)}"
+            raise InputError(self.path, field, found="also in the layout", expected="one of them")
+        self._beside = beside
+        return (*beside, *own)
+
+    def _extra(self, rows: slice, there: NDArray[np.bool_]) -> dict[str, NDArray[np.float32]]:
+        found = super()._extra(rows, there) if self._beside else {}
+        for name in self.extra_names[len(self._beside) :]:
+            stored, _ = self._stored(rows)
+            column = stored[..., self.layout.columns.index(name)]
+            found[name] = np.where(there, as_float32(column), np.float32(0.0))
+        return found
+
     def _check_energies(
         self, start: int, columns: dict[str, NDArray[np.float64]], there: NDArray[np.bool_]
     ) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hypervae.data.columns import CARTESIAN, RELATIVE
 from hypervae.data.converted import ConvertedReader
+from hypervae.data.extra import described
 from hypervae.data.graph_loading import holds_graphs, load_graphs
 from hypervae.data.graphs import GraphFile
 from hypervae.data.jet_checks import check_jets
@@ -102,6 +103,9 @@ def import_shard(
             source, "jet class", found=repr(jet_class), expected="none in HDF5 and PyG graphs"
         )
     if holds_graphs(source):
+        if layout is not None and layout.extra:
+            wanted = described(layout.extra)
+            raise InputError(source, "extra", found=wanted, expected="none in PyG graphs")
         return _import_graphs(GraphJets(source, layout), path, jet_type, max_particles)
     return _import_h5(source, path, jet_type, max_particles, layout)
 
@@ -118,6 +122,7 @@ def _import_h5(
         _writer(path, source, jet_type, max_particles, "hdf5", layout) as writer,
         Progress(reader.n_jets, f"import {source.name}", "jets") as progress,
     ):
+        reader.require(() if layout is None else layout.extra)
         for jets in reader.chunks(BATCH):
             writer.append(fit_slots(jets, max_particles))
             progress.update(len(jets))
@@ -197,7 +202,7 @@ def reader_of(
     -------
     ShardReader
     """
-    if layout is None:
+    if layout is None or not layout.converts:
         return ShardReader(source, jet_type)
     return ConvertedReader(source, jet_type, layout.with_columns(RELATIVE))
 
@@ -220,6 +225,8 @@ def _writer(
             "units": layout.units,
             "angles": layout.angles,
         }
+        if layout.extra:
+            settings["extra"] = ",".join(layout.extra)
     return ShardWriter(
         path, max_particles, jet_type=jet_type, source=f"files ({file_format})", settings=settings
     )

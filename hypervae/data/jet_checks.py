@@ -35,7 +35,8 @@ def check_jets(jets: Jets, file: str | os.PathLike[str], first_row: int = 0) -> 
         Naming the file, the column, the row and the value, and what the file looks like instead
         where that shows, on: NaN or infinity; a jet pt that is not positive; a negative mass; a
         mask that is not 0 or 1; ptrel <= 0 where the mask is 1 or other than 0 where it is 0; a jet
-        without particles; a split other than 0, 1, 2; values beyond the ranges of
+        without particles; a split other than 0, 1, 2; a further column that
+        is not 0 where the mask is; values beyond the ranges of
         `hypervae.data.ranges.beyond`.
     """
 
@@ -72,6 +73,9 @@ def check_jets(jets: Jets, file: str | os.PathLike[str], first_row: int = 0) -> 
     pt, mass = jets.jet_features[:, 0], jets.jet_features[:, 2]
     refuse("jet_features pt", pt <= 0, pt, "pt > 0 GeV")
     refuse("jet_features mass", mass < LOWEST_MASS, mass, "mass >= 0 GeV up to rounding")
+    for name, column in jets.extra.items():
+        refuse(f"particle_extra {name}", ~np.isfinite(column), column, "finite numbers")
+        refuse(f"particle_extra {name}", (mask == 0) & (column != 0), column, "0 where mask is 0")
     for breach in beyond(jets.particle_features, jets.jet_features):
         refuse(*breach)
     if jets.split is not None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hypervae.arguments import numbers, one_of
+from hypervae.data.columns import wrong_names
+from hypervae.data.extra import joined as joined_extra
+from hypervae.data.extra import reorder, select
 from hypervae.data.jet_checks import check_jets
 from hypervae.data.jet_types import JET_TYPES
 from hypervae.errors import ArgumentError
@@ -32,6 +35,8 @@ class Jets:
         0 train, 1 validation, 2 test.
     jet_type : str, optional
         One of `JET_TYPES`.
+    extra : dict of str to [n, P] float32, optional
+        Further columns of the particles by name, e.g. ``charge``; zero where the mask is.
 
     Examples
     --------
@@ -52,6 +57,7 @@ class Jets:
     event_id: NDArray[np.int64] | None = None
     split: NDArray[np.uint8] | None = None
     jet_type: str | None = None
+    extra: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
     def from_arrays(
@@ -62,6 +68,7 @@ class Jets:
         jet_type: str | None = None,
         event_id: ArrayLike | None = None,
         split: ArrayLike | None = None,
+        extra: Mapping[str, ArrayLike] | None = None,
     ) -> Jets:
         """Jets from arrays of one's own, checked and sorted.
 
@@ -78,6 +85,8 @@ class Jets:
         event_id : [n] array-like of int, optional
         split : [n] array-like of int, optional
             0 train, 1 validation, 2 test.
+        extra : mapping of str to [n, P] array-like, optional
+            Further columns of the particles, e.g. ``charge``; taken as 0 where no particle is.
 
         Returns
         -------
@@ -105,12 +114,21 @@ class Jets:
         parts = None if split is None else numbers("split", split, length)
         if jet_type is not None:
             one_of("jet_type", jet_type, JET_TYPES)
+        if wrong := wrong_names(extra or ()):
+            raise ArgumentError("extra", found=wrong[0], expected=wrong[1])
+        columns = {
+            name: np.where(
+                laid_out[..., 3] > 0.5, numbers(f"extra {name}", values, laid_out.shape[:2]), 0.0
+            ).astype(np.float32)
+            for name, values in (extra or {}).items()
+        }
         made = cls(
             laid_out,
             features,
             None if events is None else events.astype(np.int64),
             None if parts is None else parts.astype(np.uint8),
             jet_type,
+            columns,
         )
         check_jets(made, "jets")
         return sort_particles(made)
@@ -181,6 +199,7 @@ class Jets:
             None if self.event_id is None else self.event_id[rows],
             None if self.split is None else self.split[rows],
             self.jet_type,
+            select(self.extra, rows),
         )
 
     @property
@@ -241,6 +260,7 @@ def concatenate(batches: Sequence[Jets]) -> Jets:
         joined("event_id"),
         joined("split"),
         types.pop() if len(types) == 1 else None,
+        joined_extra(batch.extra for batch in batches),
     )
 
 
@@ -260,4 +280,7 @@ def sort_particles(jets: Jets) -> Jets:
         return jets
     order = np.argsort(-ptrel, axis=1, kind="stable")
     particles = np.take_along_axis(jets.particle_features, order[..., None], axis=1)
-    return Jets(particles, jets.jet_features, jets.event_id, jets.split, jets.jet_type)
+    return Jets(
+        *(particles, jets.jet_features, jets.event_id, jets.split, jets.jet_type),
+        reorder(jets.extra, order),
+    )

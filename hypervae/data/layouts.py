@@ -9,7 +9,7 @@ called ``m`` or ``_`` is not used: particles are massless here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from hypervae.data.columns import (
     UNITS,
     split_columns,
     wrong_columns,
+    wrong_names,
 )
 from hypervae.errors import ConfigError
 from hypervae.kinematics import wrap_phi
@@ -59,14 +60,19 @@ class Layout:
         Of pT, E, mass and momenta: a key of `hypervae.data.columns.UNITS`.
     angles : str
         Of phi and phirel: `hypervae.data.columns.ANGLES`.
+    extra : tuple of str
+        Names of further columns that are kept (`hypervae.data.extra`), among `columns` or not.
     """
 
     columns: tuple[str, ...] = RELATIVE
     units: str = "GeV"
     angles: str = "radians"
+    extra: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, text: str, units: str = "GeV", angles: str = "radians") -> Layout | None:
+    def of(
+        cls, text: str, units: str = "GeV", angles: str = "radians", extra: str = ""
+    ) -> Layout | None:
         """The layout that options name; None where they leave the format's own.
 
         Parameters
@@ -74,6 +80,8 @@ class Layout:
         text : str
             Column names with commas between; empty for the format's own ones.
         units, angles : str
+        extra : str
+            Names of further columns of particles with commas between.
 
         Returns
         -------
@@ -84,15 +92,18 @@ class Layout:
         ConfigError
             If a name is unknown or given twice, or the columns make no momentum.
         """
+        names = split_columns(extra)
+        if wrong := wrong_names(names):
+            raise ConfigError(f"extra: found {wrong[0]}, expected {wrong[1]}")
         for name, value, choices in (("units", units, UNITS), ("angles", angles, ANGLES)):
             if value not in choices:
                 raise ConfigError(f"{name}: found {value!r}, expected one of {', '.join(choices)}")
         columns = split_columns(text)
-        if wrong := wrong_columns(columns):
+        if wrong := wrong_columns(columns, names):
             raise ConfigError(f"layout: found {wrong[0]}, expected {wrong[1]}")
-        if not columns and (units, angles) == ("GeV", "radians"):
+        if not columns and not names and (units, angles) == ("GeV", "radians"):
             return None
-        return cls(columns, units, angles)
+        return cls(columns, units, angles, names)
 
     def with_columns(self, columns: tuple[str, ...]) -> Layout:
         """The same, with a format's own columns where none were named.
@@ -105,7 +116,12 @@ class Layout:
         -------
         Layout
         """
-        return self if self.columns else Layout(columns, self.units, self.angles)
+        return self if self.columns else replace(self, columns=columns)
+
+    @property
+    def converts(self) -> bool:
+        """Whether columns, units or angles are other than a format's own."""
+        return bool(self.columns) or (self.units, self.angles) != ("GeV", "radians")
 
     @property
     def is_relative(self) -> bool:

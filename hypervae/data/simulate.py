@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.config import SimulationConfig
+from hypervae.data.columns import CHARGE
 from hypervae.data.jet_types import check_jet_type
 from hypervae.data.jets import Jets
 from hypervae.errors import HyperVAEError
@@ -121,7 +122,8 @@ def leading_jets(
     Parameters
     ----------
     events : awkward array of [events][particles]
-        Records with id (PDG), status (> 0: final state) and p (px, py, pz, e in GeV).
+        Records with id (PDG), status (> 0: final state), p (px, py, pz, e in GeV), and perhaps
+        charge, which is kept as a further column.
     radius : float
         Of anti-kT.
     jet_pt : (low, high)
@@ -160,7 +162,8 @@ def leading_jets(
     pt = np.hypot(px, py)
     constituents = momenta[found][indices[found][leading[found]][:, 0]]
     constituent_pt = np.hypot(constituents.px, constituents.py)
-    constituents = constituents[constituent_pt >= min_particle_pt]
+    hard = constituent_pt >= min_particle_pt
+    constituents = constituents[hard]
     in_range = (pt < jet_pt[1]) & (ak.to_numpy(ak.num(constituents, axis=1)) > 0)
     constituents = constituents[in_range]
     px, py, pz, energy, pt = (x[in_range] for x in (px, py, pz, energy, pt))
@@ -192,7 +195,33 @@ def leading_jets(
     mass = np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0.0))
     features = np.stack([pt, eta, mass, count], axis=-1)
     rows = np.flatnonzero(ak.to_numpy(found))[in_range]
-    return Jets(particles.astype(np.float32), features.astype(np.float32)), rows
+    extra = {}
+    if CHARGE in events.fields:
+        charges = events[CHARGE][visible][found][indices[found][leading[found]][:, 0]]
+        charges = charges[hard][in_range][order]
+        extra[CHARGE] = slots(charges).astype(np.float32)
+    return Jets(particles.astype(np.float32), features.astype(np.float32), extra=extra), rows
+
+
+def with_charges(particles: ak.Array, pythia: Pythia) -> ak.Array:
+    """Add the electric charges of particles.
+
+    Parameters
+    ----------
+    particles : awkward array of [events][particles]
+        Records with id (PDG).
+    pythia : Pythia
+        Whose table of particles says it.
+
+    Returns
+    -------
+    awkward array
+        With charge, in units of the positron's.
+    """
+    ids, places = np.unique(ak.to_numpy(ak.flatten(particles.id)), return_inverse=True)
+    charges = np.array([pythia.particleData.charge(int(number)) for number in ids])
+    charge = ak.unflatten(charges[places], ak.num(particles.id))
+    return ak.with_field(particles, charge, CHARGE)
 
 
 def simulate_shard(
@@ -255,7 +284,7 @@ def simulate_shard(
             with captured_stdout():
                 batch = pythia.nextBatch(size)
             found, rows = leading_jets(
-                batch.prt,
+                with_charges(batch.prt, pythia),
                 radius=config.radius,
                 jet_pt=config.jet_pt,
                 max_particles=max_particles,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hypervae.data.extra import fit
 from hypervae.data.jets import Jets, sort_particles
 
 
@@ -30,4 +31,5 @@ def fit_slots(jets: Jets, max_particles: int) -> Jets:
         particles = np.pad(particles, [(0, 0), (0, missing), (0, 0)])
     features = jets.jet_features.copy()
     features[:, 3] = particles[..., 3].sum(axis=1)
-    return Jets(particles, features, jets.event_id, jets.split, jets.jet_type)
+    extra = fit(jets.extra, max_particles)
+    return Jets(particles, features, jets.event_id, jets.split, jets.jet_type, extra)

@@ -123,8 +123,8 @@ def awkward_array(jets: Jets) -> Any:
     -------
     awkward.Array [n]
         Fields ``pt`` [GeV], ``eta``, ``mass`` [GeV], ``num_particles``; ``particles``, a list of
-        four-momenta of `vector`, with ``etarel``, ``phirel`` [rad] and ``ptrel`` beside; and
-        ``event_id`` and ``split`` where the jets have them.
+        four-momenta of `vector`, with ``etarel``, ``phirel`` [rad], ``ptrel`` and further columns
+        beside; and ``event_id`` and ``split`` where the jets have them.
 
     Raises
     ------
@@ -138,6 +138,7 @@ def awkward_array(jets: Jets) -> Any:
     values = np.concatenate([momenta, jets.particle_features[..., :3]], axis=-1)[jets.mask]
     names = ("E", "px", "py", "pz", "etarel", "phirel", "ptrel")
     columns = dict(zip(names, np.ascontiguousarray(values.T), strict=True))
+    columns |= {name: column[jets.mask] for name, column in jets.extra.items()}
     particles = ak.unflatten(ak.zip(columns, with_name="Momentum4D"), jets.multiplicity)
     pt, eta, mass, _ = np.ascontiguousarray(jets.jet_features.T)
     fields = {"pt": pt, "eta": eta, "mass": mass, "num_particles": jets.multiplicity}

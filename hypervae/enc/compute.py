@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.correlators.geometry import pair_bins, pair_count, weights
+from hypervae.correlators.geometry import pair_bins, pair_count
+from hypervae.correlators.powers import exponents, sums_of_powers
 from hypervae.data.jets import Jets
-from hypervae.enc.file import is_spectrum, read_spectrum
-from hypervae.enc.powers import exponents, sums_of_powers
+from hypervae.enc.file import KIND, RESOLVED_KIND, kind_of, read_resolved, read_spectrum
+from hypervae.enc.resolved import Resolved, ResolvedSettings, resolve
 from hypervae.enc.spectrum import BEFORE, Settings, Spectrum
+from hypervae.enc.sums import Sums
 from hypervae.enc.variables import VARIABLES
+from hypervae.enc.weights import hardest, needed_columns, weights_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader
 
 #: Pairs of particles in memory at once. No result depends on it beyond rounding.
 PAIRS_AT_ONCE = 2_000_000
+T = TypeVar("T", bound=Sums[Any])
 
 
 def correlators_of(jets: Jets, settings: Settings, threads: int = 1) -> NDArray[np.float64]:
@@ -36,9 +41,14 @@ def correlators_of(jets: Jets, settings: Settings, threads: int = 1) -> NDArray[
     [n, orders, columns] float64
         R = 0 (the contact terms: all particles of a tuple are one), what lies below the range, the
         bins, what lies above it. They add up to (sum of the jet's weights)^nu.
+
+    Raises
+    ------
+    ArgumentError
+        If the jets lack a further column of particles that the weights are made of.
     """
     jets = hardest(jets, settings.particles)
-    weight = weights(jets, settings.weight, settings.exponent)
+    weight = weights_of(jets, settings.weight, settings.exponent, settings.select)
     contact = sums_of_powers(weight, *exponents(settings.orders))
     found = VARIABLES[settings.variable](
         weight,
@@ -90,26 +100,6 @@ def spectrum(batches: Iterable[Jets], settings: Settings, threads: int = 1) -> S
     return Spectrum.merge(parts())
 
 
-def hardest(jets: Jets, particles: int) -> Jets:
-    """Jets cut to their hardest particles, whose weights are fractions of what is left.
-
-    Parameters
-    ----------
-    jets : Jets
-    particles : int
-        0 for all.
-
-    Returns
-    -------
-    Jets
-    """
-    if not particles or particles >= jets.particle_features.shape[1]:
-        return jets
-    features = jets.jet_features.copy()
-    features[:, 3] = np.minimum(features[:, 3], particles)
-    return Jets(jets.particle_features[:, :particles], features, jet_type=jets.jet_type)
-
-
 def spectrum_of_files(
     paths: Sequence[str | os.PathLike[str]],
     settings: Settings,
@@ -136,18 +126,70 @@ def spectrum_of_files(
     Raises
     ------
     InputError
-        If a file cannot be read, or a spectrum has other settings than the rest.
+        If a file cannot be read, lacks a column that the weights are made of, or a spectrum has
+        other settings than the rest.
     """
-    merged: Spectrum | None = None
+
+    def of_jets(reader: ShardReader) -> Spectrum:
+        reader.require(needed_columns(settings.weight, settings.select))
+        return spectrum(reader.chunks(), settings, threads)
+
+    parts = _parts(paths, KIND, read_spectrum, of_jets, jet_type)
+    return Spectrum.merge(parts)
+
+
+def resolved_of_files(
+    paths: Sequence[str | os.PathLike[str]],
+    settings: ResolvedSettings,
+    *,
+    jet_type: str | None = None,
+    threads: int = 1,
+) -> Resolved:
+    """The resolved correlator of the jets of files, and of what was written before.
+
+    Parameters
+    ----------
+    paths, settings, jet_type, threads
+        As for `spectrum_of_files`.
+
+    Returns
+    -------
+    Resolved
+
+    Raises
+    ------
+    InputError
+        As `spectrum_of_files`.
+    """
+
+    def of_jets(reader: ShardReader) -> Resolved:
+        reader.require(needed_columns(settings.projected.weight, settings.projected.select))
+        return resolve(reader.chunks(), settings, threads)
+
+    return Resolved.merge(_parts(paths, RESOLVED_KIND, read_resolved, of_jets, jet_type))
+
+
+def _parts(
+    paths: Sequence[str | os.PathLike[str]],
+    kind: str,
+    read: Callable[[str | os.PathLike[str]], T],
+    of_jets: Callable[[ShardReader], T],
+    jet_type: str | None,
+) -> Iterator[T]:
+    """Sums of each file; all have the same settings."""
+    first: T | None = None
     for path in paths:
-        if is_spectrum(path):
-            part = read_spectrum(path)
-        else:
+        held = kind_of(path)
+        if held is None:
             with ShardReader(path, jet_type) as reader:
-                part = spectrum(reader.chunks(), settings, threads)
-        if merged is not None and part.settings != merged.settings:
+                part = of_jets(reader)
+        elif held != kind:
+            raise InputError(path, "kind", found=repr(held), expected=f"{kind!r}, or jets")
+        else:
+            part = read(path)
+        if first is not None and part.settings != first.settings:
             raise InputError(
-                path, "spectrum", found=str(part.settings), expected=f"{merged.settings}, as before"
+                path, "spectrum", found=str(part.settings), expected=f"{first.settings}, as before"
             )
-        merged = part if merged is None else Spectrum.merge([merged, part])
-    return Spectrum.merge([] if merged is None else [merged])
+        first = part if first is None else first
+        yield part

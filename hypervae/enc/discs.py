@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.correlators.geometry import in_parallel
-from hypervae.enc.powers import exponents, power
+from hypervae.correlators.powers import exponents, power
 
 
 @numba.njit(cache=True, nogil=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from hypervae.arguments import one_of
 from hypervae.correlators.binning import Binning
+from hypervae.enc.sums import Sums
 from hypervae.enc.variables import VARIABLES
+from hypervae.enc.weights import Weight, selection_of
 from hypervae.errors import ArgumentError
 
 #: Columns before the bins: R = 0, and what lies below the range. After them: what lies above it.
@@ -87,11 +89,13 @@ class Settings:
     orders : tuple of float
     binning : Binning
     weight : str
-        ``pt`` or ``energy``.
+        ``pt``, ``energy``, or with further columns of the particles (`hypervae.enc.weights`).
     exponent : float
-        Power kappa of each weight.
+        Power kappa of the fractions of pT or energy.
     particles : int
         The hardest so many of each jet, 0 for all.
+    select : str
+        Which of them count: ``charged``, ``neutral``, a further column, or all.
     """
 
     variable: str
@@ -100,10 +104,12 @@ class Settings:
     weight: str = "pt"
     exponent: float = 1.0
     particles: int = 0
+    select: str = ""
 
     def __post_init__(self) -> None:
         one_of("variable", self.variable, VARIABLES)
-        one_of("weight", self.weight, ("pt", "energy"))
+        signed = Weight.of(self.weight).factors
+        selection_of(self.select)
         if not np.isfinite(self.exponent):
             raise ArgumentError("exponent", found=f"{self.exponent:g}", expected="a number")
         if self.particles < 0:
@@ -113,6 +119,12 @@ class Settings:
         for order in self.orders:
             if not 0 < order < np.inf:
                 raise ArgumentError("orders", found=f"{order:g}", expected="positive numbers")
+            if signed and order != round(order):
+                raise ArgumentError(
+                    "orders",
+                    found=f"{order:g}",
+                    expected=f"whole numbers, since the weights ({self.weight}) may be negative",
+                )
         if len(set(self.orders)) < len(self.orders):
             found = ", ".join(f"{order:g}" for order in self.orders)
             raise ArgumentError("orders", found=found, expected="each once")
@@ -124,97 +136,8 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """Sums over jets.
-
-    Attributes
-    ----------
-    settings : Settings
-    n_jets : int
-    total : [orders, columns]
-        Of the jets' correlators.
-    products : [orders columns, orders columns]
-        Of the jets' products of any two of these numbers.
-    """
-
-    settings: Settings
-    n_jets: int
-    total: NDArray[np.float64]
-    products: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, settings: Settings, values: NDArray[np.float64]) -> Spectrum:
-        """The spectrum of jets.
-
-        Parameters
-        ----------
-        settings : Settings
-        values : [n, orders, columns]
-            Of each jet.
-
-        Returns
-        -------
-        Spectrum
-        """
-        flat = values.reshape(len(values), -1)
-        return cls(settings, len(values), values.sum(axis=0), flat.T @ flat)
-
-    @classmethod
-    def merge(cls, parts: Iterable[Spectrum]) -> Spectrum:
-        """The spectrum of all jets together.
-
-        Parameters
-        ----------
-        parts : iterable of Spectrum
-            At least one, all with the same settings.
-
-        Returns
-        -------
-        Spectrum
-
-        Raises
-        ------
-        ArgumentError
-            If there is none, or settings differ.
-        """
-        merged: Spectrum | None = None
-        for part in parts:
-            if merged is None:
-                merged = replace(part, total=part.total.copy(), products=part.products.copy())
-                continue
-            if part.settings != merged.settings:
-                raise ArgumentError(
-                    "spectra", found=str(part.settings), expected=f"{merged.settings}, as before"
-                )
-            merged = replace(merged, n_jets=merged.n_jets + part.n_jets)
-            merged.total.__iadd__(part.total)
-            merged.products.__iadd__(part.products)
-        if merged is None:
-            raise ArgumentError("spectra", found="none", expected="at least one jet")
-        return merged
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """[orders, columns] per jet."""
-        return self.total / self.n_jets
-
-    def covariance(self) -> NDArray[np.float64]:
-        """Of the means: [orders, columns, orders, columns], NaN of one jet.
-
-        Returns
-        -------
-        [orders, columns, orders, columns] float64
-        """
-        mean, shape = self.mean.ravel(), self.total.shape
-        free = self.n_jets - 1 if self.n_jets > 1 else np.nan
-        spread: NDArray[np.float64] = self.products / self.n_jets - np.outer(mean, mean)
-        return (spread / free).reshape(*shape, *shape)
-
-    @property
-    def error(self) -> NDArray[np.float64]:
-        """[orders, columns] standard deviations of the means, NaN of one jet."""
-        variance = np.diagonal(self.covariance().reshape(self.products.shape))
-        return np.sqrt(np.maximum(variance, 0.0)).reshape(self.total.shape)
+class Spectrum(Sums[Settings]):
+    """Sums of correlators over jets: [orders, columns], and [orders columns, orders columns]."""
 
     def curve(self, orders: Sequence[float]) -> Curve:
         """The bins of some orders, one order after the other, without what is outside of the range.
@@ -232,7 +155,7 @@ class Spectrum:
         ArgumentError
             If the spectrum has no such order.
         """
-        rows, bins = [self._row(order) for order in orders], slice(BEFORE, -1)
+        rows, bins = [self.row(order) for order in orders], slice(BEFORE, -1)
         covariance = self.covariance()[rows][:, bins][:, :, rows][..., bins]
         size = len(rows) * self.settings.binning.bins
         return Curve(self.mean[rows, bins].ravel(), covariance.reshape(size, size))
@@ -268,7 +191,7 @@ class Spectrum:
         Curve
             [bins + 1]: at the lower end of the range, and at the end of each bin.
         """
-        row, columns = self._row(order), self.settings.columns
+        row, columns = self.row(order), self.settings.columns
         own = Curve(self.mean[row], self.covariance()[row, :, row])
         slopes = np.tril(np.ones((columns, columns)))[BEFORE - 1 : -1]
         return own.through(slopes @ own.value, slopes)
@@ -319,7 +242,8 @@ class Spectrum:
         Returns
         -------
         str
-            Means per jet with errors.
+            Means per jet with errors; the cumulants, up to the end of the row; ratios to E2C where
+            it is there, NaN outside of the range.
         """
         edges = self.settings.binning.edges
         low = np.concatenate([[0.0, 0.0], edges[:-1], edges[-1:]])
@@ -329,12 +253,39 @@ class Spectrum:
         for row, order in enumerate(self.settings.orders):
             columns[f"E{order:g}C"] = self.mean[row]
             columns[f"E{order:g}C_error"] = self.error[row]
+        steps = np.tril(np.ones((self.settings.columns, self.settings.columns)))
+        for row, order in enumerate(self.settings.orders):
+            own = Curve(self.mean[row], self.covariance()[row, :, row])
+            summed = own.through(steps @ own.value, steps)
+            columns[f"E{order:g}C_cumulative"] = summed.value
+            columns[f"E{order:g}C_cumulative_error"] = summed.error
+        for order in self.settings.orders if 2.0 in self.settings.orders else ():
+            if order != 2:
+                ratio = self.ratio(order)
+                for end, values in (("", ratio.value), ("_error", ratio.error)):
+                    padded = np.pad(values, (BEFORE, 1), constant_values=np.nan)
+                    columns[f"E{order:g}C/E2C{end}"] = padded
         lines = [
             ",".join(f"{value:.8g}" for value in row) for row in zip(*columns.values(), strict=True)
         ]
         return "\n".join([",".join(columns), *lines]) + "\n"
 
-    def _row(self, order: float) -> int:
+    def row(self, order: float) -> int:
+        """Where an order stands.
+
+        Parameters
+        ----------
+        order : float
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ArgumentError
+            If the spectrum has no such order.
+        """
         orders = self.settings.orders
         if order not in orders:
             known = ", ".join(f"{one:g}" for one in orders)

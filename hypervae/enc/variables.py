@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.enc.cliques import projected
+from hypervae.correlators.cliques import projected
 from hypervae.enc.discs import about_particles
 
 #: Name to function: (weights, multiplicity, pair_bins, orders, size, threads) to the correlators of

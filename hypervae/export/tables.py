@@ -31,7 +31,8 @@ def export_parquet(
     """Write a shard as an awkward array in parquet, chunk by chunk.
 
     A record a jet: ``jet_type`` as JetNet numbers it, ``jet_pt`` [GeV], ``jet_eta``, ``jet_mass``
-    [GeV], ``num_particles``, and ``particles``, a list of records of `PARTICLE_COLUMNS`.
+    [GeV], ``num_particles``, and ``particles``, a list of records of `PARTICLE_COLUMNS` and of the
+    shard's further columns of particles.
 
     Parameters
     ----------
@@ -114,9 +115,11 @@ def _columns(reader: TypedReader) -> Iterator[tuple[dict[str, NDArray], ak.Array
 
 
 def _particles(jets: Jets) -> ak.Array:
-    """[jets][particles] records of `PARTICLE_COLUMNS`."""
+    """[jets][particles] records of `PARTICLE_COLUMNS` and of further columns."""
     momenta = four_momenta(jets.particle_features, jets.jet_features)
     values = np.concatenate([momenta, jets.particle_features[..., :3]], axis=-1)
     flat = values[jets.mask].astype(np.float32)
-    record = ak.zip(dict(zip(PARTICLE_COLUMNS, np.ascontiguousarray(flat.T), strict=True)))
+    columns = dict(zip(PARTICLE_COLUMNS, np.ascontiguousarray(flat.T), strict=True))
+    columns |= {name: column[jets.mask] for name, column in jets.extra.items()}
+    record = ak.zip(columns)
     return ak.unflatten(record, jets.multiplicity)

@@ -26,7 +26,7 @@ class Correlators:
     edges : [bins + 1]
         Of R_L.
     means : CorrelatorMeans
-        Within the range.
+        [orders, bins + 2]: contact terms with what is below the range, the bins, what is above it.
     n_jets : int
     jets : str
         What the jets are, for the legend.
@@ -49,7 +49,7 @@ class Correlators:
         -------
         [bins] float64
         """
-        return self.means.mean[self.means.orders.index(order)]
+        return self.means.mean[self.means.orders.index(order), 1:-1]
 
     def error(self, order: int) -> NDArray[np.float64]:
         """[bins] statistical error of ENC per jet.
@@ -63,7 +63,7 @@ class Correlators:
         -------
         [bins] float64
         """
-        return self.means.error[self.means.orders.index(order)]
+        return self.means.error[self.means.orders.index(order), 1:-1]
 
     def density(self, order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """ENC per unit of ln R_L, and its error, [bins].
@@ -94,21 +94,27 @@ class Correlators:
         """
         row = self.means.orders.index(order)
         ratio, error = self.means.ratios()
-        return ratio[row], error[row]
+        return ratio[row, 1:-1], error[row, 1:-1]
 
     def table(self) -> str:
-        """All numbers as CSV: a row a bin, means per jet with errors, and ratios to E2C.
+        """All numbers as CSV: means per jet with errors, and ratios to E2C.
 
         Returns
         -------
         str
+            The first row is what lies below the range, contact terms (of particles with
+            themselves) included, the last what lies above it; with pT or energy weights and an
+            exponent of 1, each column of an order adds up to 1.
         """
-        columns = {"R_L_low": self.edges[:-1], "R_L_high": self.edges[1:]}
-        for order in self.means.orders:
-            columns[f"E{order}C"], columns[f"E{order}C_error"] = self.mean(order), self.error(order)
+        bounds = np.concatenate([[0.0], self.edges, [np.inf]])
+        columns = {"R_L_low": bounds[:-1], "R_L_high": bounds[1:]}
+        ratio, ratio_error = self.means.ratios()
+        for row, order in enumerate(self.means.orders):
+            columns[f"E{order}C"] = self.means.mean[row]
+            columns[f"E{order}C_error"] = self.means.error[row]
             if order != 2:
-                ratio, error = self.ratio(order)
-                columns[f"E{order}C/E2C"], columns[f"E{order}C/E2C_error"] = ratio, error
+                columns[f"E{order}C/E2C"] = ratio[row]
+                columns[f"E{order}C/E2C_error"] = ratio_error[row]
         rows = zip(*columns.values(), strict=True)
         lines = [",".join(f"{value:.8g}" for value in row) for row in rows]
         return "\n".join([",".join(columns), *lines]) + "\n"

@@ -124,7 +124,7 @@ def summed_correlators(
     -------
     edges : [bins + 1]
     means : CorrelatorMeans
-        Within the range.
+        With underflow (contact terms) and overflow.
     n_jets : int
 
     Raises
@@ -145,7 +145,7 @@ def means_of(
     sums: Sequence[NDArray[np.float64]],
     n_jets: int,
 ) -> tuple[NDArray[np.float64], CorrelatorMeans, int]:
-    """Mean correlators within the range; as `summed_correlators`.
+    """Mean correlators; as `summed_correlators`.
 
     Parameters
     ----------
@@ -161,5 +161,5 @@ def means_of(
     means : CorrelatorMeans
     n_jets : int
     """
-    total, squares, cross = (values[:, 1:-1] for values in sums)
+    total, squares, cross = sums
     return edges, CorrelatorMeans.of_sums(orders, total, squares, cross, n_jets), n_jets

@@ -256,7 +256,7 @@ def merged_correlators(
     -------
     edges : [bins + 1]
     means : CorrelatorMeans
-        Within the range.
+        With underflow (contact terms) and overflow.
     n_jets : int
 
     Raises

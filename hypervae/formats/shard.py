@@ -1,19 +1,22 @@
 """The shard layout: one HDF5 file of jets of one type. The writer: `hypervae.formats.shard_writer`.
 
 The layout is JetNet's, so that a JetNet file is a valid shard: ``particle_features`` [n, P, 4] and
-``jet_features`` [n, 4]; optional ``split`` [n], ``event_id`` [n] and the attributes ``jet_type``,
-``schema_version``, ``source``, ``seed``, ``settings`` (JSON), ``versions`` (JSON).
+``jet_features`` [n, 4]; optional ``split`` [n], ``event_id`` [n], further columns of the particles
+``particle_extra`` [n, P, columns] with their names in its attribute ``names`` (a list in JSON), and
+the attributes ``jet_type``, ``schema_version``, ``source``, ``seed``, ``settings`` (JSON), ``versions`` (JSON).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.data.columns import wrong_names
+from hypervae.data.extra import described
 from hypervae.data.jet_checks import check_jets
 from hypervae.data.jet_types import check_jet_type
 from hypervae.data.jets import Jets, sort_particles
@@ -76,8 +79,56 @@ class ShardReader(H5Reader):
             for name in COLUMNS
             if name in entries
         }
+        self.extra_names = self._extra_names()
         self.attributes: dict[str, str | int | float] = entries.scalars()
         self.jet_type = self._jet_type(self._given_type)
+
+    def _extra_names(self) -> tuple[str, ...]:
+        """Names of the further columns of particles."""
+        if "particle_extra" not in self._entries:
+            return ()
+        shape = (self.n_jets, self.max_particles, None)
+        meaning = f"[{self.n_jets}, {self.max_particles}, columns]"
+        self._stored_extra = self._entries.dataset("particle_extra", shape, meaning)
+        names = tuple(self._entries.json("names", list, of="particle_extra"))
+        columns = self._stored_extra.shape[2]
+        wrong = wrong_names(names)
+        if len(names) != columns:
+            wrong = f"{len(names)} names", f"{columns}, one a column"
+        if wrong is not None:
+            self._entries.refuse("attribute names of particle_extra", *wrong)
+        return names
+
+    def _extra(self, rows: slice, there: NDArray[np.bool_]) -> dict[str, NDArray[np.float32]]:
+        """Further columns of the particles of some rows, 0 where none is."""
+        if not self.extra_names:
+            return {}
+        values = as_float32(self._stored_extra.rows(rows.start, rows.stop))
+        values = np.where(there[..., None], values, np.float32(0.0))
+        names = self.extra_names[: values.shape[-1]]
+        return {name: values[..., index] for index, name in enumerate(names)}
+
+    def require(self, names: Iterable[str]) -> None:
+        """See that there are further columns of particles.
+
+        Parameters
+        ----------
+        names : iterable of str
+
+        Raises
+        ------
+        InputError
+            Naming the first that is missing, and those that there are.
+        """
+        for name in names:
+            if name not in self.extra_names:
+                raise InputError(
+                    self.path,
+                    f"particle_extra {name}",
+                    found=f"no such column ({described(self.extra_names)})",
+                    expected="it among the further columns of particles: hypervae simulate writes "
+                    "charge, hypervae import --extra keeps others",
+                )
 
     def _jet_type(self, given: str | None) -> str | None:
         stored = None
@@ -109,6 +160,7 @@ class ShardReader(H5Reader):
             self._column("event_id", rows),
             self._column("split", rows),
             self.jet_type,
+            self._extra(rows, particles[..., 3] == 1),
         )
         check_jets(jets, self.path, start)
         if start == 0:

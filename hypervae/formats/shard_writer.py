@@ -21,6 +21,7 @@ from hypervae.io import atomic_h5, software_versions
 SCHEMA_VERSION = 1
 # Rows of a chunk on disk: 1,000 jets of 30 particles are 480 kB, a fair unit of sequential reading.
 CHUNK_ROWS = 1000
+COMPRESSED: Mapping[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 class ShardWriter:
@@ -59,6 +60,7 @@ class ShardWriter:
     ):
         self.path, self.max_particles = Path(path), max_particles
         self.n_jets = 0
+        self._extra: tuple[str, ...] = ()
         self._attributes: dict[str, Any] = {
             "jet_type": check_jet_type(jet_type),
             "schema_version": SCHEMA_VERSION,
@@ -106,9 +108,14 @@ class ShardWriter:
             columns["event_id"] = jets.event_id.astype(np.int64, copy=False)
         if jets.split is not None:
             columns["split"] = jets.split.astype(np.uint8, copy=False)
+        names = tuple(jets.extra)
+        if names:
+            extra = [column.astype(np.float32, copy=False) for column in jets.extra.values()]
+            columns["particle_extra"] = np.stack(extra, axis=-1)
         first = self.n_jets == 0
-        if not first and set(columns) != set(self._file):
+        if not first and (set(columns) != set(self._file) or names != self._extra):
             raise ValueError("every batch of a shard needs the same columns")
+        self._extra = names
         for name, values in columns.items():
             if first:
                 self._file.create_dataset(
@@ -116,7 +123,11 @@ class ShardWriter:
                     data=values,
                     maxshape=(None, *values.shape[1:]),
                     chunks=(CHUNK_ROWS, *values.shape[1:]),
+                    # few values of their own, such as charges
+                    **(COMPRESSED if name == "particle_extra" else {}),
                 )
+                if name == "particle_extra":
+                    self._file[name].attrs["names"] = json.dumps(names)
             else:
                 self._file[name].resize(self.n_jets + len(jets), axis=0)
                 self._file[name][self.n_jets :] = values

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from hypervae.enc.spectrum import Spectrum
+from hypervae.enc.spectrum import BEFORE, Spectrum
 from hypervae.plotting.correlators import DECADES, draw_curve
 from hypervae.plotting.style import COLOURS
 
@@ -46,8 +46,10 @@ def draw_spectrum(spectrum: Spectrum, title: str = "") -> Figure:
                 ratio, edges, found.value, np.nan_to_num(found.error), *style, f"E{order:g}C"
             )
     main.set_xscale("log")
-    main.set_yscale("log")
-    if peak > 0:
+    # charge-weighted ones may be negative
+    negative = bool((spectrum.mean[:, BEFORE:-1] < -1e-12).any())
+    main.set_yscale("linear" if negative else "log")
+    if peak > 0 and not negative:
         main.set_ylim(peak * 10**-DECADES, peak * 3)
     shown = np.flatnonzero(seen)
     if len(shown):

@@ -65,6 +65,7 @@ _OTHERS: Mapping[str, Any] = {
     "data.jetnet.record": "https://example.org/record",
     "data.jet_types.*.paths": ["u.h5"],
     "data.jet_types.*.layout": "pt,eta,phi",
+    "data.jet_types.*.extra": "charge",
     "data.jet_types.*.jet_class": "label_Tbl",
     "correlators.orders": [2, 3, 4, 5],
     "correlators.range": [1e-3, 2.0],

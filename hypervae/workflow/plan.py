@@ -254,9 +254,10 @@ class Plan:
             "layout": columns,
             "units": source.units,
             "angles": source.angles,
+            "extra": ",".join(split_columns(source.extra)),
             "jet-class": shlex.quote(source.jet_class) if source.jet_class else "",
         }
-        own = {"layout": "", "units": "GeV", "angles": "radians", "jet-class": ""}
+        own = {"layout": "", "units": "GeV", "angles": "radians", "extra": "", "jet-class": ""}
         return " ".join(
             f"--{name} {value}" for name, value in options.items() if value != own[name]
         )

@@ -45,7 +45,7 @@ class Staleness:
             "download": lambda model, jet_type: self._download(jet_type),
             "split": lambda model, jet_type: self._source(jet_type, "shards"),
             "import": lambda model, jet_type: self._source(
-                jet_type, "layout", "units", "angles", "jet_class"
+                jet_type, "layout", "units", "angles", "extra", "jet_class"
             ),
             "correlators": self._correlators,
             "normalize": lambda model, jet_type: {

@@ -251,8 +251,9 @@ def test_a_change_makes_the_stages_stale_that_run_it(tmp_path):
     after = {"normalize", "train", *decoding}
     assert stale_after("normalization/merge.py", code) == {"normalize"}
     assert stale_after("correlators/sums.py", code) == {"correlators", "plot", *after}
+    assert stale_after("correlators/kernel.py", code) == {"correlators", "evaluate"}
     kernel = {"correlators", "evaluate", "train", *decoding}
-    assert stale_after("correlators/kernel.py", code) == kernel
+    assert stale_after("correlators/pair_order.py", code) == kernel
     assert stale_after("equivariance/transformations.py", code) == {"equivariance"}
     assert stale_after("data/jets.py", code) == set(DEPENDS) - {"download"}
     readers = set(DEPENDS) - {"simulate", "download", "normalize", "adopt", "plot"}

@@ -51,6 +51,15 @@ from hypervae.data.jet_types import JET_TYPES
     help="Of phi and phirel.",
 )
 @click.option(
+    "--extra",
+    metavar="NAME,NAME,...",
+    default="",
+    help="Further columns of particles that are kept, e.g. charge,isElectron, for correlators of "
+    "tracks or of charges: in HDF5 those of particle_extra or of --layout, in JetClass and parquet "
+    "the branch or list of this name, part_ before it or not.  [charge, and all of particle_extra, "
+    "where the file has them]",
+)
+@click.option(
     "--jet-class",
     metavar="NAME",
     default="",
@@ -65,6 +74,7 @@ def command(
     layout: str,
     units: str,
     angles: str,
+    extra: str,
     jet_class: str,
     output: Path,
 ) -> None:
@@ -78,6 +88,6 @@ def command(
     from hypervae.data.importing import import_shard
     from hypervae.data.layouts import Layout
 
-    columns = Layout.of(layout, units, angles)
+    columns = Layout.of(layout, units, angles, extra)
     done = import_shard(source, output, jet_type, max_particles, columns, jet_class)
     click.echo("; ".join([f"{output}: {done.jets} {jet_type} jets", *done.notes]))

@@ -61,6 +61,7 @@ class EnergyFlowFile(JetFile):
 
     def _open(self, stack: ExitStack) -> None:
         self._unit = self.unit()
+        self.further({})
         with self.naming_damage():
             self._archive = stack.enter_context(zipfile.ZipFile(self.path))
             arrays = [n.removesuffix(".npy") for n in self._archive.namelist()]

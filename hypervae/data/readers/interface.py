@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.columns import UNITS
+from hypervae.data.columns import CHARGE, UNITS
 from hypervae.data.jet_checks import check_jets
 from hypervae.data.jets import Jets
 from hypervae.data.layouts import Layout
@@ -205,6 +205,33 @@ class JetFile(AbstractContextManager["JetFile"]):
             particle = f", particle {place[1]}" if len(place) > 1 else ""
             row = first_row + place[0]
             raise self.error(field, f"{values[place]} at row {row}{particle}", expected)
+
+    def further(self, available: Mapping[str, str]) -> dict[str, str]:
+        """The further columns of particles that are kept: those asked for, or else the charge.
+
+        Parameters
+        ----------
+        available : mapping of str to str
+            Of each column that the format could give, what the file calls it.
+
+        Returns
+        -------
+        dict of str to str
+            Of each that is kept.
+
+        Raises
+        ------
+        InputError
+            If one that is asked for is not there.
+        """
+        wanted = () if self.layout is None else self.layout.extra
+        for name in wanted:
+            if name not in available:
+                held = ", ".join(sorted(available))[:300] or "none"
+                raise self.error(f"extra {name}", f"columns {held}", "this one among them")
+        if not wanted and CHARGE in available:
+            wanted = (CHARGE,)
+        return {name: available[name] for name in wanted}
 
     def unit(self) -> float:
         """GeV of the unit that is named, where the format has its own columns.

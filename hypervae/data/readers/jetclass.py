@@ -11,8 +11,11 @@ one entry a jet:
 ``label_QCD`` and nine others
     1 for the class of the jet, 0 for all others; numbers or truth values.
 
-All else (displacements, charges, particle types, ``jet_sdmass``, ``jet_tau*``, ``aux_*``) is not
-read.
+``part_charge``, and other branches of particles that are asked for
+    Kept as further columns (`hypervae.data.extra`), without the ``part_``.
+
+All else (displacements, particle types, ``jet_sdmass``, ``jet_tau*``, ``aux_*``) is not read
+unasked.
 """
 
 from __future__ import annotations
@@ -91,9 +94,12 @@ class JetClassFile(JetFile):
         for name in (*_FIELDS.values(), *_JET, *self.classes):
             if name not in branches:
                 raise self.error(name, "no such branch", f"{self.what}, which has it")
+        own = {*_FIELDS.values(), "part_eta", "part_phi"}
+        further = {n.removeprefix("part_"): n for n in branches if n.startswith("part_")}
+        self._extra = self.further({n: f for n, f in further.items() if f not in own})
 
     def _read(self) -> Iterator[Batch]:
-        names = [*_FIELDS.values(), *_JET, *self.classes]
+        names = [*_FIELDS.values(), *self._extra.values(), *_JET, *self.classes]
         start = 0
         with self.naming_damage():
             steps = self._tree.iterate(names, step_size=BATCH, library="ak")
@@ -102,11 +108,13 @@ class JetClassFile(JetFile):
                 step = next(steps, None)
             if step is None:
                 return
-            values = padded(self, start, {name: step[name] for name in _FIELDS.values()})
-            values *= self._unit
-            columns = dict(zip(_FIELDS, np.moveaxis(values, -1, 0), strict=True))
+            lists = [*_FIELDS.values(), *self._extra.values()]
+            values = padded(self, start, {name: step[name] for name in lists})
+            of = dict(zip((*_FIELDS, *self._extra), np.moveaxis(values, -1, 0), strict=True))
+            columns = {name: of[name] * self._unit for name in _FIELDS}
+            extra = {name: of[name] for name in self._extra}
             jet, phi = self._jets(start, step)
-            jets = jets_from(self, start, columns, _FIELDS, jet, phi)
+            jets = jets_from(self, start, columns, {**_FIELDS, **self._extra}, jet, phi, extra)
             yield Batch(jets, self._labels(start, step))
             start += len(jets)
 

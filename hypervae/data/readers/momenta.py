@@ -22,6 +22,7 @@ def jets_from(
     fields: Mapping[str, str],
     jet: NDArray[np.float64] | None = None,
     axis_phi: NDArray[np.float64] | None = None,
+    extra: Columns | None = None,
 ) -> Jets:
     """Lay particles out relative to their jets.
 
@@ -41,6 +42,8 @@ def jets_from(
     axis_phi : [n], optional
         Azimuths of the jets [rad]; by default those of the summed particles. Not used where
         azimuths are relative.
+    extra : mapping of str to [n, P], optional
+        Further columns.
 
     Returns
     -------
@@ -95,7 +98,12 @@ def jets_from(
         )
         particles = np.where(there[..., None], particles, 0.0).astype(np.float32)
         features = np.column_stack([jet, there.sum(axis=1)]).astype(np.float32)
-    return Jets(particles, features)
+    further = {}
+    for name, column in (extra or {}).items():
+        wrong = there & ~np.isfinite(column)
+        file.refuse(fields.get(name, name), first_row, wrong, column, "finite numbers")
+        further[name] = np.where(there, column, 0.0).astype(np.float32)
+    return Jets(particles, features, extra=further)
 
 
 def _check_energies(

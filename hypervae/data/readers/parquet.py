@@ -8,6 +8,8 @@ particles
     fields: the one called ``particles``, or the only one. Of several momenta
     those of the layout that is named; else (etarel, phirel, ptrel) beside features of the jets,
     (px, py, pz), or what there is of pt | ptrel, eta | etarel and phi | phirel.
+    Lists or fields that are none of these are further columns (`hypervae.data.extra`): ``charge``
+    is kept, and others that are asked for, perhaps with ``part_`` or ``particle_`` before them.
 ``jet_pt``, ``jet_eta``, ``jet_mass``, optional
     Of the full jet; also ``pt``, ``eta`` and ``mass`` beside a list of records. Without them, those
     of the summed particles.
@@ -27,7 +29,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.data.columns import COLUMNS, UNITS
+from hypervae.data.columns import COLUMNS, UNITS, wrong_names
 from hypervae.data.jet_types import JET_TYPES
 from hypervae.data.layouts import Layout, by_name
 from hypervae.data.readers.interface import BATCH, Batch, JetFile
@@ -76,18 +78,25 @@ class ParquetFile(JetFile):
             self.n_jets = self._file.metadata.num_rows
         lists = {field.name: _fields(field.type) for field in schema if _is_list(field.type)}
         scalars = [field.name for field in schema if field.name not in lists]
-        self._records, found = self._particles(lists)
+        self._records, found, further = self._particles(lists)
+        self._extra = self.further(further)
         self._jet = self._features(scalars)
         self.summed = not self._jet
         self._layout = self._chosen(found)
         self._optional = [n for n in ("jet_type", "event_id", "split") if n in scalars]
         self._called = {name: found[name] for name in self._layout.columns}
-        read = self._called.values() if self._records is None else [self._records]
+        called = [*self._called.values(), *self._extra.values()]
+        read = called if self._records is None else [self._records]
         # what has no name cannot be chosen by it
         self._names = sorted({*read, *self._jet, *self._optional}) if all(read) else None
 
-    def _particles(self, lists: Mapping[str, set[str]]) -> tuple[str | None, dict[str, str]]:
-        """The column of records, if it is one; of particles' columns, what the file calls them."""
+    def _particles(
+        self, lists: Mapping[str, set[str]]
+    ) -> tuple[str | None, dict[str, str], dict[str, str]]:
+        """The column of records, if it is one; of particles' columns, what the file calls them.
+
+        Columns of momenta apart from further ones.
+        """
         records = [name for name, fields in lists.items() if fields]
         if records:
             name = RECORDS if RECORDS in records else records[0]
@@ -95,8 +104,8 @@ class ParquetFile(JetFile):
                 raise self.error(
                     "columns", f"lists of records {', '.join(records)}", f"one called {RECORDS}"
                 )
-            return name, _named(lists[name])
-        return None, _named(lists)
+            return name, _named(lists[name]), _further(lists[name])
+        return None, _named(lists), _further(lists)
 
     def _features(self, scalars: list[str]) -> tuple[str, ...]:
         """Names of the features of the full jets; empty without."""
@@ -116,7 +125,8 @@ class ParquetFile(JetFile):
         layout = self.layout or Layout(())
         held = ", ".join(name for name in COLUMNS if name in found) or "none"
         if layout.columns:
-            columns = tuple(name for name in layout.columns if name != "_")
+            unused = {"_", *layout.extra}
+            columns = tuple(name for name in layout.columns if name not in unused)
             missing = [name for name in columns if name not in found]
             if missing:
                 raise self.error("particles", f"columns {held}", f"also {', '.join(missing)}")
@@ -156,8 +166,11 @@ class ParquetFile(JetFile):
 
     def _batch(self, start: int, arrays: Mapping[str, Any]) -> Batch:
         particles = arrays if self._records is None else arrays[self._records]
-        lists = {name: particles[name] for name in self._called.values()}
-        columns = by_name(padded(self, start, lists), self._layout)
+        called = [*self._called.values(), *self._extra.values()]
+        values = padded(self, start, {name: particles[name] for name in called})
+        columns = by_name(values[..., : len(self._called)], self._layout)
+        places = enumerate(self._extra, len(self._called))
+        extra = {name: values[..., place] for place, name in places}
         jet = None
         if self._jet:
             jet = np.stack([numbers(self, n, arrays[n]) for n in self._jet], axis=-1)
@@ -166,7 +179,7 @@ class ParquetFile(JetFile):
                 column = jet[:, index]
                 self.refuse(name, start, ~np.isfinite(column), column, "finite numbers")
             self.refuse(self._jet[0], start, jet[:, 0] <= 0, jet[:, 0], "pt > 0 GeV")
-        jets = jets_from(self, start, columns, self._called, jet)
+        jets = jets_from(self, start, columns, {**self._called, **self._extra}, jet, extra=extra)
         if "event_id" in arrays:
             jets.event_id = whole_numbers(self, "event_id", arrays["event_id"])
         if "split" in arrays:
@@ -202,6 +215,15 @@ def _named(fields: Iterable[str]) -> dict[str, str]:
         if plain in COLUMNS:
             named.setdefault(plain, field)
     return named | {field: field for field in fields if field in COLUMNS}
+
+
+def _further(fields: Iterable[str]) -> dict[str, str]:
+    """Columns of particles that make no momentum, each with what it is called."""
+    momenta = set(_named(fields).values())
+    further: dict[str, str] = {}
+    for field in sorted(set(fields) - momenta):
+        further[field.removeprefix("particle_").removeprefix("part_")] = field
+    return {name: field for name, field in further.items() if not wrong_names([name])}
 
 
 def _storage(kind: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from hypervae.config.base import Integer, Mistake, OneOf, Section, Text, key
 from hypervae.config.decisive import PATH, SET
-from hypervae.data.columns import ANGLES, UNITS, split_columns, wrong_columns
+from hypervae.data.columns import ANGLES, UNITS, split_columns, wrong_columns, wrong_names
 from hypervae.data.sources.files import file_names, missing_files
 from hypervae.data.sources.interface import JetSource, numbered, numbered_parts
 
@@ -53,6 +53,11 @@ class SourceConfig(Section):
     )
     angles: Annotated[Text, OneOf(lambda: ANGLES)] = key("radians", "unit of azimuths (files)")
 
+    extra: Text = key(
+        "",
+        "further columns of particles that shards keep, e.g. charge,isElectron; empty: charge, and "
+        "what HDF5 holds as particle_extra, where they are there (files)",
+    )
     jet_class: Text = key(
         "",
         "class of the files' jets that is read as this type, e.g. label_QCD; empty: the one that "
@@ -61,7 +66,10 @@ class SourceConfig(Section):
 
     def mistakes(self) -> Iterator[Mistake]:
         """A layout makes momenta."""
-        if wrong := wrong_columns(split_columns(self.layout)):
+        extra = split_columns(self.extra)
+        if wrong := wrong_names(extra):
+            yield Mistake("extra", *wrong)
+        if wrong := wrong_columns(split_columns(self.layout), extra):
             yield Mistake("layout", *wrong)
         for path in self.paths:
             if not path.strip() or not path.isprintable():

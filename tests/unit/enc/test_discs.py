@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hypervae.enc.cliques import projected
+from hypervae.correlators.cliques import projected
 from hypervae.enc.discs import about_particles
 from tests.unit.enc.jets import BINNING, about_each, arrays_of, bin_of, clustered_jets
 

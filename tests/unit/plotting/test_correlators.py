@@ -67,12 +67,15 @@ def test_a_correlator_file_gives_a_plot_and_a_table(tmp_path):
     assert done.exit_code == 0, done.output
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     table = np.genfromtxt(tmp_path / "c.csv", delimiter=",", names=True)
-    assert len(table) == 30
+    assert len(table) == 32
     found = read_correlators(tmp_path / "c.h5")
     assert found.n_jets == 60
-    np.testing.assert_allclose(table["E4C"], found.mean(4), rtol=1e-6)
-    assert table["R_L_low"][0] == pytest.approx(1e-4)
-    assert table["R_L_high"][-1] == pytest.approx(2.0)
+    np.testing.assert_allclose(table["E4C"][1:-1], found.mean(4), rtol=1e-6)
+    assert table["R_L_low"][:2] == pytest.approx([0.0, 1e-4])
+    assert table["R_L_high"][-2:] == pytest.approx([2.0, np.inf])
+    # contact terms included: nothing of a jet is missing
+    for order in (2, 3, 4):
+        assert table[f"E{order}C"].sum() == pytest.approx(1.0, rel=1e-6)
     # jackknife over jets: an error of the ratio from the data alone
     with ShardReader(shard) as reader:
         jets = reader.read()

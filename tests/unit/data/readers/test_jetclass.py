@@ -233,3 +233,26 @@ def test_the_commands(tmp_path):
     result = CliRunner().invoke(cli, ["validate", str(path)])
     assert result.exit_code == 0, result.output
     assert "valid jetclass file of 40 jets, classes: 20 label_QCD, 20 label_Tbl" in result.output
+
+
+def test_charges_are_kept_and_other_branches_where_asked_for(tmp_path):
+    columns = jetclass_columns(VALUES, TOP)
+    counts = ak.num(columns["part_px"])
+    generator = np.random.default_rng(5)
+    for name in ("part_charge", "part_isPhoton"):
+        values = generator.integers(-1, 2, int(ak.sum(counts))).astype(np.float32)
+        columns[name] = ak.unflatten(values, counts)
+    path = root(tmp_path / "a.root", columns)
+    jets, _, _ = imported(path)
+    assert list(jets.extra) == ["charge"]
+    pt = np.hypot(columns["part_px"], columns["part_py"])
+    order = ak.argsort(pt, axis=1, ascending=False, stable=True)
+    for name, read in (("charge", jets), ("isPhoton", None)):
+        if read is None:
+            read, _, _ = imported(path, layout=Layout.of("", extra="isPhoton,charge"))
+            assert list(read.extra) == ["isPhoton", "charge"]
+        for row, wanted in enumerate(columns[f"part_{name}"][order]):
+            found = read.extra[name][row][read.mask[row]]
+            assert found.tolist() == ak.to_list(wanted)[: len(found)]
+    with pytest.raises(InputError, match=r"a\.root: extra colour: found columns .*charge"):
+        imported(path, layout=Layout.of("", extra="colour"))

@@ -23,6 +23,7 @@ pair takes two terms on average, in place of 2^28 sets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,45 +33,82 @@ from numpy.typing import NDArray
 
 from hypervae.correlators.bits import population_count, trailing_zeros
 from hypervae.correlators.geometry import in_parallel
-from hypervae.correlators.kernel import pair_members, sorted_pairs
-from hypervae.enc.powers import exponents, power
+from hypervae.correlators.pair_order import pair_members, sorted_pairs
+from hypervae.correlators.powers import exponents, power
+from hypervae.correlators.subset_sums import SUMS, WORD, fill_sums, sum_of_word
 from hypervae.errors import ArgumentError
 
 #: Terms of a jet after which it is given up: seconds of work. Jets of 30 particles take some 700,
 #: those of 60 some 10,000, and of 130 some 300,000.
 MOST_TERMS = 10_000_000
-_WORD = 64  # bits of a word of particles
 
 
 @numba.njit(cache=True, nogil=True)
-def _sum_of(members: NDArray[Any], weight: NDArray[Any]) -> float:  # pragma: no cover - compiled
-    total = 0.0
-    for word in range(members.size):
-        rest = members[word]
-        while rest:
-            total += weight[word * _WORD + trailing_zeros(rest)]
-            rest &= rest - np.uint64(1)
-    return total
+def _prepare_pair(
+    wi: float,
+    wj: float,
+    binomials: NDArray[Any],
+    coefficients: NDArray[Any],
+) -> None:  # pragma: no cover - compiled
+    """Of each whole order n the polynomial that g is of the weight x within A.
+
+    With d_m = (wi + wj)^m - wi^m - wj^m, which comes without differences from
+    d_m = (wi + wj) d_(m-1) + wi wj (wi^(m-2) + wj^(m-2)), g = sum_m binomial(n, m) d_m x^(n-m).
+    """
+    d, pi, pj = 0.0, wi * wj, wi * wj
+    for m in range(2, binomials.shape[1]):
+        d = (wi + wj) * d + pi + pj
+        pi *= wi
+        pj *= wj
+        for row in range(binomials.shape[0]):
+            coefficients[row, m] = binomials[row, m] * d
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_clique(
+    inner: float,
+    wi: float,
+    wj: float,
+    sign: float,
+    exponent: NDArray[Any],
+    whole: NDArray[Any],
+    coefficients: NDArray[Any],
+    out: NDArray[Any],
+) -> None:
+    # pragma: no cover - compiled
+    """Add g of a clique whose weights add up to `inner`."""
+    for row in range(exponent.size):
+        n = whole[row]
+        if n < 0:
+            e = exponent[row]
+            value = power(inner + wi + wj, e, n) - power(inner + wi, e, n)
+            value += power(inner, e, n) - power(inner + wj, e, n)
+        else:
+            value = 0.0
+            for m in range(2, n + 1):
+                value = value * inner + coefficients[row, m]
+        out[row] += sign * value
 
 
 @numba.njit(cache=True, nogil=True)
 def _least_linked(
-    members: NDArray[Any], neighbours: NDArray[Any]
+    sets: NDArray[Any], row: int, neighbours: NDArray[Any]
 ) -> int:  # pragma: no cover - compiled
-    """The member with the most other members that are not its neighbours, -1 of a clique."""
+    """The member of a row with the most others that are not its neighbours, -1 of a clique."""
     found: Any = -1
     most: Any = 1  # each is none of its own neighbours
-    for word in range(members.size):
-        rest = members[word]
+    words = sets.shape[1]
+    for word in range(words):
+        rest = sets[row, word]
         while rest:
-            k: Any = word * _WORD + np.int64(trailing_zeros(rest))
+            k: Any = word * WORD + np.int64(trailing_zeros(rest))
             rest &= rest - np.uint64(1)
             apart: Any = 0
-            for other in range(members.size):
-                apart += np.int64(population_count(members[other] & ~neighbours[k, other]))
+            for other in range(words):
+                apart += np.int64(population_count(sets[row, other] & ~neighbours[k, other]))
             if apart > most:
                 found, most = k, apart
-    return found
+    return found  # type: ignore[no-any-return]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -78,9 +116,12 @@ def _add_pair(
     i: int,
     j: int,
     weight: NDArray[Any],
+    sums: NDArray[Any],
     neighbours: NDArray[Any],
     exponent: NDArray[Any],
     whole: NDArray[Any],
+    binomials: NDArray[Any],
+    coefficients: NDArray[Any],
     stack: NDArray[Any],
     sign: NDArray[Any],
     out: NDArray[Any],
@@ -93,22 +134,22 @@ def _add_pair(
     """
     words = stack.shape[1]
     wi, wj = weight[i], weight[j]
+    _prepare_pair(wi, wj, binomials, coefficients)
     for word in range(words):
         stack[0, word] = neighbours[i, word] & neighbours[j, word]
     sign[0] = 1.0
     top, terms = 1, 0
     while top and terms < most:
         top -= 1
-        v = _least_linked(stack[top], neighbours)
+        v = _least_linked(stack, top, neighbours)
         if v < 0:
             terms += 1
-            inner = _sum_of(stack[top], weight)
-            for row in range(exponent.size):
-                e, n = exponent[row], whole[row]
-                value = power(inner + wi + wj, e, n) - power(inner + wi, e, n)
-                out[row] += sign[top] * (value - power(inner + wj, e, n) + power(inner, e, n))
+            inner = 0.0
+            for word in range(words):
+                inner += sum_of_word(stack[top, word], sums, word)
+            _add_clique(inner, wi, wj, sign[top], exponent, whole, coefficients, out)
             continue
-        own, bit = v // _WORD, np.uint64(1) << np.uint64(v % _WORD)
+        own, bit = v // WORD, np.uint64(1) << np.uint64(v % WORD)
         for word in range(words):
             members = stack[top, word]
             linked = members & neighbours[v, word]
@@ -128,13 +169,14 @@ def _walk(
     pair_bins: NDArray[Any],
     exponent: NDArray[Any],
     whole: NDArray[Any],
+    binomials: NDArray[Any],
     most_terms: int,
     out: NDArray[Any],
 ) -> int:
     # pragma: no cover - compiled
     """Fill `out` [n, bins, orders]; the first jet that takes too many terms ends it, -1 if none."""
     slots, size = weights.shape[1], out.shape[1]
-    words = (slots + _WORD - 1) // _WORD
+    words = (slots + WORD - 1) // WORD
     most = max(slots * (slots - 1) // 2, 1)
     starts = np.zeros(size + 1, dtype=np.int64)
     order = np.zeros(most, dtype=np.int64)
@@ -143,8 +185,13 @@ def _walk(
     neighbours = np.zeros((slots, words), dtype=np.uint64)
     # two sets wait at each depth, and each depth has a member less
     stack, sign = np.zeros((2 * slots + 3, words), dtype=np.uint64), np.zeros(2 * slots + 3)
+    coefficients = np.zeros_like(binomials)
+    weight, sums = np.zeros(words * WORD), np.zeros(words * SUMS)
     for jet in range(weights.shape[0]):
-        n, weight = multiplicity[jet], weights[jet]
+        n = multiplicity[jet]
+        weight[:slots] = weights[jet]
+        weight[n:] = 0.0
+        fill_sums(weight, n, sums)
         for k in range(n):
             for row in range(exponent.size):
                 out[jet, 0, row] += power(weight[k], exponent[row], whole[row])
@@ -156,11 +203,25 @@ def _walk(
             pair = order[place]
             i, j = first[pair], second[pair]
             here = out[jet, pair_bins[jet, pair]]
-            left -= _add_pair(i, j, weight, neighbours, exponent, whole, stack, sign, here, left)
+            left -= _add_pair(
+                i,
+                j,
+                weight,
+                sums,
+                neighbours,
+                exponent,
+                whole,
+                binomials,
+                coefficients,
+                stack,
+                sign,
+                here,
+                left,
+            )
             if left <= 0:
                 return jet
-            neighbours[i, j // _WORD] |= np.uint64(1) << np.uint64(j % _WORD)
-            neighbours[j, i // _WORD] |= np.uint64(1) << np.uint64(i % _WORD)
+            neighbours[i, j // WORD] |= np.uint64(1) << np.uint64(j % WORD)
+            neighbours[j, i // WORD] |= np.uint64(1) << np.uint64(i % WORD)
     return -1
 
 
@@ -208,12 +269,16 @@ def projected(
         many.
     """
     exponent, whole = exponents(orders)
+    binomials = np.array(
+        [[math.comb(max(n, 0), m) for m in range(max(whole.max(), 0) + 1)] for n in whole.tolist()],
+        dtype=np.float64,
+    )
     out = np.zeros((len(weights), size, len(exponent)))
     counts = multiplicity.astype(np.int64, copy=False)
 
     def run(part: slice) -> int:
         arrays = (weights[part], counts[part], pair_bins[part])
-        jet: int = _walk(*arrays, exponent, whole, most_terms, out[part])
+        jet: int = _walk(*arrays, exponent, whole, binomials, most_terms, out[part])
         return jet if jet < 0 else jet + part.start
 
     hard = [jet for jet in in_parallel(run, len(weights), threads) if jet >= 0]

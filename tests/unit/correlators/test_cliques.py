@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hypervae.correlators.cliques import projected
 from hypervae.correlators.geometry import pair_bins, weights
 from hypervae.correlators.kernel import correlate
-from hypervae.enc.cliques import projected
 from hypervae.errors import ArgumentError
 from tests.unit.correlators.jets import jet_of, particles
 from tests.unit.enc.jets import BINNING, arrays_of, by_subsets, clustered_jets
