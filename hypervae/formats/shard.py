@@ -3,7 +3,8 @@
 The layout is JetNet's, so that a JetNet file is a valid shard: ``particle_features`` [n, P, 4] and
 ``jet_features`` [n, 4]; optional ``split`` [n], ``event_id`` [n], further columns of the particles
 ``particle_extra`` [n, P, columns] with their names in its attribute ``names`` (a list in JSON), and
-the attributes ``jet_type``, ``schema_version``, ``source``, ``seed``, ``settings`` (JSON), ``versions`` (JSON).
+the attributes ``jet_type``, ``schema_version``, ``source``, ``seed``, ``settings`` (JSON) and
+``versions`` (JSON).
 """
 
 from __future__ import annotations
