@@ -249,13 +249,14 @@ class Spectrum(Sums[Settings]):
         low = np.concatenate([[0.0, 0.0], edges[:-1], edges[-1:]])
         high = np.concatenate([[0.0], edges, [np.inf]])
         name = self.settings.variable
-        columns = {f"{name}_low": low, f"{name}_high": high}
+        columns, error = {f"{name}_low": low, f"{name}_high": high}, self.error
         for row, order in enumerate(self.settings.orders):
             columns[f"E{order:g}C"] = self.mean[row]
-            columns[f"E{order:g}C_error"] = self.error[row]
+            columns[f"E{order:g}C_error"] = error[row]
         steps = np.tril(np.ones((self.settings.columns, self.settings.columns)))
+        covariance = self.covariance()
         for row, order in enumerate(self.settings.orders):
-            own = Curve(self.mean[row], self.covariance()[row, :, row])
+            own = Curve(self.mean[row], covariance[row, :, row])
             summed = own.through(steps @ own.value, steps)
             columns[f"E{order:g}C_cumulative"] = summed.value
             columns[f"E{order:g}C_cumulative_error"] = summed.error
