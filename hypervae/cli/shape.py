@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
@@ -51,7 +52,7 @@ class Command(click.Command):
         """See `click.Command.parse_args`; an option that takes one value is given once."""
         present = [self._present(word) for word in args]
         if not ctx.resilient_parsing:
-            self._check_once(ctx, list(present))
+            self._check_once(ctx, present)
         return super().parse_args(ctx, present)
 
     def _present(self, word: str) -> str:
@@ -59,7 +60,14 @@ class Command(click.Command):
         return self.renamed.get(name, name) + equals + value
 
     def _check_once(self, ctx: click.Context, words: list[str]) -> None:
-        _, _, order = self.make_parser(ctx).parse_args(words)
+        try:
+            _, _, order = self.make_parser(ctx).parse_args(list(words))
+        except click.NoSuchOption:
+            for word in words:
+                if word.startswith("-") and os.path.exists(word):
+                    found = f"found {word}, which looks like an option"
+                    raise ConfigError(f"{found}; expected ./{word} for the file") from None
+            raise
         for parameter, count in Counter(order).items():
             single = isinstance(parameter, click.Option) and not parameter.multiple
             if single and count > 1 and not parameter.is_eager:

@@ -290,7 +290,7 @@ class Runner:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """SIGTERM is a Ctrl-C meanwhile."""
+    """SIGTERM and SIGHUP are a Ctrl-C meanwhile, unless they are ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -298,8 +298,11 @@ def _stoppable() -> Iterator[None]:
     def interrupt(number: int, frame: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    stopping = [signal.SIGTERM, signal.SIGHUP]
+    heeded = [number for number in stopping if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heeded}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -10,7 +10,7 @@ from hypervae.errors import HyperVAEError
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`: when a run stops, which goes on from there
 
 # SIGXCPU: a limit of processor time, see `hypervae.limits.told_before_killed`.
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGXCPU)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGXCPU)
 
 
 class Interrupted(HyperVAEError):
@@ -18,7 +18,7 @@ class Interrupted(HyperVAEError):
 
 
 class SignalWatch:
-    """While open, SIGTERM, SIGINT, SIGUSR1 and SIGXCPU only set `received`."""
+    """While open, such signals only set `received`; SIGHUP is left ignored where it is, by nohup."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -35,7 +35,10 @@ class SignalWatch:
         return f"{self.received.name}{limit}"
 
     def __enter__(self) -> SignalWatch:
-        self._before = {number: signal.signal(number, self._remember) for number in _SIGNALS}
+        ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+        self._before = {
+            number: signal.signal(number, self._remember) for number in {*_SIGNALS} - ignored
+        }
         return self
 
     def __exit__(

@@ -150,7 +150,7 @@ class Trainer:
         Raises
         ------
         Interrupted
-            On SIGTERM, SIGINT, SIGUSR1 or SIGXCPU, after a checkpoint.
+            On SIGTERM, SIGINT, SIGUSR1, SIGHUP or SIGXCPU, after a checkpoint.
         OutOfMemory
             With advice; after a checkpoint where it was the gradient of a step that did not fit.
         HyperVAEError

@@ -15,6 +15,7 @@ from hypervae.workflow.groups import ShardGroups
 from hypervae.workflow.slurm.guard import guard_slurm, patience
 from hypervae.workflow.slurm.jobs import check_alone
 from hypervae.workflow.staleness import Staleness
+from hypervae.workflow.user_files import check_dates, check_places
 
 try:
     if Path(workflow.main_snakefile).resolve() == LIBRARY / "workflow" / "Snakefile":
@@ -23,6 +24,7 @@ try:
                 file
             )  # refuses what Snakemake has lost in silence: keys that stand twice
     PLAN = Plan(config)
+    check_places(PLAN, placed)
     guard_slurm()
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
@@ -232,6 +234,14 @@ def refuse_beside_live_jobs():
         print(
             f"Not known whether jobs of an earlier run live: {error}", file=sys.stderr
         )
+
+
+def refuse_files_of_the_future():
+    """Start no run that would end in Snakemake's doubts about clocks."""
+    try:
+        check_dates(PLAN)
+    except HyperVAEError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def write_report():

@@ -54,6 +54,11 @@ def image():
 
 
 LIBRARY = library_folder(workflow.current_basedir)
+if set("{}") & set(str(LIBRARY)):
+    raise WorkflowError(
+        f"{LIBRARY}: found braces in the path of the workflow, expected none: Snakemake takes them"
+        " for wildcards"
+    )
 
 if str(LIBRARY) not in sys.path[:1]:
     sys.path.insert(0, str(LIBRARY))

@@ -7,6 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from hypervae.cli import cli
 from hypervae.cli.options import read_section, section_options
 from hypervae.config import resolve_section
 from hypervae.errors import ConfigError
@@ -176,3 +177,15 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
     for text in ('{"a": 1}', "a: 1"):
         (tmp_path / "c").write_text(text, encoding="utf-8-sig")
         assert read_section(str(tmp_path / "c")) == {"a": 1}
+
+
+def test_a_file_that_looks_like_an_option_is_told_how(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-mine.h5").touch()
+    done = CliRunner().invoke(cli, ["validate", "-mine.h5"])
+    assert str(done.exception) == (
+        "found -mine.h5, which looks like an option; expected ./-mine.h5 for the file"
+    )
+    assert "No such option" in CliRunner().invoke(cli, ["validate", "-other.h5"]).output
+    for words in (["./-mine.h5"], ["--", "-mine.h5"]):
+        assert "an empty file" in str(CliRunner().invoke(cli, ["validate", *words]).exception)

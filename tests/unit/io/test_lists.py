@@ -64,13 +64,13 @@ def test_more_names_with_commas_than_one_name_may_have_bytes(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     names = [f"{'x' * 40}{number}.h5" for number in range(100)]
     for name in names:
-        (tmp_path / name).touch()
+        (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n")
     assert [str(path) for path in read_list(",".join(names))] == names
 
 
 def test_files_that_must_stay_are_the_list_and_what_it_names(tmp_path):
     for name in ("a.h5", "b.h5"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n")
     write_list(tmp_path / "list.txt", [tmp_path / "a.h5"])
     assert named_files(tmp_path / "list.txt") == [tmp_path / "list.txt", tmp_path / "a.h5"]
     assert named_files(f"{tmp_path / 'list.txt'},{tmp_path / 'b.h5'}")[-1] == tmp_path / "b.h5"

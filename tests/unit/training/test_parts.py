@@ -66,7 +66,7 @@ def test_means_weigh_by_jets_and_survive_a_checkpoint():
     assert MeanOfTerms().means() == {}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
 def test_signals_are_remembered_and_handlers_come_back(number):
     before = signal.getsignal(number)
     with SignalWatch() as watch:
@@ -74,6 +74,17 @@ def test_signals_are_remembered_and_handlers_come_back(number):
         os.kill(os.getpid(), number)
         assert watch.received == number
     assert signal.getsignal(number) == before
+
+
+def test_a_hangup_that_nohup_ignores_stops_no_training():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with SignalWatch() as watch:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert watch.received is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
