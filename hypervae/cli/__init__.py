@@ -108,7 +108,10 @@ def main() -> None:
         reason = _reason(error)
         if reason is None:
             raise  # a fault of ours, or of the installation
-        _end_at_once(reason)
+        if isinstance(error, OSError | RuntimeError):  # HDF5 may have left something unwritten
+            _end_at_once(reason)
+        click.echo(f"hypervae: error: {reason}", err=True)
+        sys.exit(1)
 
 
 def _reason(error: Exception) -> str | None:

@@ -70,11 +70,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise _unwritable(path, str(error.strerror)) from error
     try:
         yield temporary
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-        # some libraries create private files; results are as readable as the user's other files
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        _finish(temporary, path)
     except BaseException as error:
         with suppress(OSError):  # the first error is the one that counts
             temporary.unlink(missing_ok=True)
@@ -83,6 +79,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
                 lock.check()
             if (refusal := _refusal(path, temporary, error)) is not None:
                 raise refusal from error
+        raise
+
+
+def _finish(temporary: Path, path: Path) -> None:
+    """Sync a file to disk, and rename it."""
+    try:
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
+        # some libraries create private files; results are as readable as the user's other files
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)  # syncing names no file
         raise
 
 

@@ -18,7 +18,7 @@ class Interrupted(HyperVAEError):
 
 
 class SignalWatch:
-    """While open, such signals only set `received`; SIGHUP is left ignored where it is, by nohup."""
+    """While open, signals to stop only set `received`; a SIGHUP that nohup ignores stays so."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None

@@ -134,7 +134,7 @@ def test_an_error_of_the_disk(name, working, place):
     made = place / "made"
     put_old_files(name, made)
     ended = forked(working.line(name, made), place / "logs", before=fail_to_write(number))
-    refused(ended, os.strerror(number))
+    refused(ended, os.strerror(number), str(made))
     nothing_hidden(made)
     assert {value_of(one, made).read_bytes() for one, _ in writes(COMMANDS[name])} <= {OLD}
 
