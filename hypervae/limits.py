@@ -82,7 +82,7 @@ def named(error: BaseException) -> str | None:
 
 def _named(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
-        return _memory()
+        return _memory() + (f" ({error})" if str(error) else "")
     if isinstance(error, RuntimeError):
         if "can't start new thread" in str(error):
             return _processes()
