@@ -16,8 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hypervae.io import atomic_path
+from hypervae.io.targets import check_targets
 from hypervae.model import HyperVAE
-from hypervae.model.files import WEIGHTS, files_of
+from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS, files_of
 from hypervae.model.pretrained import pretrained_folder
 
 
@@ -34,6 +35,8 @@ def release(source: Path, target: Path) -> int:
     int
     """
     files = files_of(source)
+    outputs = [("--target", target / name) for name in (WEIGHTS, CONFIG, NORMALIZATION)]
+    check_targets((("models", path) for path in files), outputs)
     networks = {name for name, _ in HyperVAE.load(source).named_parameters()}
     state = {
         name: value.to(torch.float16) if name in networks else value

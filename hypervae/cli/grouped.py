@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from hypervae.cli import main
+from hypervae.io.targets import short
 
 #: Of the option that names the files that commands write.
 OUTPUT = "--output"
@@ -75,10 +76,10 @@ def run_grouped(fingerprint: str, arguments: list[str]) -> None:
     """
     commands = single_commands(arguments)
     outputs = [Path(_value(command, OUTPUT)) for command in commands]
-    waiting = outputs[0].with_name(f".{outputs[0].name}-and-{len(outputs) - 1}-more")
+    waiting = outputs[0].with_name(f".{short(outputs[0].name)}-and-{len(outputs) - 1}-more")
     waiting.mkdir(parents=True, exist_ok=True)
     done = [
-        waiting / f"{output.stem}-{_made_from(fingerprint, command)}{output.suffix}"
+        waiting / f"{short(output.stem)}-{_made_from(fingerprint, command)}{output.suffix}"
         for command, output in zip(commands, outputs, strict=True)
     ]
     for path in waiting.glob("[!.]*"):  # not locks, whose holders may live

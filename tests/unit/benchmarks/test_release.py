@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks import release
+from hypervae.errors import ConfigError
 from hypervae.model import HyperVAE
 from hypervae.model.files import files_of
 from hypervae.model.pretrained import pretrained_folder
@@ -46,3 +47,16 @@ def test_weights_beyond_half_precision_are_refused(tmp_path):
     with pytest.raises(SystemExit, match=name):
         release.release(source, tmp_path / "shipped")
     assert not (tmp_path / "shipped").exists()
+
+
+def test_a_model_is_not_released_onto_itself(tmp_path):
+    source = tmp_path / "w"
+    HyperVAE.load(pretrained_folder("w")).save(
+        source, files_of(pretrained_folder("w")).normalization
+    )
+    before = (source / "weights.safetensors").read_bytes()
+    (tmp_path / "linked").symlink_to(tmp_path)
+    for target in (source, tmp_path / "linked" / "w"):
+        with pytest.raises(ConfigError, match=r"--target: found .*, which models reads"):
+            release.release(source, target)
+    assert (source / "weights.safetensors").read_bytes() == before
