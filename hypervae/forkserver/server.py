@@ -147,6 +147,9 @@ class Server:
             os.setsid()
             for place, file in enumerate(files):
                 os.dup2(file, place)
+            # these of the server may seek in /dev/null, which is a pipe now
+            sys.stdout = open(1, "w", encoding=sys.stdout.encoding, closefd=False)  # noqa: SIM115
+            sys.stderr = open(2, "w", 1, encoding=sys.stderr.encoding, closefd=False)  # noqa: SIM115
             for command in self._commands.values():
                 command.client.close()
             self._listener.close()

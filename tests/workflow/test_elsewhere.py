@@ -9,7 +9,7 @@ import pytest
 from tests.workflow.running import copy_repository, job_counts, snakemake
 
 # Of the default, with few jets.
-FEW = "data={jet_types: {q: {source: pythia, shards: 1, jets_per_shard: 20}}}"
+FEW = "data={jet_types: {q: {source: pythia, shards: 1, jets_per_shard: 100}}}"
 
 
 @pytest.fixture(scope="module")

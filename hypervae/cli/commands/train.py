@@ -86,7 +86,7 @@ def command(
         os.environ["OMP_NUM_THREADS"] = str(own)
     limit = TimeLimit()
     try:
-        train(
+        trained = train(
             TrainingFiles(read_list(shards), read_list(correlators), normalization, init_from),
             output_dir,
             checkpoint_dir,
@@ -99,4 +99,5 @@ def command(
         if requeue:
             limit.requeue()
         raise
-    wrote(output_dir)
+    if trained is not None:  # else another process of the run writes
+        wrote(output_dir)
