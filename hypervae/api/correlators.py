@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from hypervae.arguments import described, numbers, whole_number
 from hypervae.config import CorrelatorsConfig
 from hypervae.correlators.binning import Binning
-from hypervae.correlators.geometry import pair_bins, pair_count, weights
+from hypervae.correlators.geometry import PAIRS_AT_ONCE, jets_at_once, pair_bins, weights
 from hypervae.correlators.kernel import correlate
 from hypervae.correlators.means import CorrelatorMeans
 from hypervae.data.jet_checks import check_jets
@@ -26,9 +26,6 @@ from hypervae.formats.correlator_curves import Correlators
 if TYPE_CHECKING:
     from hist import Hist
     from matplotlib.figure import Figure
-
-#: Pairs of particles in memory at once. No result depends on it.
-PAIRS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -267,8 +264,7 @@ def energy_correlators(
     sample = _jets_of(jets)
     binning, rows = Binning.of(config), list(config.orders)
     sums = np.zeros((3, len(rows), binning.size))
-    pairs = pair_count(sample.particle_features.shape[1])
-    batch = int(np.clip(PAIRS_AT_ONCE // max(pairs, 1), 1, 10_000))
+    batch = jets_at_once(sample.particle_features.shape[1], PAIRS_AT_ONCE)
     start = 0
     while start < len(sample):
         part = sample[start : start + batch]

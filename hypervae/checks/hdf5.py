@@ -9,7 +9,7 @@ import numpy as np
 from hypervae.checks.jets import Spread
 from hypervae.data.jet_types import JET_TYPES
 from hypervae.enc.file import KIND as SPECTRUM
-from hypervae.enc.file import read_spectrum
+from hypervae.enc.file import RESOLVED_KIND, read_resolved, read_spectrum
 from hypervae.errors import InputError
 from hypervae.formats.correlators import KIND as CORRELATORS
 from hypervae.formats.correlators import CorrelatorReader
@@ -51,6 +51,7 @@ def check_h5(path: Path, jet_type: str | None = None) -> list[str]:
         CORRELATORS: lambda: _correlators(path),
         NORMALIZATION: lambda: _normalization(path),
         SPECTRUM: lambda: _spectrum(path),
+        RESOLVED_KIND: lambda: _resolved(path),
         "arrays": lambda: _arrays(path),
         "reconstruction": lambda: _reconstruction(path),
     }
@@ -154,6 +155,17 @@ def _spectrum(path: Path) -> list[str]:
         f"energy correlators of {found.n_jets} jets in {settings.variable}, orders {orders}, "
         f"{settings.binning.bins} bins",
         "for enc --input, which merges it with others",
+    ]
+
+
+def _resolved(path: Path) -> list[str]:
+    found = read_resolved(path)
+    settings, shape = found.settings, found.settings.shape
+    return [
+        f"E{settings.projected.orders[0]:g}C of {found.n_jets} jets in "
+        f"({', '.join(settings.of.names)}), {settings.projected.binning.bins} x {shape.ratios} x "
+        f"{shape.angles} bins",
+        "for enc --resolve --input, which merges it with others",
     ]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators import features, geometry, kernel, sets
 from hypervae.correlators.binning import Binning
+from hypervae.correlators.geometry import PAIRS_AT_ONCE
 from hypervae.correlators.histograms import set_histograms
 from hypervae.correlators.moments import Moments
 from hypervae.correlators.sums import JetSums
@@ -38,8 +39,6 @@ _SHIFTS = {
     "pt": 0.0,
 }
 _LN_WEIGHT_SHIFT = -4.5  # for each member of a set
-#: Pairs of particles in memory at once: 64 MB of features. No result depends on it.
-PAIRS_AT_ONCE = 2_000_000
 
 
 def jet_sums(
@@ -159,8 +158,7 @@ def compute_correlators(
             config=config,
         ) as writer,
     ):
-        pairs = geometry.pair_count(reader.max_particles)
-        batch = int(np.clip(PAIRS_AT_ONCE // max(pairs, 1), 1, 10_000))
+        batch = geometry.jets_at_once(reader.max_particles, PAIRS_AT_ONCE)
         row = 0
         for jets in reader.chunks(batch):
             particle_digest.update(jets.particle_features.tobytes())

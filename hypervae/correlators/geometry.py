@@ -16,6 +16,8 @@ from hypervae.correlators.binning import Binning
 from hypervae.data.jets import Jets
 from hypervae.kinematics import wrap_phi
 
+#: Pairs of particles in memory at once: 64 MB of features. No result depends on it.
+PAIRS_AT_ONCE = 2_000_000
 _TWO_PI = 2 * math.pi
 T = TypeVar("T")
 
@@ -32,6 +34,24 @@ def pair_count(particles: int) -> int:
     int
     """
     return particles * (particles - 1) // 2
+
+
+def jets_at_once(particles: int, pairs: int = PAIRS_AT_ONCE) -> int:
+    """Jets of a batch, so that its pairs fit into memory.
+
+    Parameters
+    ----------
+    particles : int
+        Slots of each.
+    pairs : int
+        Of all.
+
+    Returns
+    -------
+    int
+        From 1 to 10,000.
+    """
+    return int(np.clip(pairs // max(pair_count(particles), 1), 1, 10_000))
 
 
 def pair_indices(particles: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hypervae.correlators.geometry import pair_bins, pair_count
+from hypervae.correlators.geometry import jets_at_once, pair_bins
 from hypervae.correlators.powers import exponents, sums_of_powers
 from hypervae.data.jets import Jets
 from hypervae.enc.file import KIND, RESOLVED_KIND, kind_of, read_resolved, read_spectrum
@@ -21,8 +21,6 @@ from hypervae.enc.weights import hardest, needed_columns, weights_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader
 
-#: Pairs of particles in memory at once. No result depends on it beyond rounding.
-PAIRS_AT_ONCE = 2_000_000
 T = TypeVar("T", bound=Sums[Any])
 
 
@@ -92,7 +90,7 @@ def spectrum(batches: Iterable[Jets], settings: Settings, threads: int = 1) -> S
 
     def parts() -> Iterable[Spectrum]:
         for jets in batches:
-            size = max(PAIRS_AT_ONCE // max(pair_count(jets.particle_features.shape[1]), 1), 1)
+            size = jets_at_once(jets.particle_features.shape[1])
             for start in range(0, len(jets), size):
                 part = jets[start : start + size]
                 yield Spectrum.of(settings, correlators_of(part, settings, threads))

@@ -70,6 +70,9 @@ def test_the_command_resolves_and_merges(tmp_path, words):
     assert merged.settings.shape == Shape(3, 4, "--signed" in words)
     assert (tmp_path / "m.csv").read_text().count("\n") == merged.settings.numbers + 1
     assert (tmp_path / "m.png").stat().st_size > 10_000
+    checked = CliRunner().invoke(cli, ["validate", str(tmp_path / "m.h5")])
+    assert "C of 60 jets in (R_" in checked.output
+    assert "5 x 3 x 4 bins" in checked.output
     with pytest.raises(InputError, match=r"p1\.h5: kind"):
         run("--input", tmp_path / "p1.h5", "--output", tmp_path / "x.h5")
 
