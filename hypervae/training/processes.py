@@ -20,6 +20,34 @@ from hypervae.training.launch import launched_by
 FAST_IN_BF16: frozenset[str] = frozenset()
 
 
+# How gloo and NCCL say that a process of the run is gone.
+_LOSSES = ("Connection reset by peer", "Connection closed by peer", "remote process exited")
+
+
+class ProcessLost(HyperVAEError):
+    """Another process of the run ended."""
+
+
+def check_alive(error: Exception) -> None:
+    """Say of an error of what the processes do together that one of them is gone.
+
+    Parameters
+    ----------
+    error : Exception
+        As torch raises it.
+
+    Raises
+    ------
+    ProcessLost
+        If it is.
+    """
+    if isinstance(error, RuntimeError) and any(sign in str(error) for sign in _LOSSES):
+        raise ProcessLost(
+            "training: another process of the run ended: it failed, see above, or was killed, as "
+            "the system does where memory runs out; the next attempt resumes the last checkpoint"
+        ) from error
+
+
 class Autocast(MixedPrecision):
     """Mixed precision that leaves inputs and outputs as they are.
 

@@ -22,7 +22,7 @@ from hypervae.training.loader import JetLoader, Step
 from hypervae.training.memory import OutOfMemory, advice, is_out_of_memory
 from hypervae.training.monitors import MONITORS
 from hypervae.training.observers.interface import EpochReport, Observers, Position, StepReport
-from hypervae.training.processes import peak_memory_mb, sum_over_processes
+from hypervae.training.processes import check_alive, peak_memory_mb, sum_over_processes
 from hypervae.training.state import BestEpoch, RunState
 from hypervae.training.step import Optimization, StepOutcome
 from hypervae.training.validation import ValidationResult, validate
@@ -351,6 +351,7 @@ class Trainer:
             raise
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
+                check_alive(error)
                 raise
             jets = self.optimization.batch_size
             raise OutOfMemory(

@@ -19,7 +19,7 @@ from hypervae.errors import HyperVAEError
 from hypervae.io import write_list
 from hypervae.training.checkpoint import LAST
 from hypervae.training.launch import launched_by
-from hypervae.training.processes import make_fabric
+from hypervae.training.processes import ProcessLost, check_alive, make_fabric
 from tests.unit.chain import MODEL, SPLIT
 
 ROOT = Path(__file__).parents[3]
@@ -158,3 +158,17 @@ def test_more_gpus_than_there_are_is_an_error(train_config, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(HyperVAEError, match="found 1 GPUs, expected 3"):
         make_fabric(train_config(precision="32", execution={"device": "cuda", "devices": 3}))
+
+
+@pytest.mark.parametrize(
+    ("said", "lost"),
+    [
+        ("[gloo/transport/tcp/pair.cc:537] Read error: Connection reset by peer", True),
+        ("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:1", True),
+        ("NCCL error: remote process exited or there was a network error", True),
+        ("The size of tensor a (3) must match", False),
+    ],
+)
+def test_the_death_of_another_process_is_one_line(said, lost):
+    with pytest.raises(ProcessLost, match="was killed") if lost else contextlib.nullcontext():
+        check_alive(RuntimeError(said))
