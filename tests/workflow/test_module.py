@@ -16,7 +16,7 @@ from tests.workflow.running import copy_repository, job_counts, snakemake
 CONFIG = {
     "data": {
         "max_particles": 10,
-        "jet_types": {"q": {"source": "pythia", "shards": 1, "jets_per_shard": 10}},
+        "jet_types": {"q": {"source": "pythia", "shards": 1, "jets_per_shard": 40}},
     },
     "correlators": {"bins": 20},
     "models": {"q": {"jet_types": ["q"]}},
