@@ -107,7 +107,7 @@ def _model(path: Path) -> list[str]:
 
 def _run(path: Path) -> list[str]:
     content = _json(path)
-    return [f"what a training is: {', '.join(sorted(content))[:200]}"]
+    return [f"what a training was asked for, of {', '.join(map(str, content['jet_types']))} jets"]
 
 
 def _checkpoint(path: Path) -> list[str]:
@@ -219,7 +219,7 @@ OTHERS = (
     Kind(_json_with("sizes", "metrics"), _results, "plot summary, sweep"),
     Kind(_json_with("broken_bounds"), _equivariance, "people and the report"),
     Kind(_json_with("normalization_digest"), _model, "generate, evaluate, adopt, models.X.weights"),
-    Kind(_json_with("fingerprint"), _run, "train, which goes on from there"),
+    Kind(_json_with("config", "jet_types"), _run, "train, which goes on from there"),
     Kind(_named(".safetensors"), _model, "generate, reconstruct, adopt, models.X.weights"),
     Kind(_named(".ckpt"), _checkpoint, "train, which goes on from there"),
     Kind(_is_history, _history, "plot history"),

@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.columns import UNITS
-from hypervae.data.layouts import Layout, by_name, odd_energies, present, spherical
+from hypervae.data.layouts import (
+    AZIMUTHS,
+    Layout,
+    by_name,
+    odd_azimuth,
+    odd_energies,
+    present,
+    spherical,
+)
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader, as_float32
 from hypervae.kinematics import wrap_phi
@@ -46,6 +54,15 @@ class ConvertedReader(ShardReader):
         there = present(columns)
         if "mask" not in columns:
             there |= ~np.isfinite(particles).all(axis=-1)  # which is refused, and no padding
+        if found := odd_azimuth(columns, there & np.isfinite(particles).all(axis=-1)):
+            name, odd = found
+            jet, slot = map(int, np.argwhere(odd)[0])
+            raise InputError(
+                self.path,
+                f"particle_features {name}",
+                found=f"{columns[name][jet, slot]} at row {rows.start + jet}, particle {slot}",
+                expected=AZIMUTHS,
+            )
         self._check_energies(rows.start, columns, there)
         mask = columns.get("mask", there)
         columns = {name: np.where(there, column, 0.0) for name, column in columns.items()}

@@ -14,6 +14,7 @@ from typing import Any
 import h5py
 
 from hypervae.errors import InputError
+from hypervae.io.regular import check_regular
 
 GRAPH_SUFFIXES = (".pt", ".pth")
 WANTED = "a list of torch_geometric Data"
@@ -65,10 +66,7 @@ def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
     from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
     from torch_geometric.data.storage import GlobalStorage
 
-    if not source.is_file():
-        raise InputError(source, "file", found="no such file", expected=WANTED)
-    if source.stat().st_size == 0:
-        raise InputError(source, "file", found="an empty file", expected=WANTED)
+    check_regular(source, WANTED)
     try:
         known = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]
         with warnings.catch_warnings(), torch.serialization.safe_globals(known):

@@ -31,16 +31,20 @@ from numpy.typing import NDArray
 from hypervae.data.columns import UNITS
 from hypervae.data.jet_types import JET_TYPES
 from hypervae.data.layouts import (
+    AZIMUTHS,
     Layout,
     by_name,
     guess,
+    odd_azimuth,
     odd_energies,
     present,
     spherical,
 )
-from hypervae.data.ranges import HIGHEST_PT, is_standardized
+from hypervae.data.ranges import HIGHEST_PT, MOST_PARTICLES, is_standardized
 from hypervae.errors import InputError
 
+#: Of a tensor of a graph: particles of a jet, and columns.
+MOST_NUMBERS = 16 * MOST_PARTICLES
 OTHER_UNITS = "; hypervae import takes other units with --units"
 
 
@@ -116,6 +120,10 @@ class GraphFile:
         finite = np.isfinite(np.stack(list(columns.values())))
         if not finite.all():
             raise self._error(row, "x", "NaN or infinity", "finite numbers")
+        if wrong := odd_azimuth(columns, np.ones(there.sum(), dtype=bool)):
+            name, odd = wrong
+            found = f"{name} of {columns[name][odd][0]:.4g}"
+            raise self._error(row, "x", found, f"{AZIMUTHS}{self._cause(row)}")
         self._check_energies(row, columns)
         if self.layout.is_relative and jet is None:
             raise self._error(row, "y", "none", "the jet that x is relative to")
@@ -206,13 +214,22 @@ class GraphFile:
             return None
         try:
             if isinstance(value, torch.Tensor):
-                if value.is_complex():
+                if value.is_complex() or value.layout != torch.strided:
                     raise TypeError
+                # a tensor may stand for more numbers than the file has
+                if value.numel() > MOST_NUMBERS:
+                    shape, most = list(value.shape), f"at most {MOST_NUMBERS} numbers"
+                    raise self._error(row, name, f"shape {shape}", most)
                 # of a leaf that asks for gradients, and of types that NumPy does not have
                 value = value.detach().to("cpu", torch.float64).numpy()
-            return np.asarray(value, dtype=np.float64)
+            array = np.asarray(value)
+            if array.dtype.kind not in "fiub":
+                raise TypeError
+            return array.astype(np.float64)
         except (TypeError, ValueError, RuntimeError) as error:
             kind = str(getattr(value, "dtype", type(value).__name__))
+            if isinstance(value, torch.Tensor) and value.layout != torch.strided:
+                kind = f"{value.layout} {kind}"
             raise self._error(row, name, kind, "numbers") from error
 
     def _stats(self, row: int, key: str) -> Mapping[str, Any]:
@@ -277,12 +294,10 @@ class GraphFile:
         others : int
         """
         rows, seen = [], set()
-        names = {index: name for name, index in JET_TYPES.items()}
+        names: dict[float, str] = {index: name for name, index in JET_TYPES.items()}
         for row in range(len(self.graphs)):
             label = self.label(row)
-            found = (
-                None if label is None else names.get(round(float(label[0])), f"index {label[0]:g}")
-            )
+            found = None if label is None else names.get(float(label[0]), f"index {label[0]:g}")
             if found in (None, jet_type):
                 rows.append(row)
             else:

@@ -44,6 +44,9 @@ _KNOWN = (
 )
 # E and |p| agree to this share, or differ by the mass [GeV] of a hadron at most.
 _SAME_ENERGY, _HADRON_MASS = 0.05, 2.0
+#: Azimuths lie within, whatever a file begins them with [rad].
+HIGHEST_AZIMUTH = 4 * np.pi
+AZIMUTHS = "within 4 pi rad (or degrees, named as such)"
 # What fills absent slots lies below.
 _FILLER = -900.0
 
@@ -205,6 +208,33 @@ def spherical(
     pt = columns["pt"] if "pt" in columns else columns["ptrel"] * jet_pt
     eta = columns["eta"] if "eta" in columns else columns["etarel"] + jet_eta
     return pt, eta, wrap_phi(columns["phi"] if "phi" in columns else columns["phirel"])
+
+
+def odd_azimuth(
+    columns: Mapping[str, NDArray], there: NDArray[np.bool_]
+) -> tuple[str, NDArray[np.bool_]] | None:
+    """Which azimuths are none.
+
+    Parameters
+    ----------
+    columns : mapping of str to [...]
+        As `by_name` gives them.
+    there : [...] bool
+        Where particles are.
+
+    Returns
+    -------
+    name : str
+        Of the column.
+    odd : [...] bool
+        None where there are none.
+    """
+    for name in ("phi", "phirel"):
+        if name in columns:
+            odd = there & ~(np.abs(columns[name]) <= HIGHEST_AZIMUTH)
+            if odd.any():
+                return name, odd
+    return None
 
 
 def odd_energies(columns: Mapping[str, NDArray]) -> NDArray[np.bool_] | None:

@@ -17,6 +17,7 @@ GROUPS = {
     "test_scan.py": "scan",
     "test_run.py": "finished",
     "test_staleness.py": "finished",
+    "test_validate.py": "finished",
     "test_mix.py": "mix",
     "test_sources.py": "sources",
 }

@@ -300,3 +300,10 @@ rule plot_overview:
             " --output-pdf {output.pdf:q} --page {output.page:q}"
             " --config {params.config:q} > {log:q} 2>&1"
         )
+
+
+rule ask_for_report:
+    """Do nothing, after which the report is written: it was deleted, and all else is there."""
+    output:
+        temp(touch("results/.report")),
+    localrule: True

@@ -18,6 +18,7 @@ from hypervae.data.jets import Jets
 from hypervae.data.layouts import Layout
 from hypervae.data.ranges import misread
 from hypervae.errors import HyperVAEError, InputError
+from hypervae.io.regular import check_regular
 
 # Jets converted at once.
 BATCH = 5_000
@@ -72,15 +73,14 @@ class JetFile(AbstractContextManager["JetFile"]):
     summed: bool = False
 
     def __init__(self, path: str | os.PathLike[str], layout: Layout | None = None):
-        self.path, self.layout = Path(path), layout
-        if not self.path.is_file():
-            raise InputError(self.path, "file", found="no such file", expected=self.what)
-        if self.path.stat().st_size == 0:
-            raise InputError(self.path, "file", found="an empty file", expected=self.what)
+        self.path, self.layout = check_regular(path, self.what), layout
         with ExitStack() as stack:
             self._open(stack)
             if self.n_jets == 0:
                 raise InputError(self.path, "jets", found="none", expected="at least one")
+            size = self.path.stat().st_size
+            if self.n_jets > size:  # as runs of one number can be: no jet fits into a byte
+                raise self.error("jets", f"{self.n_jets} in {size} bytes", "fewer than bytes")
             self._stack = stack.pop_all()
 
     def __exit__(self, *_: object) -> None:

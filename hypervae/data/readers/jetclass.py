@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hypervae.data.layouts import AZIMUTHS, HIGHEST_AZIMUTH
 from hypervae.data.readers.interface import BATCH, Batch, JetFile
 from hypervae.data.readers.lists import numbers, padded
 from hypervae.data.readers.momenta import jets_from
@@ -126,6 +127,7 @@ class JetClassFile(JetFile):
         pt, eta, phi, energy = read.values()
         pt, energy = pt * self._unit, energy * self._unit
         self.refuse("jet_pt", start, pt <= 0, pt, "pt > 0 GeV")
+        self.refuse("jet_phi", start, np.abs(phi) > HIGHEST_AZIMUTH, phi, AZIMUTHS)
         with np.errstate(all="ignore"):  # what overflows is refused with the other values
             momentum = pt * np.cosh(eta)
             below = energy < momentum * (1 - _ROUNDING)

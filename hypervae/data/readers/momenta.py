@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.data.jets import Jets
-from hypervae.data.layouts import odd_energies, present, spherical
+from hypervae.data.layouts import AZIMUTHS, odd_azimuth, odd_energies, present, spherical
 from hypervae.data.readers.interface import JetFile
 from hypervae.kinematics import wrap_phi
 
@@ -68,6 +68,9 @@ def jets_from(
     for name, column in columns.items():
         wrong = there & ~np.isfinite(column)
         file.refuse(fields.get(name, name), first_row, wrong, column, "finite numbers")
+    if found := odd_azimuth(columns, there):
+        name, wrong = found
+        file.refuse(fields.get(name, name), first_row, wrong, columns[name], AZIMUTHS)
     if not there.any(axis=1).all():
         row = int(np.flatnonzero(~there.any(axis=1))[0])
         raise file.error(
