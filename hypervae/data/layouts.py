@@ -44,9 +44,10 @@ _KNOWN = (
 )
 # E and |p| agree to this share, or differ by the mass [GeV] of a hadron at most.
 _SAME_ENERGY, _HADRON_MASS = 0.05, 2.0
-#: Azimuths lie within, whatever a file begins them with [rad].
-HIGHEST_AZIMUTH = 4 * np.pi
-AZIMUTHS = "within 4 pi rad (or degrees, named as such)"
+#: Azimuths lie within, wherever a file begins to count and in either unit: which one it is, many
+#: jets together tell (`hypervae.data.ranges.misread`).
+HIGHEST_AZIMUTH = 720.0
+AZIMUTHS = "azimuths within 720"
 # What fills absent slots lies below.
 _FILLER = -900.0
 

@@ -46,7 +46,7 @@ VALUES = {
     "truth values": lambda v: v.bool(),
     "complex": lambda v: v.to(torch.complex64),
     "sparse": lambda v: v.to_sparse(),
-    "with gradient": lambda v: v.clone().requires_grad_(),
+    "with gradient": lambda v: v.clone().float().requires_grad_(),
     "a billion rows": lambda v: v[:1].expand(HUGE, *v.shape[1:]),
     "a billion columns": lambda v: v[..., :1].expand(*v.shape[:-1], HUGE),
     "a billion billion": lambda v: torch.zeros(1).expand(HUGE, HUGE),
