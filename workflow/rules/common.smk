@@ -277,4 +277,5 @@ def write_report():
         raise WorkflowError("the report could not be written; see above")
     written = Path(REPORT)
     write_text(written, keep_positive_runtimes(written.read_text(encoding="utf-8")))
+    Path("results/.report").unlink(missing_ok=True)  # see `report_again`
     print(f"The report is at {REPORT}", file=sys.stderr)

@@ -305,5 +305,7 @@ rule plot_overview:
 rule ask_for_report:
     """Do nothing, after which the report is written: it was deleted, and all else is there."""
     output:
-        temp(touch("results/.report")),
+        touch("results/.report"),
+    params:
+        decides="",
     localrule: True
