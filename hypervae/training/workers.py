@@ -29,6 +29,12 @@ _PREFETCHED = 2  # batches that wait per worker
 _FILES, _FILES_OF_A_WORKER = 24, 4
 # Below the folder of temporary files: /pymp-????????/listener-????????
 _SOCKET_NAME = 32
+# The turn of a worker's message that it cannot work.
+_AT_ITS_START = -1
+_LOST = (
+    "loading: a worker process died ({}). Lower train.execution.workers: fewer need less memory, "
+    "and with 0 the training process loads its jets itself"
+)
 # So long a worker has to end by itself [s].
 _GRACE = 5.0
 
@@ -84,6 +90,8 @@ class _Worker:
                 if isinstance(result.error, EOFError | OSError):
                     raise WorkerLost(self._loss())
                 raise result.error
+            if result.turn == _AT_ITS_START:
+                raise WorkerLost(_LOST.format(result.item))
             if result.turn == turn:
                 return result.item
 
@@ -98,10 +106,7 @@ class _Worker:
             found = f"by {signal.Signals(-code).name}"
         else:
             found = f"with exit status {code}; see above"
-        return (
-            f"loading: a worker process died ({found}). Lower train.execution.workers: fewer need "
-            "less memory, and with 0 the training process loads its jets itself"
-        )
+        return _LOST.format(found)
 
 
 def _read(connection: Connection, results: queue.SimpleQueue[_Result | _Ended]) -> None:
@@ -132,7 +137,12 @@ def _work(connection: Connection, dataset: Dataset[Any]) -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_the_main_process, daemon=True).start()
+    try:
+        threading.Thread(target=_end_with_the_main_process, daemon=True).start()
+    except RuntimeError as error:  # too many processes and threads
+        reason = limits.named(error) or str(error)
+        send(connection, _Result(_AT_ITS_START, reason))
+        os._exit(1)
     try:
         while True:
             task = connection.recv()
