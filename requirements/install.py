@@ -158,8 +158,12 @@ class Environment:
             raise SetupError("python -m venv failed (Debian, Ubuntu: apt install python3-venv)")
 
     def pip_install(self, *arguments: str) -> None:
-        """Run ``pip install``, without compiling: most of the 15,000 modules are never imported."""
-        self.run("-m", "pip", "install", "-qq", "--no-compile", *arguments)
+        """Run ``pip install``, without compiling: most of the 15,000 modules are never imported.
+
+        Always by wheels: pip before 23.1 runs a ``setup.py`` otherwise, as Debian's does, and what
+        that installs has no record of its files.
+        """
+        self.run("-m", "pip", "install", "-qq", "--no-compile", "--use-pep517", *arguments)
 
     def broken(self, lock: Path) -> list[str]:
         """Return the entries of a lock whose package is absent, incomplete or another version."""

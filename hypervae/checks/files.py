@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import h5py
-
 from hypervae.checks.jets import check_jet_file
 from hypervae.checks.others import OTHERS
 from hypervae.data.graph_loading import holds_graphs
 from hypervae.data.readers.registry import format_of
-from hypervae.errors import InputError
 from hypervae.io.regular import check_regular
 
 # Bytes by which a kind is recognized.
@@ -51,13 +48,6 @@ def check_file(path: str | os.PathLike[str], jet_type: str | None = None) -> lis
         from hypervae.checks.graphs import check_graphs
 
         return [*check_graphs(path), "for import"]
-    if h5py.is_hdf5(path) or path.suffix.lower() in (".h5", ".hdf5"):
-        from hypervae.checks.hdf5 import check_h5
+    from hypervae.checks.hdf5 import check_h5
 
-        return check_h5(path, jet_type)
-    raise InputError(
-        path,
-        "file",
-        found=f"a file that begins with {head[:16]!r}",
-        expected="one that a run of the workflow writes, or that hypervae import reads",
-    )
+    return check_h5(path, jet_type)

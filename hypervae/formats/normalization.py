@@ -270,7 +270,7 @@ def merged_correlators(
         entries.refuse("enc/2/sum", "no such dataset", "a normalization or correlator file")
     orders = sorted(int(name) for name in entries.group("enc").names() if name.isdecimal())
     sums = [
-        np.stack([entries.finite(f"enc/{order}/{name}", size, f"shape {size}") for order in orders])
+        np.stack([entries.finite(f"enc/{order}/{name}", size, str(size)) for order in orders])
         for name in ("sum", "sum2", "cross")
     ]
     return means_of(edges, tuple(orders), sums, entries.whole_number("n_jets", low=1))
