@@ -22,10 +22,9 @@ IS_MAIN = Path(workflow.main_snakefile).resolve() == LIBRARY / "workflow" / "Sna
 
 try:
     if IS_MAIN:
+        # Refuses what Snakemake has lost in silence: keys that stand twice.
         for file in workflow.configfiles:
-            read_yaml_file(
-                file
-            )  # refuses what Snakemake has lost in silence: keys that stand twice
+            read_yaml_file(file)
     PLAN = Plan(config)
     check_places(PLAN, placed)
     guard_slurm()
