@@ -36,6 +36,7 @@ def touched(tmp_path_factory) -> Path:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).touch()
     # the report of empty files fails
+    (folder / "results" / "report.html").touch()
     snakemake(folder, "--touch", "--forceall", "--cores", "1", "--configfile", TINY, check=False)
     return folder
 
