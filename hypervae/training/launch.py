@@ -43,7 +43,9 @@ class OwnProcesses(LightningEnvironment):
     def __init__(self, nodes: int = 1):
         super().__init__()
         self._nodes = nodes
-        self._started = os.environ.get(LAUNCHER) == str(os.getppid())
+        # A process that has trained leaves its name, and number 0, to all that it starts later.
+        others = os.environ.get("LOCAL_RANK", "0") != "0"
+        self._started = others and os.environ.get(LAUNCHER) == str(os.getppid())
         if not self._started:
             os.environ[LAUNCHER] = str(os.getpid())
             for name in ("LOCAL_RANK", "RANK", "GROUP_RANK"):

@@ -60,6 +60,12 @@ def test_a_process_that_the_first_one_started_knows_it(variables):
     assert environment.main_address == "node7"
 
 
+@pytest.mark.parametrize("left", [{}, {"LOCAL_RANK": 0, "WORLD_SIZE": 2}])
+def test_what_a_process_starts_after_its_training_is_none_of_it(left, variables):
+    variables(**left, **{LAUNCHER: os.getppid()})
+    assert not launched_by(2).creates_processes_externally
+
+
 def test_nodes_need_a_launcher(variables):
     with pytest.raises(HyperVAEError, match=r"nodes: found 2 and no launcher, expected srun"):
         launched_by(4, 2)
