@@ -121,7 +121,7 @@ def test_a_mix_of_one_type_is_a_file_of_it(folder, tmp_path):
     ("mix", "jet_type", "error", "message"),
     [
         ({"q": 1, "t": 1}, None, HyperVAEError, "'t': this model knows g, q"),
-        ({"q": 0, "g": 0}, None, ConfigError, "mix: found q: 0, g: 0, expected shares"),
+        ({"q": 0, "g": 0}, None, ConfigError, "mix: found shares of 0 alone, expected a share"),
         ({"q": 1}, "q", ConfigError, r"a jet type \(q\) and a mix \(q\): give one"),
         ({}, None, HyperVAEError, "a jet type or a mix is needed: this model knows g, q"),
     ],
