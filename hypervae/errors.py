@@ -33,6 +33,10 @@ def one_line(text: str) -> str:
 class HyperVAEError(Exception):
     """Base of every error that a change of input, config or machine can mend."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """For other processes: pickle would make it from its message alone."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
+
 
 class ConfigError(HyperVAEError):
     """A config key is unknown, of the wrong type or out of range."""

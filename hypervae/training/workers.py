@@ -1,4 +1,9 @@
-"""Batches prepared by processes of their own, beside the training, from one epoch to the next."""
+"""Batches prepared by processes of their own, beside the training, from one epoch to the next.
+
+They come as arrays over a pipe of each worker's. torch would hand tensors over in shared memory, by
+descriptors: where ``/dev/shm`` is small, as in containers, or few files may be open, a batch gets
+lost, and its reader waits for ever. A pipe needs neither, and ends with the process that writes.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ import queue
 import signal
 import tempfile
 import threading
+import traceback
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,11 +24,12 @@ from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from hypervae import limits
 from hypervae.errors import HyperVAEError
-from hypervae.training.transport import Failure, receive, send
+from hypervae.records import TensorRecord
 
 _PREFETCHED = 2  # batches that wait per worker
 # Files that are open: the connection and the pipes of a worker, and of the server that forks them.
@@ -51,6 +58,12 @@ class _Task(NamedTuple):
 class _Result(NamedTuple):
     turn: int
     item: Any
+
+
+class _Failure(NamedTuple):
+    """In place of an item."""
+
+    error: Exception
 
 
 class _Ended(NamedTuple):
@@ -112,7 +125,7 @@ class _Worker:
 def _read(connection: Connection, results: queue.SimpleQueue[_Result | _Ended]) -> None:
     try:
         while True:
-            results.put(receive(connection))
+            results.put(connection.recv())
     except Exception as error:  # memory may run out here, too
         results.put(_Ended(error))
 
@@ -141,17 +154,17 @@ def _work(connection: Connection, dataset: Dataset[Any]) -> None:
         threading.Thread(target=_end_with_the_main_process, daemon=True).start()
     except RuntimeError as error:  # too many processes and threads
         reason = limits.named(error) or str(error)
-        send(connection, _Result(_AT_ITS_START, reason))
+        connection.send(_Result(_AT_ITS_START, reason))
         os._exit(1)
     try:
         while True:
             task = connection.recv()
             try:
-                send(connection, _Result(task.turn, dataset[task.index]))
+                connection.send(_Result(task.turn, _packed(dataset[task.index])))
             except BrokenPipeError:
                 raise
             except Exception as error:
-                send(connection, _Result(task.turn, Failure(error)))
+                connection.send(_Result(task.turn, _Failure(_portable(error))))
     except (EOFError, OSError):
         os._exit(0)
 
@@ -173,7 +186,8 @@ class Workers:
     Parameters
     ----------
     dataset : Dataset
-        It is sent to the workers once, so it must not hold this object.
+        Of `TensorRecord`, or of what can be pickled. It is sent to the workers once, so it must not
+        hold this object.
     workers : int
         At least one.
     """
@@ -228,9 +242,9 @@ class Workers:
             for index in itertools.islice(left, 1):
                 worker.ask(_Task(turn, index))
                 waiting.append(worker)
-            if isinstance(item, Failure):
-                raise item.error()
-            yield _pinned(item)
+            if isinstance(item, _Failure):
+                raise item.error
+            yield _unpacked(item)
 
     def close(self) -> None:
         """End the workers, if there are any; the next call of `items` starts new ones."""
@@ -262,11 +276,31 @@ class Workers:
             ) from error
 
 
-def _pinned(item: Any) -> Any:
-    """In page-locked memory, where there is a GPU to copy it to."""
-    if torch.cuda.is_available() and hasattr(item, "pin_memory"):
-        return item.pin_memory()
-    return item
+def _array(tensor: Tensor) -> Any:
+    return tensor.numpy()
+
+
+def _packed(item: Any) -> Any:
+    """A record of arrays, in place of one of tensors."""
+    return item.map(_array) if isinstance(item, TensorRecord) else item
+
+
+def _unpacked(item: Any) -> Any:
+    """A record of tensors again; in page-locked memory, where there is a GPU to copy it to."""
+    if not isinstance(item, TensorRecord):
+        return item
+    record = item.map(torch.from_numpy)
+    return record.pin_memory() if torch.cuda.is_available() else record
+
+
+def _portable(error: Exception) -> Exception:
+    """An error with its traceback, as another process can read it: one of ours or of Python's."""
+    if not isinstance(error, HyperVAEError) and type(error).__module__ != "builtins":
+        error = RuntimeError(f"{type(error).__name__}: {error}").with_traceback(error.__traceback__)
+    if not isinstance(error, HyperVAEError):
+        where = "".join(traceback.format_tb(error.__traceback__))
+        error.add_note(f"in a worker process:\n{where}")
+    return error
 
 
 def _make_folder_of_sockets() -> None:

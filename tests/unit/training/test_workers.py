@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
 import psutil
 import pytest
@@ -12,6 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from hypervae.errors import HyperVAEError, InputError
+from hypervae.records import TensorRecord
 from hypervae.training.workers import WorkerLost, Workers
 from tests.unit.training.children import grandchildren
 
@@ -243,19 +245,27 @@ def test_workers_end_with_the_main_process(end, code):
     assert "orker" not in errors
 
 
+@dataclass
+class Record(TensorRecord):
+    values: torch.Tensor
+    none: torch.Tensor
+    missing: torch.Tensor | None = None
+
+
 class Large(Dataset):
     """Megabytes an item, which no pipe holds."""
 
     def __getitem__(self, number):
-        return {"values": torch.full((3_000_000,), float(number)), "none": torch.zeros(0, 3)}
+        return Record(torch.full((3_000_000,), float(number)), torch.zeros(0, 3))
 
 
 def test_large_items_arrive_whole_and_can_be_written_to():
     loading = Workers(Large(), 2)
     for number, item in enumerate(loading.items(range(4))):
-        assert torch.equal(item["values"], torch.full((3_000_000,), float(number)))
-        assert item["none"].shape == (0, 3)
-        item["values"] += 1
+        assert torch.equal(item.values, torch.full((3_000_000,), float(number)))
+        assert item.none.shape == (0, 3)
+        assert item.missing is None
+        item.values += 1
     loading.close()
 
 
