@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
 
+from hypervae.config import ModelConfig
 from hypervae.model.alike_groups import NO_GROUPS, AlikeGroups
 from hypervae.model.layers import one_hot
 from hypervae.model.posterior import Posterior
@@ -321,7 +322,8 @@ class AutoregressivePrior(FittedPrior):
         groups: AlikeGroups = NO_GROUPS,
         networks: int = 1,
     ):
-        super().__init__(dimensions, types, width, groups, networks)
+        super().__init__(dimensions, types, width, groups)
+        self.networks = networks
         self.register_buffer("offset", torch.zeros(types, dimensions))
         self.register_buffer("scale", torch.ones(types, dimensions))
         rest = len(groups.rest(dimensions))
@@ -331,6 +333,12 @@ class AutoregressivePrior(FittedPrior):
             condition = rest + types + groups.number
             self.of_group = _networks(networks, groups.size, condition, width)
         self.requires_grad_(False)
+
+    @classmethod
+    def of(cls, config: ModelConfig, dimensions: int, types: int, groups: AlikeGroups) -> Self:
+        """See `Prior.of`."""
+        width = config.prior_width or config.hidden
+        return cls(dimensions, types, width, groups, config.prior_networks)
 
     @torch.no_grad()
     def fit_moments(self, posterior: Posterior) -> None:

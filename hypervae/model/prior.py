@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -45,19 +45,26 @@ class Prior(nn.Module, ABC):
         Of networks, where there are any.
     groups : AlikeGroups
         Dimensions that are alike; a prior may make use of it.
-    networks : int
-        Whose densities are averaged; a prior may make use of it.
     """
 
-    def __init__(
-        self,
-        dimensions: int,
-        types: int,
-        width: int,
-        groups: AlikeGroups = NO_GROUPS,
-        networks: int = 1,
-    ):
+    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
         super().__init__()
+
+    @classmethod
+    def of(cls, config: ModelConfig, dimensions: int, types: int, groups: AlikeGroups) -> Self:
+        """The prior that a config asks for.
+
+        Parameters
+        ----------
+        config : ModelConfig
+        dimensions, types : int
+        groups : AlikeGroups
+
+        Returns
+        -------
+        Prior
+        """
+        return cls(dimensions, types, config.prior_width or config.hidden, groups)
 
     @abstractmethod
     def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:
@@ -115,15 +122,8 @@ class GaussianPrior(Prior):
     offset: Tensor
     mixing: Tensor
 
-    def __init__(
-        self,
-        dimensions: int,
-        types: int,
-        width: int,
-        groups: AlikeGroups = NO_GROUPS,
-        networks: int = 1,
-    ):
-        super().__init__(dimensions, types, width, groups, networks)
+    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
+        super().__init__(dimensions, types, width, groups)
         # z = offset + mixing u with u standard normal; mixing is the covariance's Cholesky factor
         self.register_buffer("offset", torch.zeros(types, dimensions))
         self.register_buffer("mixing", torch.eye(dimensions).repeat(types, 1, 1))
@@ -213,19 +213,13 @@ class FittedPrior(Prior):
     fit_rate: ClassVar[float] = 1e-2
     #: Weight decay of the fit.
     fit_decay: ClassVar[float] = 1e-2
+    #: Networks that are fitted side by side, each on latent vectors of its own.
+    networks: int = 1
     rest: Tensor
 
-    def __init__(
-        self,
-        dimensions: int,
-        types: int,
-        width: int,
-        groups: AlikeGroups = NO_GROUPS,
-        networks: int = 1,
-    ):
-        super().__init__(dimensions, types, width, groups, networks)
+    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
+        super().__init__(dimensions, types, width, groups)
         self.types, self.groups, rest = types, groups, groups.rest(dimensions)
-        self.networks = networks
         self.register_buffer("rest", torch.tensor(rest, dtype=torch.int64), persistent=False)
 
     @abstractmethod
@@ -304,14 +298,7 @@ class FlowPrior(FittedPrior):
     drawn after the rest, by a second flow that all groups share, from a standard normal.
     """
 
-    def __init__(
-        self,
-        dimensions: int,
-        types: int,
-        width: int,
-        groups: AlikeGroups = NO_GROUPS,
-        networks: int = 1,
-    ):
+    def __init__(self, dimensions: int, types: int, width: int, groups: AlikeGroups = NO_GROUPS):
         super().__init__(dimensions, types, width, groups)
         rest = len(groups.rest(dimensions))
         self.gaussian = GaussianPrior(rest, types, width)
@@ -390,5 +377,4 @@ def make_prior(
     Prior
     """
     size = config.latent_dim if dimensions is None else dimensions
-    width = config.prior_width or config.hidden
-    return PRIORS[config.prior](size, types, width, groups, config.prior_networks)
+    return PRIORS[config.prior].of(config, size, types, groups)
