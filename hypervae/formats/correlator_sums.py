@@ -95,17 +95,17 @@ def read_sums(entries: Entries, settings: CorrelatorsStageConfig, slots: int) ->
     size = settings.bins + 2
     shapes = {"pairs": (size,), "sets": (len(settings.hyperedges.orders), size)}
     arrays: dict[str, Any] = {
-        name: entries.numbers(name, shape, str(shape))
+        name: entries.numbers(name, shape)
         for name in SUMMED_ARRAYS
         if name != "multiplicity"
         for shape in [shapes.get(name, (len(settings.orders), size))]
     }
-    arrays["multiplicity"] = entries.whole("multiplicity", (slots + 1,), f"({slots + 1},)")
+    arrays["multiplicity"] = entries.whole("multiplicity", (slots + 1,))
     names = entries.json("names", list, of="moments")
     wanted = moment_names(settings.hyperedges.orders)
     if sorted(names) != sorted(wanted):
         entries.refuse("attribute names of moments", ", ".join(names), ", ".join(wanted))
-    rows = entries.numbers("moments", (len(names), 6), f"({len(names)}, 6)")
+    rows = entries.numbers("moments", (len(names), 6))
     moments = dict(zip(names, map(Moments.from_array, rows), strict=True))
     return JetSums(entries.whole_number("n_jets", low=1), **arrays, moments=moments)
 
@@ -135,7 +135,7 @@ def summed_correlators(
     settings = read_settings(entries)
     edges, group = read_edges(entries, settings.bins), entries.group("all")
     shape = (len(settings.orders), settings.bins + 2)
-    sums = [group.finite(name, shape, str(shape)) for name in ("enc", "enc_squares", "enc_cross")]
+    sums = [group.finite(name, shape) for name in ("enc", "enc_squares", "enc_cross")]
     return means_of(edges, settings.orders, sums, group.whole_number("n_jets", low=1))
 
 

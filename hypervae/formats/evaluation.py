@@ -369,6 +369,6 @@ def _read_correlators(entries: Entries) -> EvaluatedCorrelators:
     for quantity in ("mean", "error", "ratio", "ratio_error"):
         # without underflow (contact terms) and overflow
         found[quantity] = {
-            name: group.numbers(f"{name}/{quantity}", shape, str(shape))[:, 1:-1] for name in names
+            name: group.numbers(f"{name}/{quantity}", shape)[:, 1:-1] for name in names
         }
     return EvaluatedCorrelators(orders, edges, **found)

@@ -213,9 +213,9 @@ def read_normalization(path: str | os.PathLike[str]) -> Normalization:
         merged = Normalization(
             **{name: _scaler(entries, name, method) for name in GROUPS},
             momentum_scale=entries.number("momentum_scale"),
-            ln_e2c=entries.finite("tables/ln_e2c", (size,), f"({size},)"),
-            ln_ratio=entries.finite("tables/ln_ratio", (orders, size), f"({orders}, {size})"),
-            multiplicity=entries.whole("multiplicity", (slots + 1,), f"({slots + 1},)"),
+            ln_e2c=entries.finite("tables/ln_e2c", (size,)),
+            ln_ratio=entries.finite("tables/ln_ratio", (orders, size)),
+            multiplicity=entries.whole("multiplicity", (slots + 1,)),
             max_particles=slots,
             jet_types=tuple(entries.json("jet_types", list)),
             n_jets=entries.whole_number("n_jets", low=1),
@@ -239,7 +239,7 @@ def _scaler(entries: Entries, name: str, method: str) -> Scaler:
     place = f"stats/{name}"
     features = entries.json("features", list, of=place)
     shape = (len(features), len(COLUMNS))
-    return Scaler.of(tuple(features), entries.finite(place, shape, str(shape)), method)
+    return Scaler.of(tuple(features), entries.finite(place, shape), method)
 
 
 def merged_correlators(
@@ -270,7 +270,7 @@ def merged_correlators(
         entries.refuse("enc/2/sum", "no such dataset", "a normalization or correlator file")
     orders = sorted(int(name) for name in entries.group("enc").names() if name.isdecimal())
     sums = [
-        np.stack([entries.finite(f"enc/{order}/{name}", size, str(size)) for order in orders])
+        np.stack([entries.finite(f"enc/{order}/{name}", size) for order in orders])
         for name in ("sum", "sum2", "cross")
     ]
     return means_of(edges, tuple(orders), sums, entries.whole_number("n_jets", low=1))

@@ -114,7 +114,7 @@ class Entries:
             self.refuse(name, f"a {type(found).__name__.lower()}", "a group")
         return Entries(self.path, found, f"{self._above}{name}/")
 
-    def dataset(self, name: str, shape: Shape, meaning: str, kinds: str = NUMBERS) -> Stored:
+    def dataset(self, name: str, shape: Shape, meaning: str = "", kinds: str = NUMBERS) -> Stored:
         """A dataset, which is not read yet.
 
         Parameters
@@ -124,7 +124,7 @@ class Entries:
         shape : tuple of int
             What it has to be; None where any length will do.
         meaning : str
-            The shape in words, such as ``"[jets, 4]"``.
+            The shape in words, such as ``"[jets, 4]"``, where its numbers do not say it.
         kinds : str
             Codes of the types it may have: `NUMBERS`, `WHOLE_NUMBERS`, ``"O"`` for text.
 
@@ -138,7 +138,7 @@ class Entries:
             If it is missing or something else, lies in another file, or declares far more than is
             stored.
         """
-        expected = f"a dataset of shape {meaning}"
+        expected = f"a dataset of shape {meaning or shape}"
         found = self._found(name, expected)
         if not isinstance(found, h5py.Dataset):
             there = listed(self._group)
@@ -163,7 +163,7 @@ class Entries:
                 self.refuse(name, *wrong)
             return Stored(self.path, self._above + name, found)
 
-    def numbers(self, name: str, shape: Shape, meaning: str) -> NDArray[np.float64]:
+    def numbers(self, name: str, shape: Shape, meaning: str = "") -> NDArray[np.float64]:
         """A dataset of numbers, read.
 
         Parameters
@@ -177,7 +177,7 @@ class Entries:
         """
         return self.dataset(name, shape, meaning).numbers()
 
-    def finite(self, name: str, shape: Shape, meaning: str) -> NDArray[np.float64]:
+    def finite(self, name: str, shape: Shape, meaning: str = "") -> NDArray[np.float64]:
         """A dataset of numbers, read, all of which are finite.
 
         Parameters
@@ -196,7 +196,7 @@ class Entries:
             self.refuse(name, f"{np.abs(values).max():.3g}", f"numbers below {_LARGEST:g}")
         return values
 
-    def whole(self, name: str, shape: Shape, meaning: str, low: int = 0) -> NDArray[np.int64]:
+    def whole(self, name: str, shape: Shape, meaning: str = "", low: int = 0) -> NDArray[np.int64]:
         """A dataset of whole numbers, read.
 
         Parameters
