@@ -68,7 +68,6 @@ def _longest_side(
     eta: NDArray[Any],
     phi: NDArray[Any],
     pair_bins: NDArray[Any],
-    order: int,
     cells: NDArray[Any],
     signed: bool,
     out: NDArray[Any],
@@ -168,7 +167,8 @@ def _about_each(
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk_sides(
+def _walk(
+    about_each: bool,
     weights: NDArray[Any],
     counts: NDArray[Any],
     eta: NDArray[Any],
@@ -181,44 +181,12 @@ def _walk_sides(
 ) -> None:
     # pragma: no cover - compiled
     for jet in range(len(weights)):
-        _longest_side(
-            weights[jet],
-            counts[jet],
-            eta[jet],
-            phi[jet],
-            pair_bins[jet],
-            order,
-            cells,
-            signed,
-            out[jet],
-        )
-
-
-@numba.njit(cache=True, nogil=True)
-def _walk_discs(
-    weights: NDArray[Any],
-    counts: NDArray[Any],
-    eta: NDArray[Any],
-    phi: NDArray[Any],
-    pair_bins: NDArray[Any],
-    order: int,
-    cells: NDArray[Any],
-    signed: bool,
-    out: NDArray[Any],
-) -> None:
-    # pragma: no cover - compiled
-    for jet in range(len(weights)):
-        _about_each(
-            weights[jet],
-            counts[jet],
-            eta[jet],
-            phi[jet],
-            pair_bins[jet],
-            order,
-            cells,
-            signed,
-            out[jet],
-        )
+        # each array by itself: compiled code pays for a tuple of them
+        weight, n, bins, filled = weights[jet], counts[jet], pair_bins[jet], out[jet]
+        if about_each:
+            _about_each(weight, n, eta[jet], phi[jet], bins, order, cells, signed, filled)
+        else:
+            _longest_side(weight, n, eta[jet], phi[jet], bins, cells, signed, filled)
 
 
 def _sides_measure(x: NDArray[Any], phi: NDArray[Any]) -> NDArray[Any]:
@@ -250,7 +218,8 @@ class Variable(NamedTuple):
         `measure` is one.
     measure : callable
         Of flat phase space in (x, phi) at R = 1.
-    walk : callable
+    about_each : bool
+        Whether distances are from each particle in turn, and not those of all sides.
     """
 
     names: tuple[str, str, str]
@@ -259,7 +228,7 @@ class Variable(NamedTuple):
     widest: float
     copies: int
     measure: Callable[..., NDArray[np.float64]]
-    walk: Callable[..., None]
+    about_each: bool
 
 
 #: Name of the largest distance to what it is resolved in.
@@ -271,7 +240,7 @@ RESOLVED: dict[str, Variable] = {
         math.pi / 2,
         12,
         _sides_measure,
-        _walk_sides,
+        about_each=False,
     ),
     "R_1": Variable(
         ("R_1", "R_2/R_1", "phi"),
@@ -280,7 +249,7 @@ RESOLVED: dict[str, Variable] = {
         math.pi,
         4,
         _discs_measure,
-        _walk_discs,
+        about_each=True,
     ),
 }
 
@@ -325,7 +294,7 @@ def resolved(
 
     def run(part: slice) -> None:
         jets = (weights[part], counts[part], eta[part], phi[part], pair_bins[part])
-        of.walk(*jets, order, cells, shape.signed, out[part])
+        _walk(of.about_each, *jets, order, cells, shape.signed, out[part])
 
     in_parallel(run, len(weights), threads)
     return out
