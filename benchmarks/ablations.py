@@ -27,22 +27,20 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
+from benchmarks import quality
 from benchmarks.budget import fit
-from benchmarks.floors import SHARD, TRAINING_SHARDS, scores
+from benchmarks.floors import SHARD, TRAINING_SHARDS
 from benchmarks.quality import data_folder, read, simulated
 from benchmarks.recipe import RECIPE
 from benchmarks.simulation import PARTICLES
-from hypervae.config import resolve_section
 from hypervae.data.jets import Jets
 from hypervae.evaluation.coverage import emd
 from hypervae.formats.shard_writer import write_shard
-from hypervae.generation.generate import generate_jets
 from hypervae.io import write_json
 from hypervae.model import HyperVAE
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.reconstruction.reconstruct import reconstruct
-from hypervae.seeds import derive_seed
 
 #: Jets that are rebuilt.
 REBUILT = 1000
@@ -156,21 +154,14 @@ def measure(
     """
     about = trained(variant, data, work, options)
     folder = Path(about.pop("folder"))
-    tests = [read(data / f"{shard}.h5") for shard in range(len(TRAINING_SHARDS), options.shards)]
-    settings = resolve_section(
-        "generate",
-        {
-            "jets": SHARD * len(tests),
-            "seed": derive_seed(options.seed, "generate", options.type),
-            "flow_evaluations": variant.evaluations,
-        },
+    asked = argparse.Namespace(
+        **{"seed": options.seed, "shards": options.shards, "pretrained": False},
+        evaluations=variant.evaluations,
     )
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "generated.h5"
-        generate_jets(folder, path, settings, jet_type=options.type)
-        known = [read(data / f"{shard}.h5") for shard in TRAINING_SHARDS]
-        found = scores(known, tests, read(path), seed=options.seed)
-    return {**found, "emd": rebuilt(folder, tests[0][:REBUILT], variant, options), **about}
+    found, made = quality.measure(options.type, data.parent, folder, asked)
+    tests = read(data / f"{len(TRAINING_SHARDS)}.h5")[:REBUILT]
+    emd = rebuilt(folder, tests, variant, options)
+    return {**found, "emd": emd, "parameters": made["parameters"], **about}
 
 
 def trained(
@@ -190,13 +181,7 @@ def trained(
             write_shard(shards[0], few, source="benchmark")
         shards = shards[: max(variant.jets // SHARD, 1)]
         cpu, seen = fit(shards, own, variant.recipe(), options.cpu_seconds, options.seed)
-        model = HyperVAE.load(own / "model")
-        numbers = {
-            "jets_seen": seen,
-            "cpu_seconds": round(cpu, 1),
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        }
-        write_json(about, numbers)
+        write_json(about, {"jets_seen": seen, "cpu_seconds": round(cpu, 1)})
     return {**json.loads(about.read_text(encoding="utf-8")), "folder": str(own / "model")}
 
 
