@@ -41,13 +41,18 @@ def _text(path: Path) -> str:
         _refuse(path, "text", f"bytes that are none ({error})", "UTF-8")
 
 
-def _json(path: Path) -> Mapping[str, Any]:
+def _json(path: Path, **kinds: type) -> Mapping[str, Any]:
+    """The content of a file, which has entries of these types."""
     try:
         content = json.loads(_text(path))
     except (ValueError, RecursionError) as error:
         _refuse(path, "JSON", error, "a whole JSON file")
     if not isinstance(content, dict):
         _refuse(path, "JSON", f"a {type(content).__name__}", "an object")
+    for name, kind in kinds.items():
+        if not isinstance(content.get(name), kind):
+            found = type(content[name]).__name__ if name in content else "no such entry"
+            _refuse(path, name, found, kind.__name__)
     return content
 
 
@@ -82,13 +87,10 @@ def _results(path: Path) -> list[str]:
 
 
 def _equivariance(path: Path) -> list[str]:
-    content = _json(path)
-    figures, broken = content["figures"], content["broken_bounds"]
-    if not isinstance(figures, dict) or not isinstance(broken, list):
-        _refuse(path, "figures, broken_bounds", "no object, no list", "what equivariance writes")
+    content = _json(path, model=str, figures=dict, broken_bounds=list)
     return [
-        f"equivariance of model {content['model']}: {len(figures)} figures, {len(broken)} bounds "
-        "broken"
+        f"equivariance of model {content['model']}: {len(content['figures'])} figures, "
+        f"{len(content['broken_bounds'])} bounds broken"
     ]
 
 
@@ -106,7 +108,7 @@ def _model(path: Path) -> list[str]:
 
 
 def _run(path: Path) -> list[str]:
-    content = _json(path)
+    content = _json(path, jet_types=list)
     return [f"what a training was asked for, of {', '.join(map(str, content['jet_types']))} jets"]
 
 

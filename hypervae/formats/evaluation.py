@@ -180,6 +180,8 @@ def _read_result(file: Path) -> dict[str, Any]:
     return content
 
 
+# JSON's whole numbers may have any size; those of more bits are no measurement.
+_BITS = 63
 #: What results hold that their readers count on, and of which type each is.
 _NEEDED: dict[str, Any] = {"jet_type": str, "sizes": dict, "sizes.compared": int, "metrics": dict}
 _OPTIONAL: dict[str, Any] = {
@@ -229,7 +231,8 @@ def wrong_results(content: Any) -> str:
             return f"metrics.{name}: {metric!r:.60}"
         for key in NUMBERS:
             number = metric.get(key, ...)
-            if isinstance(number, bool) or not isinstance(number, int | float | None):
+            huge = isinstance(number, int) and number.bit_length() > _BITS
+            if huge or isinstance(number, bool) or not isinstance(number, int | float | None):
                 return f"metrics.{name}.{key}: {'nothing' if number is ... else repr(number):.60}"
         for key, kind in _OF_METRICS.items():
             if not isinstance(metric.get(key, kind()), kind):

@@ -1,3 +1,6 @@
+import json
+import re
+
 import h5py
 import numpy as np
 import pytest
@@ -176,3 +179,33 @@ def test_graphs_that_cannot_be_are_refused(tmp_path, changes, match):
 def test_graphs_that_can_be_pass(tmp_path):
     torch.save([graph(), graph(y=None, edge_index=None, edge_attr=None)], tmp_path / "g.pt")
     assert "2 PyG graphs" in check_file(tmp_path / "g.pt")[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ({"broken_bounds": []}, "model: found no such entry, expected str"),
+        ({"broken_bounds": [], "model": 3}, "model: found int, expected str"),
+        ({"broken_bounds": {}, "model": "t", "figures": {}}, "broken_bounds: found dict"),
+        ({"broken_bounds": [], "model": "t", "figures": None}, "figures: found NoneType"),
+        ({"config": {}, "jet_types": 5}, "jet_types: found int, expected list"),
+    ],
+)
+def test_entries_of_json_are_judged(tmp_path, content, field):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=re.escape(field)):
+        check_file(path)
+
+
+@pytest.mark.parametrize("number", [10**400, True, "1", [1]], ids=lambda x: type(x).__name__)
+def test_numbers_of_results_are_numbers(tmp_path, number):
+    metric = {"value": number, "error": 0.1, "floor": 1.0, "floor_error": 0.1}
+    content = {"jet_type": "g", "sizes": {"compared": 10}, "metrics": {"w1m": metric}}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"metrics\.w1m\."):
+        check_file(path)
+    metric["value"] = 1
+    path.write_text(json.dumps(content))
+    assert "1 metrics of 10 jets" in check_file(path)[0]
