@@ -306,6 +306,13 @@ class AutoregressivePrior(FittedPrior):
     drawn after the rest, by a second network that all groups share.
     `hypervae.training.prior.fit_prior` fits it once the encoder is trained; until then it is nearly
     a standard normal.
+
+    Parameters
+    ----------
+    dimensions, types, width, groups
+        See `Prior`.
+    networks : int
+        Whose densities are averaged number by number; each is fitted by itself.
     """
 
     fit_batch = 256
