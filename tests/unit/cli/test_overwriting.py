@@ -1,5 +1,6 @@
 """No subcommand writes where it, or another of its options, reads or writes."""
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -167,8 +168,8 @@ def test_an_output_that_is_no_file_is_refused_and_stays(name, tmp_path):
             for kind in ("pipe", "socket", "device", "lost", "missing", "loop")
         )
         os.mkfifo(pipe)
-        with socket.socket(socket.AF_UNIX) as server:
-            os.chdir(tmp_path)  # a socket's name is short
+        # a socket's name is short
+        with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(tmp_path):
             server.bind(bound.name)
         device.symlink_to(os.devnull)
         lost.symlink_to(tmp_path)
