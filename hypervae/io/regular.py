@@ -17,6 +17,22 @@ _KINDS = {
 }
 
 
+def kind_of(mode: int) -> str:
+    """What stands under a name that is no file.
+
+    Parameters
+    ----------
+    mode : int
+        As `os.stat` gives it.
+
+    Returns
+    -------
+    str
+        Empty for a file.
+    """
+    return "" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no file")
+
+
 def check_regular(
     path: str | os.PathLike[str], expected: str, field: str = "file", empty: bool = False
 ) -> Path:
@@ -50,8 +66,7 @@ def check_regular(
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(path, field, found=f"no way to it ({reason})", expected=expected) from None
-    if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no file")
+    if kind := kind_of(found.st_mode):
         raise InputError(path, field, found=kind, expected=expected)
     if found.st_size == 0 and not empty:
         raise InputError(path, field, found="an empty file", expected=expected)

@@ -14,18 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hypervae.errors import ConfigError, InputError
+from hypervae.io.regular import kind_of
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 
 #: Names of more bytes than this are cut where something is put around them.
 LONGEST = 180
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 #: Device and number of each file that must stay as it is, by what is said of it.
 _kept: dict[tuple[int, int], str] = {}
 
@@ -80,9 +74,8 @@ def target(path: str | os.PathLike[str]) -> Path:
     except OSError as error:
         found = f"no way to write there ({error.strerror})"
         raise _no_file(path, found, "a place that can be written to") from error
-    for is_kind, kind in _KINDS:
-        if is_kind(mode):
-            raise _no_file(path, kind if place is path else f"a link to {kind} ({place})")
+    if kind := kind_of(mode):
+        raise _no_file(path, kind if place is path else f"a link to {kind} ({place})")
     if not os.access(place, os.W_OK):
         raise _no_file(path, "a file that may only be read", "one that may be written")
     number = _number(place)
