@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.errors import InputError
+from hypervae.io.heap import Texts
+from hypervae.io.links import follow
 from hypervae.io.stored import (
     Stored,
     dtype_of,
@@ -39,8 +41,6 @@ _KINDS = {
 }
 # Squares and products of numbers of a file stay finite.
 _LARGEST = 1e60
-# Links one after the other.
-_MOST_LINKS = 16
 
 Shape = tuple[int | None, ...]
 
@@ -55,10 +55,19 @@ class Entries:
     group : h5py.Group
     above : str
         What stands before the names of its entries, such as ``"stats/"``.
+    texts : Texts, optional
+        Of the file, where there is one.
     """
 
-    def __init__(self, path: str | os.PathLike[str], group: h5py.Group, above: str = ""):
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        group: h5py.Group,
+        above: str = "",
+        texts: Texts | None = None,
+    ):
         self.path, self._group, self._above = path, group, above
+        self._texts = texts or Texts(path, group.file)
 
     def refuse(self, name: str, found: str, expected: str) -> NoReturn:
         """Refuse an entry.
@@ -87,7 +96,7 @@ class Entries:
         """Whether there is something of this name, usable or not."""
         way, _, last = name.rpartition("/")
         with naming_damage(self.path, self._above + name):
-            group = self._follow(self._group, way, name, [_MOST_LINKS])
+            group = self._follow(way, name)
             # (a name with slashes would lead HDF5 through links)
             return isinstance(group, h5py.Group) and bool(
                 group.id.links.exists(last.encode(errors="surrogateescape"))
@@ -112,7 +121,7 @@ class Entries:
         found = self._found(name, "a group")
         if not isinstance(found, h5py.Group):
             self.refuse(name, f"a {type(found).__name__.lower()}", "a group")
-        return Entries(self.path, found, f"{self._above}{name}/")
+        return Entries(self.path, found, f"{self._above}{name}/", self._texts)
 
     def dataset(self, name: str, shape: Shape, meaning: str = "", kinds: str = NUMBERS) -> Stored:
         """A dataset, which is not read yet.
@@ -161,7 +170,7 @@ class Entries:
                 self.refuse(name, f"type {type_name(dtype)}", _KINDS[kinds])
             if wrong := hollow(found):
                 self.refuse(name, *wrong)
-            return Stored(self.path, self._above + name, found)
+            return Stored(self.path, self._above + name, found, self._texts)
 
     def numbers(self, name: str, shape: Shape, meaning: str = "") -> NDArray[np.float64]:
         """A dataset of numbers, read.
@@ -346,6 +355,8 @@ class Entries:
         if about.shape or not (is_text(dtype) or (dtype is not None and dtype.kind in "fiub")):
             shape = f", shape {list(about.shape)}" if about.shape else ""
             return (f"type {type_name(dtype)}{shape}",)
+        if is_text(dtype):
+            self._texts.judge_attribute(owner, name)
         value = owner.attrs[name]
         if is_text(dtype):
             return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
@@ -357,43 +368,15 @@ class Entries:
     def _found(self, name: str, expected: str) -> Any:
         """What a name stands for, within this file."""
         with naming_damage(self.path, self._above + name):
-            found = self._follow(self._group, name, name, [_MOST_LINKS])
+            found = self._follow(name, name)
             if found is None:
                 there = listed(self._group)
                 self.refuse(name, f"no such dataset ({there})", expected)
             return found
 
-    def _follow(self, group: Any, way: str, name: str, left: list[int]) -> Any:
-        """Walk along a name, part by part: links out of the file are not opened."""
-        found = group.file if way.startswith("/") else group
-        for part in filter(None, way.split("/")):
-            if part == ".":
-                continue
-            if not isinstance(found, h5py.Group):
-                return None
-            # by identifiers alone: h5py's own look-up opens what a link leads to
-            links, key = found.id.links, part.encode(errors="surrogateescape")
-            if not links.exists(key):
-                return None
-            kind = links.get_info(key).type
-            if kind == h5py.h5l.TYPE_HARD:
-                found = found[part]
-                continue
-            if kind != h5py.h5l.TYPE_SOFT:
-                target = links.get_val(key)[0] if kind == h5py.h5l.TYPE_EXTERNAL else b"elsewhere"
-                self.refuse(name, f"a link to {_decoded(target)}", "data in the file itself")
-            left[0] -= 1
-            if left[0] < 0:
-                self.refuse(name, f"more than {_MOST_LINKS} links", "data")
-            target = _decoded(links.get_val(key))
-            found = self._follow(found, target, name, left)
-            if found is None:
-                self.refuse(name, f"a link to {target}, which is nothing", "data")
-        return found
-
-
-def _decoded(name: bytes) -> str:
-    return name.decode(errors="surrogateescape")
+    def _follow(self, way: str, name: str) -> Any:
+        """What a way leads to, for the entry of a name."""
+        return follow(self._group, way, lambda found, expected: self.refuse(name, found, expected))
 
 
 def _attribute_name(name: str, of: str) -> str:

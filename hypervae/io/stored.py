@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypervae.errors import InputError
+from hypervae.io.heap import Texts
 
 #: Above so many bytes, a dataset may declare so many times what is stored of it at most: no jets
 #: compress as well. And what is unpacked at once: HDF5 reads whole chunks.
@@ -70,6 +71,8 @@ class Stored:
     path : path-like
     name : str
     dataset : h5py.Dataset
+    texts : Texts
+        Of the file.
 
     Attributes
     ----------
@@ -77,8 +80,10 @@ class Stored:
     dtype : numpy.dtype
     """
 
-    def __init__(self, path: str | os.PathLike[str], name: str, dataset: h5py.Dataset):
-        self._path, self._name, self._dataset = path, name, dataset
+    def __init__(
+        self, path: str | os.PathLike[str], name: str, dataset: h5py.Dataset, texts: Texts
+    ):
+        self._path, self._name, self._dataset, self._texts = path, name, dataset, texts
         self.shape: tuple[int, ...] = dataset.shape
         self.dtype: np.dtype = dataset.dtype
 
@@ -121,6 +126,7 @@ class Stored:
         list of str
         """
         with naming_damage(self._path, self._name):
+            self._texts.judge_dataset(self._dataset)
             return [str(text) for text in self._dataset.asstr(errors="replace")[()]]
 
 

@@ -213,3 +213,68 @@ def flipped(path: Path, folder: Path, count: int) -> Iterator[tuple[str, Path]]:
             content[spot] = generator.integers(256)
         place.write_bytes(content)
         yield f"flip {number}", place
+
+
+def in_latest_form(path: Path, place: Path) -> None:
+    """The same content, as the latest HDF5 would write it: other headers, attributes in a heap."""
+    with h5py.File(path) as old, h5py.File(place, "w", libver="latest") as new:
+        for name, value in old.attrs.items():
+            new.attrs[name] = value
+        for name in old:
+            old.copy(name, new)
+
+
+def _of_texts(whole: bytes) -> list[int]:
+    """The bytes that say how long texts are and where: in collections, and of who refers there."""
+    spots, start = [], whole.find(b"GCOL")
+    while start >= 0:
+        spots += range(start, start + 16)
+        end = start + int.from_bytes(whole[start + 8 : start + 16], "little")
+        at = start + 16
+        while at + 16 <= end:
+            spots += range(at, at + 16)
+            index, size = whole[at], int.from_bytes(whole[at + 8 : at + 16], "little")
+            at += 16 + -(-size // 8) * 8 if index else max(size, 1)
+        place = whole.find(start.to_bytes(8, "little"))
+        while place >= 0:
+            spots += range(place - 4, place + 12)
+            place = whole.find(start.to_bytes(8, "little"), place + 1)
+        start = whole.find(b"GCOL", start + 1)
+    return spots
+
+
+def _of_metadata(path: Path, whole: bytes) -> np.ndarray:
+    """The bytes that are no data, without long runs of zeros."""
+    structure = np.ones(len(whole), bool)
+
+    def leave_out(_, item) -> None:
+        if not isinstance(item, h5py.Dataset) or item.dtype.kind == "O":
+            return
+        if item.chunks is None:
+            start = item.id.get_offset()
+            if start is not None:
+                structure[start : start + item.id.get_storage_size()] = False
+            return
+        for number in range(item.id.get_num_chunks()):
+            chunk = item.id.get_chunk_info(number)
+            structure[chunk.byte_offset : chunk.byte_offset + chunk.size] = False
+
+    with h5py.File(path) as file:
+        file.visititems(leave_out)
+    near = np.convolve(np.frombuffer(whole, np.uint8) != 0, np.ones(33), "same") > 0
+    return np.flatnonzero(structure & near)
+
+
+def damaged(path: Path, folder: Path, count: int) -> Iterator[tuple[str, Path]]:
+    """A file with one byte of what is no data as another: half of them say where texts are."""
+    whole, place = path.read_bytes(), folder / f"damaged-{path.name}"
+    generator = np.random.default_rng(len(whole))
+    texts, others = _of_texts(whole), _of_metadata(path, whole)
+    for number in range(count):
+        spot = int(generator.choice(others if number % 2 or not texts else texts))
+        old = whole[spot]
+        new = int(generator.choice([old ^ 0x80, old ^ 0x40, 0x7F, 0xFF, 0, (old + 1) % 256]))
+        content = bytearray(whole)
+        content[spot] = new
+        place.write_bytes(content)
+        yield f"byte {spot}: {new}", place

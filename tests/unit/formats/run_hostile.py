@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import signal
 import sys
 import time
 import traceback
@@ -59,12 +60,45 @@ def run(folder: Path, kind: str, only: list[str]) -> dict:
     return {"found": found, "faults": faults, "slowest": slowest}
 
 
+def memory(what: str) -> float:
+    """Of this process, ``VmRSS`` or its peak ``VmHWM`` [MB]; getrusage has that of others, too."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(rf"{what}:\s*(\d+) kB", status)[1]) / 1e3
+
+
+def run_damaged(folder: Path, kind: str, count: int) -> dict:
+    """Files with a byte that is another: what each takes; one that takes too long ends all."""
+    from tests.unit.formats import kinds
+
+    path = folder / f"{kind}.h5"
+    latest = kind.endswith("-latest")  # each of which is tried in a process of its own
+    count = count // 8 if latest else count
+    readers = kinds.readers(folder)[kind.removesuffix("-latest")]
+    read = readers["plot" if kind == "reconstruction" else "validate"]
+    read(path)  # all that is imported or compiled
+    found, faults, most, slowest = Counter(), {}, 0.0, 0.0
+    for change, file in hostile.damaged(path, folder, count):
+        before, start = memory("VmRSS"), time.monotonic()
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        print(json.dumps({"amid": f"{kind}, {change}"}), flush=True)
+        signal.alarm(30)
+        came = outcome(read, file)
+        signal.alarm(0)
+        most, slowest = max(most, memory("VmHWM") - before), max(slowest, time.monotonic() - start)
+        damaged = "unreadable data" in came
+        found["taken" if came == "taken" else "refused"] += 1
+        if came not in ("taken", "refused") and not damaged:
+            faults[change] = came
+    return {"found": found, "faults": faults, "slowest": slowest, "most_mb": most}
+
+
 if __name__ == "__main__":
     logging.disable()
     warnings.simplefilter("ignore")
     place = Path(sys.argv[1])
-    came = {kind: run(place, kind, sys.argv[3:]) for kind in sys.argv[2].split(",")}
-    # (getrusage would give that of the process before it, too)
-    status = Path("/proc/self/status").read_text()
-    peak = int(re.search(r"VmHWM:\s*(\d+) kB", status)[1])
-    print(json.dumps({"kinds": came, "peak_mb": peak / 1e3}))
+    if sys.argv[3:4] == ["damaged"]:
+        count = int(sys.argv[4])
+        came = {kind: run_damaged(place, kind, count) for kind in sys.argv[2].split(",")}
+    else:
+        came = {kind: run(place, kind, sys.argv[3:]) for kind in sys.argv[2].split(",")}
+    print(json.dumps({"kinds": came, "peak_mb": memory("VmHWM")}))
