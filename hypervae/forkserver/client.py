@@ -19,13 +19,14 @@ from typing import TextIO
 
 from hypervae.environment import own_temporary_folder
 from hypervae.errors import HyperVAEError
+from hypervae.stopped import TICK, Watch
 
 #: The variable that names the process for whose jobs there is one server.
 OWNER = "HYPERVAE_FORKSERVER"
 #: Of the message of a command, its length comes first [bytes].
 LENGTH = 8
-#: What the server says once a command runs.
-STARTED = b"+"
+#: What the server says once a command runs: its number and its own, of so many bytes.
+NUMBERS, DIGITS = 2, 12
 #: So long the server, and other clients that look for it, have to answer [s].
 PATIENCE = 120.0
 # Of the name of a socket [bytes].
@@ -50,7 +51,7 @@ def run_forked(arguments: list[str]) -> int | None:
     Raises
     ------
     HyperVAEError
-        If the server ended after it had started the command.
+        If the server ended after it had started the command, or one of them was stopped.
     """
     owner = os.environ.pop(OWNER, "")
     if not hasattr(os, "pidfd_open") or not owner.isdigit() or not _is_alive(int(owner)):
@@ -74,16 +75,29 @@ def run_forked(arguments: list[str]) -> int | None:
         try:
             socket.send_fds(server, [len(message).to_bytes(LENGTH, "big")], [0, 1, 2])
             server.sendall(message)
-            started = server.recv(1)
+            started = server.recv(NUMBERS * DIGITS, socket.MSG_WAITALL)
         except (BrokenPipeError, ConnectionResetError, TimeoutError):
             started = b""
         if not started:
             return None
-        server.settimeout(None)
         with contextlib.suppress(ConnectionResetError):
-            if answer := server.recv(LENGTH):
+            if answer := _answer(server, arguments[0], started):
                 return int(answer)
     raise HyperVAEError(f"{arguments[0]}: the process that it was forked from ended before it did")
+
+
+def _answer(server: socket.socket, name: str, started: bytes) -> bytes:
+    """What the server says at a command's end, unless one of the two is stopped for long."""
+    numbers = (int(started[at : at + DIGITS]) for at in range(0, len(started), DIGITS))
+    whats = (name, f"{name}: what it was forked from")
+    watches = [Watch(pid, what) for pid, what in zip(numbers, whats, strict=False)]
+    server.settimeout(TICK)
+    while True:
+        try:
+            return server.recv(LENGTH)
+        except TimeoutError:
+            for watch in watches:
+                watch.look()
 
 
 def _is_alive(pid: int) -> bool:

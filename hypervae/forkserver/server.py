@@ -18,7 +18,7 @@ import time
 from typing import NamedTuple, NoReturn
 
 from hypervae.cli import SUBCOMMANDS, main
-from hypervae.forkserver.client import LENGTH, STARTED
+from hypervae.forkserver.client import DIGITS, LENGTH
 from hypervae.forkserver.preparation import prepare
 
 #: Without a command for so long the server ends [s].
@@ -116,7 +116,7 @@ class Server:
                 os.close(file)
         self._commands[process.descriptor] = _Command(process.number, client)
         with contextlib.suppress(OSError):  # a client that is gone is seen when it is waited for
-            client.sendall(STARTED)
+            client.sendall(f"{process.number:{DIGITS}}{os.getpid():{DIGITS}}".encode())
 
     def _forked(self, asked: dict[str, object], files: list[int]) -> _Process:
         pid = os.fork()

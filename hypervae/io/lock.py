@@ -34,6 +34,7 @@ from typing import Any
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.io import holder as holders
 from hypervae.io.targets import short, target
+from hypervae.stopped import TICK, Watch
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 
@@ -197,7 +198,7 @@ class WriterLock:
             _remove_empty(prepared)
 
     def _acquire(self, prepared: Path) -> None:
-        waiting = False
+        waiting: Watch | None = None
         while True:
             with contextlib.suppress(FileNotFoundError):  # another holder cleaned up
                 _prepare(prepared / self.token)
@@ -217,13 +218,15 @@ class WriterLock:
                         f"{self.path}: being written by {holders.described(holder)}; wait for it, "
                         f"or stop it ({holders.how_to_stop(holder)})"
                     )
-                elif not waiting:
-                    waiting = True
+                elif waiting is None:
                     who = holders.described(holder)
+                    here = holders.lives_here(holder) is True
+                    waiting = Watch(holder["pid"] if here else 0, f"{self.path}: held by {who}")
                     _LOG.warning("%s: waiting for %s, which lives on", self.path, who)
             _remove_empty(self.place)
-            if waiting:
-                time.sleep(min(self.heartbeat, 5.0))
+            if waiting is not None:
+                waiting.look()
+                time.sleep(min(self.heartbeat, TICK))
 
     def _living(self, staging: Path) -> dict[str, Any] | None:
         """The holder that a folder belongs to, if it is alive."""

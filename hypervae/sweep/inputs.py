@@ -11,6 +11,7 @@ from pathlib import Path
 from hypervae.config import decisive, resolve_config
 from hypervae.config.yaml_text import read_yaml_file
 from hypervae.errors import ConfigError, HyperVAEError
+from hypervae.stopped import wait
 from hypervae.sweep.plan import SweepPlan
 
 #: The folder in which the package lies, and in a checkout the workflow.
@@ -131,10 +132,17 @@ def _run_workflow(plan: SweepPlan, inputs: Inputs, log: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
     command += ["--configfile", *plan.config.config, *plan.config.workflow, "--", *inputs.files]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "a", encoding="utf-8") as output:
-        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
+    with (
+        open(log, "a", encoding="utf-8") as output,
+        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
+        try:
+            code = wait(process, "sweep: the workflow")
+        except BaseException:
+            process.kill()
+            raise
+    if code:
         raise HyperVAEError(
-            f"sweep: the workflow ended with {done.returncode} while it made shards, correlators "
+            f"sweep: the workflow ended with {code} while it made shards, correlators "
             f"and normalization; {log} says why"
         )

@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from hypervae.io import write_json
+from hypervae.stopped import Stopped, Watch
 from hypervae.sweep.inputs import LIBRARY
 from hypervae.sweep.steps import Step
 
@@ -102,7 +103,7 @@ class TrialJob:
         return submitit.helpers.DelayedSubmission(self)
 
     def _run(self, step: Step) -> bool:
-        folder, started = Path(self.folder), time.time()
+        folder, started = Path(self.folder), time.monotonic()
         log = folder / f"{step.name}.log"
         folder.mkdir(parents=True, exist_ok=True)
         paths = [str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -121,8 +122,16 @@ class TrialJob:
                 preexec_fn=_bind_to_parent,
             )
             # not `wait`, in which a signal's handler could not ask for the state
-            while self._child.poll() is None:
-                time.sleep(_TICK)
+            watch = Watch(self._child.pid, step.name)
+            try:
+                while self._child.poll() is None:
+                    time.sleep(_TICK)
+                    watch.look()
+            except Stopped as error:
+                self._child.kill()
+                self._child = None
+                self._fail(step.name, str(error))
+                return False
         code, self._child = self._child.returncode, None
         if self._told:
             self._wait_for_the_end()
@@ -131,7 +140,7 @@ class TrialJob:
                 time.sleep(2.0)
             self._fail(step.name, _reason(code, log))
             return False
-        write_json(mark_of(folder, step), {"seconds": time.time() - started})
+        write_json(mark_of(folder, step), {"seconds": time.monotonic() - started})
         return True
 
     def _fail(self, step: str, reason: str) -> None:

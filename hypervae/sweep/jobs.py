@@ -23,6 +23,7 @@ import submitit
 
 from hypervae.config.sweep import SlurmConfig, SweepConfig
 from hypervae.errors import HyperVAEError
+from hypervae.stopped import Stopped, Watch
 from hypervae.sweep.inputs import LIBRARY
 from hypervae.sweep.job import TrialJob
 
@@ -139,6 +140,8 @@ class LocalJobs(Jobs):
     def __init__(self, folder: Path, config: SweepConfig):
         super().__init__(folder, config)
         self._kept: list[Any] = []
+        self._watches: dict[JobId, Watch] = {}
+        self._ends: dict[JobId, str] = {}
         self._sent = 0
 
     def submit(self, jobs: Sequence[TrialJob], name: str, cpus: int) -> list[JobId]:
@@ -161,11 +164,19 @@ class LocalJobs(Jobs):
         """See `Jobs.alive`."""
         for job in self._kept:
             job.done()  # takes leave of a process that has ended
-        return {one for one in ids if _made(int(one.id)) == one.started}
+        living = {one for one in ids if _made(int(one.id)) == one.started}
+        for one in living:
+            try:
+                self._watches.setdefault(one, Watch(int(one.id), "a trial's job")).look()
+            except Stopped as error:  # it ends without a word, and another is sent
+                self._ends[one] = str(error)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(one.id), signal.SIGKILL)
+        return living
 
     def end_of(self, job: JobId) -> str:
         """See `Jobs.end_of`."""
-        return ""
+        return self._ends.get(job, "")
 
     def leave(self, ids: Sequence[JobId]) -> str:
         """See `Jobs.leave`; they are stopped, each with a checkpoint."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,6 +16,7 @@ from torch import Tensor
 from hypervae.config import TrainConfig
 from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
+from hypervae.stopped import TICK, Stopped, Watch
 from hypervae.training.launch import launched_by
 
 #: Particle decoders that were measured to be faster in bf16 on a CPU with instructions for it. Not
@@ -22,6 +26,10 @@ FAST_IN_BF16: frozenset[str] = frozenset()
 
 # How gloo and NCCL say that a process of the run is gone.
 _LOSSES = ("Connection reset by peer", "Connection closed by peer", "remote process exited")
+
+
+# Processes of this run that were killed, since they were stopped.
+_stopped: list[Stopped] = []
 
 
 class ProcessLost(HyperVAEError):
@@ -42,10 +50,45 @@ def check_alive(error: Exception) -> None:
         If it is.
     """
     if isinstance(error, RuntimeError) and any(sign in str(error) for sign in _LOSSES):
+        if _stopped:
+            raise ProcessLost(str(_stopped[0])) from error
         raise ProcessLost(
             "training: another process of the run ended: it failed, see above, or was killed, as "
             "the system does where memory runs out; the next attempt resumes the last checkpoint"
         ) from error
+
+
+@contextlib.contextmanager
+def watching_processes(fabric: Fabric) -> Iterator[None]:
+    """Kill processes of the run that were stopped, so that the others get an error, not a wait.
+
+    Parameters
+    ----------
+    fabric : Fabric
+        Launched; it knows the processes that this one has started.
+    """
+    launcher = getattr(fabric.strategy, "launcher", None)
+    started = list(getattr(launcher, "procs", None) or [])
+    done = threading.Event()
+
+    def watch() -> None:
+        watches = [(Watch(one.pid, "training: one of its processes"), one) for one in started]
+        while watches and not done.wait(TICK):
+            for pair in list(watches):
+                try:
+                    pair[0].look()
+                except Stopped as error:
+                    _stopped.append(error)
+                    pair[1].kill()
+                    watches.remove(pair)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 class Autocast(MixedPrecision):

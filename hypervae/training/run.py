@@ -42,7 +42,13 @@ from hypervae.training.observers.monitor import Monitor
 from hypervae.training.observers.progress import ProgressBar
 from hypervae.training.observers.tensorboard import TensorBoard
 from hypervae.training.prior import fit_prior
-from hypervae.training.processes import FAST_IN_BF16, is_first, limit_memory, make_fabric
+from hypervae.training.processes import (
+    FAST_IN_BF16,
+    is_first,
+    limit_memory,
+    make_fabric,
+    watching_processes,
+)
 from hypervae.training.stream import JetStream
 from hypervae.training.trainer import Loaders, Trainer
 
@@ -139,7 +145,7 @@ def train(
         model = _new_model(fabric, data, config)
         loaders = _loaders(data, config, model.config)
         kept = kept_in(folder / LOG) if fabric.is_global_zero else nullcontext()
-        with loaders.training, kept:
+        with loaders.training, kept, watching_processes(fabric):
             if data.initial is None:  # else it has the tables of its weights
                 model.fit_decoder(loaders.training.once(config.batch_size))
             own = _observers(fabric, loaders, config, folder)

@@ -7,6 +7,7 @@ lost, and its reader waits for ever. A pipe needs neither, and ends with the pro
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import multiprocessing.util
@@ -30,6 +31,7 @@ from torch.utils.data import Dataset
 from hypervae import limits
 from hypervae.errors import HyperVAEError
 from hypervae.records import TensorRecord
+from hypervae.stopped import TICK, Stopped, Watch
 
 _PREFETCHED = 2  # batches that wait per worker
 # Files that are open: the connection and the pipes of a worker, and of the server that forks them.
@@ -75,7 +77,8 @@ class _Ended(NamedTuple):
 class _Worker:
     """A process, and what it has sent."""
 
-    def __init__(self, context: Any, dataset: Dataset[Any]):
+    def __init__(self, context: Any, dataset: Dataset[Any], patience: float | None):
+        self._patience = patience
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(
             target=_work, args=(theirs, dataset), daemon=True
@@ -97,8 +100,13 @@ class _Worker:
 
     def take(self, turn: int) -> Any:
         """The next item of a turn; what was asked for before it is dropped."""
+        watch = Watch(self.process.pid or 0, "loading: a worker", self._patience)
         while True:
-            result = self.results.get()
+            try:
+                result = self.results.get(timeout=TICK)
+            except queue.Empty:
+                watch.look()
+                continue
             if isinstance(result, _Ended):
                 if isinstance(result.error, EOFError | OSError):
                     raise WorkerLost(self._loss())
@@ -137,9 +145,55 @@ def _end(workers: list[_Worker]) -> None:
         worker.process.join(_GRACE)
         if worker.process.exitcode is None:
             worker.process.kill()
+            worker.process.join(_GRACE)
+        if worker.process.exitcode is None:  # who would tell of its end is stopped
+            _kill_server()
             worker.process.join()
         worker.reader.join()
         worker.connection.close()
+
+
+def _server() -> int:
+    """The process that forks workers, and tells of their ends; 0 if there is none."""
+    from multiprocessing import forkserver
+
+    return getattr(forkserver, "_forkserver")._forkserver_pid or 0  # noqa: B009 - no public name
+
+
+def _kill_server() -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if server := _server():
+            os.kill(server, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _watching_server(patience: float | None) -> Iterator[None]:
+    """Kill the process that forks workers, once it was stopped; who waits for it gets an error."""
+    done, found = threading.Event(), list[Stopped]()
+
+    def watch() -> None:
+        watches: dict[int, Watch] = {}
+        while not done.wait(TICK):
+            if server := _server():
+                what = "loading: the process that starts workers"
+                try:
+                    watches.setdefault(server, Watch(server, what, patience)).look()
+                except Stopped as error:
+                    found.append(error)
+                    _kill_server()
+                    return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    except (EOFError, OSError):
+        if found:
+            raise found[0] from None
+        raise
+    finally:
+        done.set()
+        thread.join()
 
 
 def _work(connection: Connection, dataset: Dataset[Any]) -> None:
@@ -190,10 +244,12 @@ class Workers:
         hold this object.
     workers : int
         At least one.
+    _patience : float, optional
+        How long one may be stopped [s], in tests.
     """
 
-    def __init__(self, dataset: Dataset[Any], workers: int):
-        self._dataset, self._count = dataset, workers
+    def __init__(self, dataset: Dataset[Any], workers: int, *, _patience: float | None = None):
+        self._dataset, self._count, self._patience = dataset, workers, _patience
         self._workers: list[_Worker] = []
         self._turn = 0
         self._finalizer = weakref.finalize(self, _end, self._workers)
@@ -216,6 +272,8 @@ class Workers:
         WorkerLost
             If a worker died, e.g. because it was killed for its memory. The next call starts new
             ones.
+        Stopped
+            If a worker was stopped, and not continued.
         LimitReached
             If the system allows too few files or processes for so many workers.
         RuntimeError
@@ -236,7 +294,7 @@ class Workers:
             worker = waiting.popleft()
             try:
                 item = worker.take(turn)
-            except (WorkerLost, MemoryError):
+            except (WorkerLost, Stopped, MemoryError):
                 self.close()
                 raise
             for index in itertools.islice(left, 1):
@@ -265,8 +323,12 @@ class Workers:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["hypervae.training.loader"])
         try:
-            for _ in range(self._count):
-                self._workers.append(_Worker(context, self._dataset))
+            with _watching_server(self._patience):
+                for _ in range(self._count):
+                    self._workers.append(_Worker(context, self._dataset, self._patience))
+        except Stopped:
+            self.close()
+            raise
         except (EOFError, OSError, RuntimeError, MemoryError) as error:
             self.close()
             reason = limits.named(error) or f"{type(error).__name__}: {error}"

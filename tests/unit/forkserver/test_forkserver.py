@@ -211,3 +211,39 @@ def test_a_forked_command_costs_a_third_of_one_that_imports(owner):
         assert correlators(f"{number}.h5", owner=owner.pid).wait() == 0
     until(lambda: not server.children())
     assert seconds() - before + sum(server.cpu_times()[:4]) - here < alone / 3
+
+
+IMPATIENT = """
+import sys
+from hypervae import stopped
+stopped.PATIENCE = 3.0
+from hypervae.errors import HyperVAEError
+from hypervae.forkserver.client import run_forked
+try:
+    run_forked(sys.argv[1:])
+except HyperVAEError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize("which", ["the command", "its server"])
+def test_what_is_stopped_is_named(owner, which):
+    pytest.importorskip("pythia8mc")
+    long = ("simulate", "--jet-type", "q", "--shard-index", "0", "--jets", "1000000")
+    environment = {**os.environ, "HYPERVAE_FORKSERVER": str(owner.pid)}
+    with open("errors", "w") as errors:  # which the command has open for longer
+        job = subprocess.Popen(
+            [sys.executable, "-c", IMPATIENT, *long, "--output", "s.h5"],
+            env={**environment, "PYTHONPATH": str(REPOSITORY)},
+            stderr=errors,
+        )
+    until(lambda: any(server.children() for server in servers(owner.pid)))
+    (server,) = servers(owner.pid)
+    (command,) = server.children()
+    stopped = command if which == "the command" else server
+    stopped.suspend()
+    assert job.wait(60) == 1
+    assert f"process {stopped.pid} was stopped (state T)" in Path("errors").read_text()
+    if stopped is server:
+        server.resume()
+    until(lambda: not command.is_running())

@@ -61,8 +61,8 @@ def assert_ended(processes):
 def make():
     made = []
 
-    def make(workers, **options):
-        made.append(Workers(Squares(**options), workers))
+    def make(workers, patience=None, **options):
+        made.append(Workers(Squares(**options), workers, _patience=patience))
         return made[-1]
 
     yield make
