@@ -64,6 +64,7 @@ check: $(STAMP) ## import every dependency, print versions, run the self-test
 
 .PHONY: run
 run: $(STAMP) ## run the workflow (CONFIG=FILE or "BASE MORE", CORES=N, ARGS="more snakemake options")
+	@$(if $(CONFIGFILE),$(PY) -m hypervae.workflow.config_files $(CONFIGFILE),:)
 	$(VENV)/bin/snakemake $(CONFIGFILE) --cores $(CORES) $(ARGS)
 
 # A run on Slurm: PROFILE is where its jobs go.

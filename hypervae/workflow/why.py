@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hypervae.digest import import_closure, module_digests
+from hypervae.workflow.config_files import refused
 from hypervae.workflow.staleness import MODULES
 
 _JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .*\n)+)", re.MULTILINE)
@@ -178,6 +179,8 @@ def main(arguments: list[str]) -> int:
     int
         The exit status: Snakemake's.
     """
+    if refused(arguments):
+        return 1
     command = [sys.executable, "-m", "snakemake", "--dry-run", *arguments]
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from subprocess import run
 
+from hypervae.workflow.config_files import refused
 from hypervae.workflow.slurm.jobs import cancel, snakemakes
 
 _USAGE = "python -m hypervae.workflow.slurm cancel|recover [arguments of snakemake]"
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
     if what not in ("cancel", "recover"):
         print(_USAGE, file=sys.stderr)
         return 2
+    if refused(rest):
+        return 1
     folder = folder_of(rest)
     alive = snakemakes(folder) if what == "recover" else []
     if alive:
