@@ -10,13 +10,14 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from hypervae import __version__, limits
 from hypervae.cli.noise import leave_out_noise
 from hypervae.cli.stopping import ending_cleanly
+from hypervae.cli.usage import described
 from hypervae.digest import command_module
 from hypervae.environment import isolate, open_standard_streams
 from hypervae.errors import DiskFull, HyperVAEError
@@ -62,6 +63,24 @@ class _LazyGroup(click.Group):
         if cmd_name not in SUBCOMMANDS:
             return None
         return import_module(f"hypervae.cli.commands.{command_module(cmd_name)}").command
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """See `click.Command.main`; a mistake of the command line is one line."""
+        run: Any = super().main
+        if not extra.pop("standalone_mode", True):
+            return run(*args, standalone_mode=False, **extra)
+        try:
+            status = run(*args, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            click.echo(f"hypervae: error: {described(error)}", err=True)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("Aborted!", err=True)
+            sys.exit(1)
+        sys.exit(status if isinstance(status, int) else 0)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

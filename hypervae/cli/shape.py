@@ -51,9 +51,13 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """See `click.Command.parse_args`; an option that takes one value is given once."""
         present = [self._present(word) for word in args]
-        if not ctx.resilient_parsing:
-            self._check_once(ctx, present)
-        return super().parse_args(ctx, present)
+        try:
+            if not ctx.resilient_parsing:
+                self._check_once(ctx, present)
+            return super().parse_args(ctx, present)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # click's parser knows none
+            raise
 
     def _present(self, word: str) -> str:
         name, equals, value = word.partition("=")

@@ -84,7 +84,7 @@ def test_version():
 def test_an_unknown_subcommand_is_named():
     done = hypervae("corelators")
     assert done.returncode == 2
-    assert "No such command 'corelators'" in done.stderr
+    assert "no such command as 'corelators'" in done.stderr
 
 
 @pytest.fixture
@@ -150,8 +150,9 @@ def test_an_output_below_a_file_is_one_message(shard):
 def test_wrong_usage_is_explained(arguments):
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 2
-    assert "Usage:" in done.output
-    assert "Error:" in done.output
+    assert done.output.count("\n") == 1
+    assert "hypervae: error: " in done.output
+    assert "--help)" in done.output
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,6 @@ def test_a_file_that_looks_like_an_option_is_told_how(tmp_path, monkeypatch):
     assert str(done.exception) == (
         "found -mine.h5, which looks like an option; expected ./-mine.h5 for the file"
     )
-    assert "No such option" in CliRunner().invoke(cli, ["validate", "-other.h5"]).output
+    assert "found no such option" in CliRunner().invoke(cli, ["validate", "-other.h5"]).output
     for words in (["./-mine.h5"], ["--", "-mine.h5"]):
         assert "an empty file" in str(CliRunner().invoke(cli, ["validate", *words]).exception)
