@@ -108,6 +108,12 @@ class ModelConfig(DecoderSections):
         ge=0,
         le=8192,
     )
+    prior_order: Literal["listed", "parts_first"] = key(
+        "listed",
+        "order in which the autoregressive prior draws the scaffold's numbers: as they are listed, "
+        "or the parts before what they add up to",
+        counts=where(prior=["autoregressive"]),
+    )
     hidden: Integer = key(128, "width of the fusion and of the decoder's MLPs", ge=1, le=8192)
     radius: Number = key(
         0.8, "largest decoded distance of a particle from the jet axis", ge=0.01, le=10

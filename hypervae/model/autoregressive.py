@@ -32,6 +32,9 @@ _LN_WIDTHS = (-4.5, 2.0)
 # Halvings of the interval in which a drawn number lies: to 24 / 2^22, in units of its width.
 _HALVINGS = 22
 _FARTHEST = 12.0
+# Of numbers of mean 0 and width 1 hardly a training jet's is beyond: what is drawn there is brought
+# back, or the next ones are given what no jet has, and end anywhere (1 jet in 10,000 did).
+_FARTHEST_DRAWN = 5.0
 # Of a Gaussian: eight widths from its middle.
 _LEAST_TAIL = 1e-15
 _LEAST_VARIANCE = 1e-12
@@ -142,7 +145,9 @@ class Mixtures(nn.Module, ABC):
         """
         return self.ln_density(values, condition)
 
-    def sample(self, noise: Tensor, condition: Tensor, *, at_quantile: bool = False) -> Tensor:
+    def sample(
+        self, noise: Tensor, condition: Tensor, *, at_quantile: bool = False, farthest: float = 1e9
+    ) -> Tensor:
         """Vectors [B, dimensions] of standard normal numbers.
 
         Parameters
@@ -153,6 +158,8 @@ class Mixtures(nn.Module, ABC):
         at_quantile : bool
             Each number at the quantile of its noise, which takes longer: then what lies nearer to 0
             gives what is nearer to the median.
+        farthest : float
+            What is drawn beyond it, or beyond minus it, is brought back to it before the next one.
 
         Returns
         -------
@@ -161,7 +168,8 @@ class Mixtures(nn.Module, ABC):
         values = torch.zeros_like(noise)
         draw = _quantile if at_quantile else _drawn
         for place in range(self.dimensions):
-            values[:, place] = draw(noise[:, place], *self.at(place, values, condition))
+            drawn = draw(noise[:, place], *self.at(place, values, condition))
+            values[:, place] = drawn.clamp(-farthest, farthest)
         return values
 
 
@@ -345,6 +353,8 @@ class AutoregressivePrior(FittedPrior):
     def of(cls, config: ModelConfig, dimensions: int, types: int, groups: AlikeGroups) -> Self:
         """See `Prior.of`."""
         width = config.prior_width or config.hidden
+        if config.prior_order == "listed":
+            groups = groups.listed()
         return cls(dimensions, types, width, groups, config.prior_networks)
 
     @torch.no_grad()
@@ -360,15 +370,13 @@ class AutoregressivePrior(FittedPrior):
     def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:
         """See `Prior.sample`: temperature 0 gives the medians."""
         noise, label = noise * temperature, one_hot(jet_type, self.types, noise.dtype)
-        ordered = temperature != 1
-        drawn = self.of_rest.sample(noise[:, self.rest], label, at_quantile=ordered)
+        ordered, end = temperature != 1, _FARTHEST_DRAWN
+        drawn = self.of_rest.sample(noise[:, self.rest], label, at_quantile=ordered, farthest=end)
+        groups = noise[:, :0]
         if self.of_group is not None:
-            groups = self.of_group.sample(
-                self.groups.of(noise).flatten(0, 1),
-                self.group_condition(drawn, label),
-                at_quantile=ordered,
-            )
-            drawn = self.groups.joined(drawn, groups)
+            own, given = self.groups.of(noise).flatten(0, 1), self.group_condition(drawn, label)
+            groups = self.of_group.sample(own, given, at_quantile=ordered, farthest=end)
+        drawn = self.groups.joined(drawn, groups)
         return drawn * self.scale[jet_type].to(drawn) + self.offset[jet_type].to(drawn)
 
     def error(self, batch: PriorBatch) -> Tensor:

@@ -64,7 +64,7 @@ class Prior(nn.Module, ABC):
         -------
         Prior
         """
-        return cls(dimensions, types, config.prior_width or config.hidden, groups)
+        return cls(dimensions, types, config.prior_width or config.hidden, groups.listed())
 
     @abstractmethod
     def sample(self, noise: Tensor, jet_type: Tensor, temperature: float = 1.0) -> Tensor:

@@ -162,3 +162,30 @@ def columns(layout: Layout) -> dict[str, int]:
     dict of str to int
     """
     return {coordinate.name: place for place, coordinate in enumerate(coordinates(layout))}
+
+
+def parts_first(layout: Layout) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """An order in which the parts of a jet come before what they add up to.
+
+    The shares, distances and widths of the last subjets say what tau, mass, centroid and summed pT
+    are to a few percent, and not the other way round: a network that predicts one number after the
+    other has to find the sums of numbers that it knows, not parts of a sum that all fit together.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the scaffold.
+
+    Returns
+    -------
+    order : tuple of int
+        Positions of the coordinates outside the second axes: the last ones first.
+    within : tuple of int
+        Of each second axis, counted from its first: the count before all, the angle after all.
+    """
+    number, size = layout.alike
+    outside = len(coordinates(layout)) - number * size
+    names = [one.name for one in _OF_SECOND_AXIS[:size]]
+    rank = {"count_second": -1, "hop_angle": 1}
+    within = sorted(range(size), key=lambda place: (rank.get(names[place], 0), -place))
+    return tuple(reversed(range(outside))), tuple(within)

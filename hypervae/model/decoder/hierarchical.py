@@ -33,7 +33,7 @@ from hypervae.normalization import Normalization
 from hypervae.records import TensorRecord
 from hypervae.scaffold.analysis import analyse
 from hypervae.scaffold.assembly import assemble, jet_features
-from hypervae.scaffold.coordinates import Layout, coordinates
+from hypervae.scaffold.coordinates import Layout, coordinates, parts_first
 from hypervae.scaffold.geometry import scaffold_of
 from hypervae.scaffold.scores import NormalScores
 from hypervae.scaffold.shapes import SlotTables
@@ -135,9 +135,10 @@ class HierarchicalParticles(ParticleDecoder):
 
     @property
     def alike(self) -> AlikeGroups:
-        """The coordinates of the second axes, the same for each subjet."""
+        """The coordinates of the second axes, the same for each subjet; the sums come last."""
         number, size = self.layout.alike
-        return AlikeGroups(self.anchored - number * size, number, size)
+        order, within = parts_first(self.layout)
+        return AlikeGroups(self.anchored - number * size, number, size, order, within)
 
     @classmethod
     def anchored_dims(cls, config: ModelConfig) -> int:

@@ -159,3 +159,45 @@ def test_samples_of_several_networks_are_of_their_mean_density(mixtures):
     cumulative = torch.cumsum(density, 0) * float(grid[1] - grid[0])
     at = np.interp(found[:, 0].detach().numpy(), grid.numpy(), cumulative.detach().numpy())
     assert kstest(at, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.9])
+def test_no_number_is_drawn_beyond_what_jets_have(temperature):
+    """A number far out is given to the next ones, which no jet taught what to make of it."""
+    torch.manual_seed(7)
+    prior = AutoregressivePrior(8, 1, 16, AlikeGroups(start=1, number=3, size=2))
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=2)
+    prior.fit_moments(
+        Posterior(torch.randn(500, 8) * 3 + 7, torch.ones(500, 8), torch.zeros(500).long())
+    )
+    drawn = prior.sample(torch.randn(2000, 8), torch.zeros(2000, dtype=torch.int64), temperature)
+    away = ((drawn - prior.offset) / prior.scale).abs()
+    assert float(away.amax()) == pytest.approx(5, abs=1e-4)
+    free = prior.of_rest.sample(torch.randn(2000, 2), torch.ones(2000, 1))
+    assert float(free.abs().amax()) > 5
+
+
+def test_dimensions_are_drawn_in_their_order_and_put_back():
+    groups = AlikeGroups(start=2, number=2, size=3, order=(9, 0), within=(2, 0, 1))
+    assert groups.rest(10) == [9, 0, 1, 8]
+    latent = torch.arange(20.0).view(2, 10)
+    assert groups.of(latent)[0].tolist() == [[4, 2, 3], [7, 5, 6]]
+    again = groups.joined(latent[:, groups.rest(10)], groups.of(latent).flatten(0, 1))
+    assert torch.equal(again, latent)
+    assert groups.listed() == AlikeGroups(start=2, number=2, size=3)
+
+
+def test_a_number_depends_on_those_drawn_before_it():
+    torch.manual_seed(8)
+    groups = AlikeGroups(start=2, number=2, size=2, order=(6, 1), within=(1, 0))
+    prior = AutoregressivePrior(7, 1, 32, groups)
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    noise, jet_types = torch.randn(4, 7), torch.zeros(4, dtype=torch.int64)
+    one = prior.sample(noise, jet_types)
+    for place, later in [(6, {0, 1, 2, 3, 4, 5, 6}), (0, {0, 2, 3, 4, 5}), (5, {4, 5}), (4, {4})]:
+        changed = noise.clone()
+        changed[:, place] += 0.5
+        moved = (prior.sample(changed, jet_types) - one).abs().amax(0) > 1e-5
+        assert set(moved.nonzero().flatten().tolist()) == later

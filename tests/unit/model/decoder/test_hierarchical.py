@@ -167,6 +167,17 @@ def test_jets_are_physical_whatever_the_prior_draws(normalization, prior, spread
     assert sample.decoded.edges.shape == (200, SLOTS * (SLOTS - 1) // 2, 5)
 
 
+def test_the_order_in_which_numbers_are_drawn_is_a_choice(normalization):
+    def rest(**changes):
+        return make(normalization, **changes).prior.rest.tolist()
+
+    listed = rest(prior="autoregressive")
+    outside, free = len(coordinates(LAYOUT)) - 18, listed[len(coordinates(LAYOUT)) - 18 :]
+    assert listed == [*range(outside), *free]
+    assert rest(prior="autoregressive", prior_order="parts_first") == [*range(outside)][::-1] + free
+    assert rest(prior="flow", prior_order="parts_first") == listed
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_jets_of_few_particles_come_back(model, count):
     jets = small_jets(40, seed=3)
