@@ -20,6 +20,31 @@ DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 FILES = 12
 #: Bytes of the address of a socket, its end included.
 SOCKET_ADDRESS = 108
+#: Addresses that a subcommand takes for a few jets with one thread [MiB], measured with the CPU
+#: build of torch, 5 % more. Below, OpenBLAS, glibc and torch abort or go in circles, each with
+#: words of its own or none, while they are loaded.
+ADDRESSES = {
+    "simulate": 425,
+    "download": 200,
+    "split": 200,
+    "import": 200,
+    "correlators": 425,
+    "enc": 455,
+    "normalize": 455,
+    "train": 1320,
+    "adopt": 1000,
+    "generate": 1000,
+    "evaluate": 745,
+    "equivariance": 1065,
+    "reconstruct": 1320,
+    "plot": 330,
+    "sweep": 330,
+    "export": 360,
+    "validate": 330,
+    "doctor": 650,
+}
+# Of each further thread of OpenBLAS, which numpy and scipy have one each of [MiB].
+_ADDRESSES_OF_A_THREAD = 80
 # How torch and the loader of libraries say that memory is short.
 _NO_MEMORY = ("allocate memory", "not enough memory", "failed to map segment")
 _TEMPORARY = (
@@ -58,6 +83,38 @@ def allow_files(wanted: int, what: str) -> None:
             f"{what}"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def allow_addresses(command: str) -> None:
+    """Find out that a subcommand can be loaded within a limit of addresses (``ulimit -v``).
+
+    Parameters
+    ----------
+    command : str
+        A subcommand.
+
+    Raises
+    ------
+    LimitReached
+        If it cannot.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    threads = _threads()
+    wanted = ADDRESSES[command] + _ADDRESSES_OF_A_THREAD * (threads - 1)
+    if not _within(wanted * 2**20, soft):
+        raise LimitReached(
+            f"memory (ulimit -v): found a limit of {soft // 2**20} MiB of addresses, expected at "
+            f"least {wanted} for {command} with {threads} threads (OMP_NUM_THREADS), or none"
+        )
+
+
+def _threads() -> int:
+    """Those that OpenBLAS starts when it is loaded."""
+    most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdecimal():
+            return max(min(most, int(os.environ[name])), 1)
+    return most
 
 
 def _within(wanted: int, limit: int) -> bool:

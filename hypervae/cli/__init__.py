@@ -62,6 +62,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in SUBCOMMANDS:
             return None
+        limits.allow_addresses(cmd_name)
         return import_module(f"hypervae.cli.commands.{command_module(cmd_name)}").command
 
     def main(self, *args: Any, **extra: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hypervae import limits
+from hypervae.cli import SUBCOMMANDS
 from hypervae.errors import HyperVAEError
 from hypervae.limits import LimitReached
 
@@ -203,3 +204,30 @@ def test_a_limit_of_file_sizes_names_the_file(tmp_path):
         "4 KiB (ulimit -f)), expected space on its disk"
     )
     assert not output.exists()
+
+
+def test_each_subcommand_has_its_least_memory():
+    assert set(limits.ADDRESSES) == set(SUBCOMMANDS)
+
+
+@pytest.mark.parametrize("command", SUBCOMMANDS)
+def test_too_little_memory_to_load_is_said_before(command, set_limit, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    least = limits.ADDRESSES[command]
+    for size in (1, least // 2, least - 1):
+        set_limit(resource.RLIMIT_AS, size * 2**20, NONE)
+        with pytest.raises(LimitReached, match=rf"found a limit of {size} MiB .*least {least} "):
+            limits.allow_addresses(command)
+    set_limit(resource.RLIMIT_AS, least * 2**20, NONE)
+    limits.allow_addresses(command)
+
+
+# What each subcommand needs to be loaded, and a size at which it was seen to abort or to hang.
+@pytest.mark.parametrize(
+    ("command", "size"), [("generate", 600), ("generate", 892), ("split", 130), ("validate", 100)]
+)
+def test_nothing_aborts_for_want_of_addresses(command, size):
+    done = hypervae(command, "--help", setup=f"ulimit -v {size * 1024};")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"ulimit -v): found a limit of {size} MiB of addresses, expected at least" in line
