@@ -25,7 +25,7 @@ SOCKET_ADDRESS = 108
 #: words of its own or none, while they are loaded.
 ADDRESSES = {
     "simulate": 425,
-    "download": 200,
+    "download": 140,
     "split": 200,
     "import": 200,
     "correlators": 425,
@@ -38,7 +38,7 @@ ADDRESSES = {
     "equivariance": 1065,
     "reconstruct": 1320,
     "plot": 330,
-    "sweep": 330,
+    "sweep": 200,
     "export": 360,
     "validate": 330,
     "doctor": 650,
