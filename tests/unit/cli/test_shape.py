@@ -71,7 +71,9 @@ def test_a_suffix_of_another_format_is_refused(line, option, suffixes):
     done = run(*line.split(), option, "g.npz")
     assert done.exit_code == 2
     text = " ".join(done.output.split())
-    assert f"'{option}': found g.npz, expected a name that ends in {suffixes}" in text
+    assert (
+        f"hypervae: error: {option}: found g.npz, expected a name that ends in {suffixes}" in text
+    )
 
 
 @pytest.mark.parametrize(
