@@ -89,6 +89,7 @@ def watching_processes(fabric: Fabric) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+        _stopped.clear()  # the next run of this process has others
 
 
 class Autocast(MixedPrecision):

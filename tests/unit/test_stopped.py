@@ -67,7 +67,9 @@ def test_a_process_of_a_training_is_killed_and_named(process, monkeypatch):
     process.send_signal(signal.SIGSTOP)
     with watching_processes(fabric):
         assert process.wait(20) == -signal.SIGKILL
-    with pytest.raises(ProcessLost, match=rf"process {process.pid} was stopped"):
+        with pytest.raises(ProcessLost, match=rf"process {process.pid} was stopped"):
+            check_alive(RuntimeError("Connection reset by peer"))
+    with pytest.raises(ProcessLost, match="another process of the run ended"):  # of the next run
         check_alive(RuntimeError("Connection reset by peer"))
 
 
