@@ -97,7 +97,7 @@ def read_yaml_file(path: str | os.PathLike[str], name: str = "") -> Any:
     Raises
     ------
     ConfigError
-        As `read_yaml`; and if there is no such file, or it is none of text.
+        As `read_yaml`; and if there is no such file, it cannot be read, or it is none of text.
     """
     name = name or os.fspath(path)
     try:
@@ -108,6 +108,9 @@ def read_yaml_file(path: str | os.PathLike[str], name: str = "") -> Any:
         raise ConfigError(f"{name}: found {error.found}, expected {error.expected}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name}: found no text ({error}), expected UTF-8") from None
+    except OSError as error:
+        found = f"no way to read it ({error.strerror})"
+        raise ConfigError(f"{name}: found {found}, expected YAML or JSON") from error
     return read_yaml(text, name)
 
 

@@ -6,7 +6,6 @@ wrong with them: it ends in a traceback of its own, or reads without end.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -57,15 +56,10 @@ def check_configs(arguments: Sequence[str]) -> None:
         If one is no file, none of text in UTF-8, no YAML, too much of it, or no keys with values.
     """
     for path in given_configs(arguments):
-        try:
-            content = read_yaml_file(path)
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: found no way to read it ({error.strerror}), expected YAML or JSON"
-            ) from error
+        content = read_yaml_file(path)
         if not isinstance(content, dict):
             found = "nothing" if content is None else f"a {type(content).__name__}"
-            raise ConfigError(f"{os.fspath(path)}: found {found}, expected keys with values")
+            raise ConfigError(f"{path}: found {found}, expected keys with values")
 
 
 def refused(arguments: Sequence[str]) -> bool:

@@ -61,9 +61,12 @@ def test_what_cannot_be_read_is_named(tmp_path, monkeypatch):
     def forbidden(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("hypervae.workflow.config_files.read_yaml_file", forbidden)
+    path = tmp_path / "c.yaml"
+    path.write_text("seed: 1")
+    # (root may read any file)
+    monkeypatch.setattr("hypervae.config.yaml_text.open", forbidden, raising=False)
     with pytest.raises(ConfigError, match=r"c\.yaml: found no way to read it .Permission denied"):
-        check_configs(["--configfile=c.yaml"])
+        check_configs([f"--configfile={path}"])
 
 
 @pytest.mark.parametrize("content", [b"seed: 1\n", b"\xef\xbb\xbfseed: 1\n", b'{"seed": 1}'])
