@@ -21,8 +21,8 @@ FILES = 12
 #: Bytes of the address of a socket, its end included.
 SOCKET_ADDRESS = 108
 #: Addresses that a subcommand takes for a few jets with one thread [MiB], measured with the CPU
-#: build of torch, 5 % more. Below, OpenBLAS, glibc and torch abort or go in circles, each with
-#: words of its own or none, while they are loaded.
+#: build of torch, 5 % more (of download and sweep: those to be loaded). Below, OpenBLAS, glibc and
+#: torch abort or go in circles, each with words of its own or none, while they are loaded.
 ADDRESSES = {
     "simulate": 425,
     "download": 140,

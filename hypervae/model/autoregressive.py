@@ -146,7 +146,12 @@ class Mixtures(nn.Module, ABC):
         return self.ln_density(values, condition)
 
     def sample(
-        self, noise: Tensor, condition: Tensor, *, at_quantile: bool = False, farthest: float = 1e9
+        self,
+        noise: Tensor,
+        condition: Tensor,
+        *,
+        at_quantile: bool = False,
+        farthest: float = math.inf,
     ) -> Tensor:
         """Vectors [B, dimensions] of standard normal numbers.
 

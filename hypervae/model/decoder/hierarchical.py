@@ -135,7 +135,7 @@ class HierarchicalParticles(ParticleDecoder):
 
     @property
     def alike(self) -> AlikeGroups:
-        """The coordinates of the second axes, the same for each subjet; the sums come last."""
+        """The coordinates of the second axes, the same for each subjet, and an order of all."""
         number, size = self.layout.alike
         order, within = parts_first(self.layout)
         return AlikeGroups(self.anchored - number * size, number, size, order, within)
