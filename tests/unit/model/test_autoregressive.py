@@ -6,7 +6,8 @@ import torch
 from scipy.stats import kstest
 
 from hypervae.model.alike_groups import AlikeGroups
-from hypervae.model.autoregressive import AutoregressivePrior, ConditionalMixtures, MeanMixtures
+from hypervae.model.autoregressive import AutoregressivePrior
+from hypervae.model.mixtures import ConditionalMixtures, MeanMixtures
 from hypervae.model.posterior import Posterior
 from hypervae.model.prior import PriorBatch
 
@@ -129,10 +130,26 @@ def test_several_networks_have_the_mean_of_their_densities(mixtures):
     each = [network.ln_density(values, condition).exp() for network in (mixtures, other)]
     expected = (sum(each) / 2).log()
     torch.testing.assert_close(together.ln_density(values, condition), expected)
-    for place in range(DIMENSIONS):
-        whole = (part[:, place] for part in together(values, condition))
-        for one, same in zip(together.at(place, values, condition), whole, strict=True):
-            torch.testing.assert_close(one, same)
+    assert_walks_alike(together, values, condition)
+
+
+def assert_walks_alike(mixtures, values, condition):
+    """One number after the other has the mixtures that all have at once."""
+    walk = mixtures.walk(condition)
+    for place in range(values.shape[1]):
+        found = walk.following(values[:, place - 1] if place else None)
+        for one, whole in zip(found, mixtures(values, condition), strict=True):
+            torch.testing.assert_close(one, whole[:, place])
+
+
+@pytest.mark.parametrize("width", [3, DIMENSIONS, 32, 33])
+def test_a_walk_finds_each_unit_once(width):
+    """Fewer units than numbers, as many, several for each, and one more for some."""
+    torch.manual_seed(7)
+    made = ConditionalMixtures(DIMENSIONS, CONDITION, width).double()
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.25)
+    assert_walks_alike(made, *given(6))
 
 
 def test_each_network_is_fitted_on_its_own_part_of_the_batch(mixtures):
