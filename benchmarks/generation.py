@@ -5,8 +5,9 @@ process for each core, all at once, each makes its share of the jets and writes 
 loading and Pythia's initialization are inside, the interpreter's start is not), and the slowest
 process counts. The models have each particle decoder, with initial weights, as their values do not
 matter for the time; the hierarchical one is that of ``config/config.yaml``, its prior included.
-``flow_N`` and ``hierarchical_N`` take N network evaluations a jet. Pythia makes q, g and t in equal
-parts. With a GPU, ``cuda`` holds the same figures of one process that uses it.
+``flow_N`` and ``hierarchical_N`` take N network evaluations a jet, ``hierarchical_bf16_N`` in
+bfloat16. Pythia makes q, g and t in equal parts. With a GPU, ``cuda`` holds the same figures of one
+process that uses it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ SHARES = {
     "hierarchical_1": 8_192,
     "hierarchical_3": 5_120,
     "hierarchical_10": 2_048,
+    "hierarchical_bf16_3": 8_192,
     "pythia": 1_500,
 }
 CUDA_JETS = {
@@ -80,16 +82,20 @@ def prepare(folder: Path) -> None:
 def generate(
     sampler: str, folder: Path, jets: int, threads: int, process: int, **config: Any
 ) -> None:
-    """Generate jets with ``one_shot``, ``flow_N`` or ``hierarchical_N``."""
+    """Generate jets with ``one_shot``, ``flow_N``, ``hierarchical_N`` or ``.._bf16_N``."""
     import torch
 
     from hypervae.generation.generate import generate_jets
 
     if threads:
         torch.set_num_threads(threads)
-    decoder = sampler.rstrip("_0123456789")
-    if decoder != sampler:
-        config["flow_evaluations"] = int(sampler.rpartition("_")[2])
+    decoder, *precision, evaluations = (
+        sampler.split("_") if sampler[-1].isdigit() else [sampler, ""]
+    )
+    if evaluations:
+        config["flow_evaluations"] = int(evaluations)
+    if precision:
+        config["flow_precision"] = "bf16-mixed"
     section = resolve_section("generate", {"jets": jets, "seed": process, **config})
     generate_jets(folder / decoder, folder / f"{sampler}-{process}.h5", section)
 
@@ -175,7 +181,7 @@ def main() -> None:
         cuda = on_cuda(folder, options.scale, found["pythia"])
     ratios = {
         f"ratio_{sampler}": round(found[sampler] / found["pythia"], 2)
-        for sampler in ("one_shot", "hierarchical_3")
+        for sampler in ("one_shot", "hierarchical_3", "hierarchical_bf16_3")
     }
     rounded = {sampler: round(value, 1) for sampler, value in found.items()}
     print(json.dumps({**rounded, "cores": options.cores, **ratios, "cuda": cuda}))

@@ -140,6 +140,7 @@ def make_sampler(
         temperature=config.temperature,
         solver=None if config.flow_solver == "auto" else config.flow_solver,
         evaluations=config.flow_evaluations,
+        precision=config.flow_precision,
         hypergraph=hypergraph,
     )
     return Sampler(model, seed=config.seed, mix=mix, sampling=sampling)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+
+import torch
 
 from hypervae.errors import ConfigError
 from hypervae.model.solvers import check_solver
+
+#: Of the networks that move particles; what autocast knows to be safe is rounded, and no more.
+PRECISIONS = ("32", "bf16-mixed")
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class SamplingConfig:
         decoder prefers when left out.
     evaluations : int
         Network evaluations a jet of the particle decoder's flow.
+    precision : str
+        Of the hierarchical decoder's networks, one of `PRECISIONS`; others stay as they are.
     hypergraph : bool
         Whether to decode edges and hyperedges too.
     check : bool
@@ -37,6 +45,7 @@ class SamplingConfig:
     temperature: float = 1.0
     solver: str | None = None
     evaluations: int = 10
+    precision: str = "32"
     hypergraph: bool = False
     check: bool = True
 
@@ -45,3 +54,22 @@ class SamplingConfig:
             check_solver(self.solver or "euler", self.evaluations)
         if not self.temperature >= 0:
             raise ConfigError(f"temperature: found {self.temperature:g}, expected 0 or more")
+        if self.precision not in PRECISIONS:
+            expected = ", ".join(PRECISIONS)
+            raise ConfigError(f"precision: found {self.precision!r}, expected one of {expected}")
+
+    def rounding(self, device: str) -> AbstractContextManager[object]:
+        """Where a flow's networks are evaluated, in `precision`.
+
+        Parameters
+        ----------
+        device : str
+            Type of the device.
+
+        Returns
+        -------
+        context manager
+        """
+        if self.precision == "32":
+            return nullcontext()
+        return torch.autocast(device, dtype=torch.bfloat16)

@@ -208,6 +208,8 @@ class HierarchicalParticles(ParticleDecoder):
     ) -> Tensor:
         """[B, P, 3] scores of the shapes, from noise."""
         size = _CPU_JETS if start.device.type == "cpu" else max(len(start), 1)
+        if sampling.precision != "32":
+            size *= 2  # states are half as large
 
         def moved(start: Tensor, condition: Tensor, context: ShapeContext) -> Tensor:
             return integrate(
@@ -220,7 +222,8 @@ class HierarchicalParticles(ParticleDecoder):
             )
 
         parts = zip(start.split(size), condition.split(size), context.split(size), strict=True)
-        return torch.cat([moved(*part) for part in parts])
+        with sampling.rounding(start.device.type):
+            return torch.cat([moved(*part) for part in parts])
 
     def reconstruct(
         self, jets: LatentJets, target: JetBatch, given: Mapping[str, Tensor], noise: JetNoise

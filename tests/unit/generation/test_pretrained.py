@@ -9,9 +9,12 @@ from click.testing import CliRunner
 from hypervae import HyperVAE
 from hypervae.checks.files import check_file
 from hypervae.cli import cli
+from hypervae.config import resolve_section
 from hypervae.errors import ConfigError
 from hypervae.formats.shard import ShardReader
+from hypervae.generation.generate import generate_jets
 from hypervae.model.pretrained import pretrained_folder, pretrained_types
+from hypervae.model.sampling_config import SamplingConfig
 
 #: Range of the median mass [GeV] of simulated jets of each type at a pT of 1 TeV.
 MEDIAN_MASSES = {"g": (80, 130), "q": (40, 85), "t": (120, 185), "w": (70, 95), "z": (80, 105)}
@@ -67,3 +70,31 @@ def test_one_of_model_and_pretrained_is_needed(tmp_path, given):
 def test_types_without_weights_are_refused():
     with pytest.raises(ConfigError, match="found 'b', expected g or "):
         HyperVAE.pretrained("b")
+
+
+def test_networks_in_bfloat16_move_jets_a_little(tmp_path):
+    """The scaffold is the same: jet, multiplicity; particles are where they were, nearly."""
+    made = {}
+    for precision in ("32", "bf16-mixed"):
+        settings = {"jets": 50, "device": "cpu", "flow_precision": precision}
+        path = tmp_path / f"{precision}.h5"
+        generate_jets(pretrained_folder("t"), path, resolve_section("generate", settings))
+        with ShardReader(path) as reader:
+            made[precision] = reader.read()
+            assert json.loads(reader.attributes["settings"])["flow_precision"] == precision
+    exact, rounded = made.values()
+    np.testing.assert_allclose(rounded.jet_features, exact.jet_features, rtol=1e-5)
+    np.testing.assert_array_equal(rounded.multiplicity, exact.multiplicity)
+    # sorted by ptrel, which rounding may swap: widths of jets stand for where particles are
+    widths = [
+        np.hypot(*np.moveaxis(jets.particle_features[..., :2], -1, 0)).sum(1)
+        for jets in (exact, rounded)
+    ]
+    away = np.abs(widths[1] / widths[0] - 1)
+    assert 0 < away.mean() < 0.01
+    assert np.abs(rounded.particle_features - exact.particle_features).max() > 1e-5
+
+
+def test_a_precision_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match=r"precision: found 'half', expected one of 32, bf16-mix"):
+        SamplingConfig(precision="half")
