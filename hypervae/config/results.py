@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from hypervae.config.base import (
     LARGEST_SEED,
@@ -62,11 +62,8 @@ class GenerateConfig(Section):
         "solver of the decoder's flow; auto: what the decoder prefers; midpoint takes two "
         "evaluations a step, euler and ab2 (Adams-Bashforth) one",
     )
-    flow_precision: Annotated[
-        Literal["32", "bf16-mixed"],
-        BeforeValidator(lambda value: "32" if value == 32 else value),  # YAML reads a number
-    ] = key(
-        "32",
+    flow_precision: Literal["32-true", "bf16-mixed"] = key(
+        "32-true",
         "of the hierarchical decoder's networks; bf16-mixed is faster where the processor has "
         "instructions for it, and moves jets in the third digit",
     )

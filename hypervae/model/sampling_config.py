@@ -11,7 +11,7 @@ from hypervae.errors import ConfigError
 from hypervae.model.solvers import check_solver
 
 #: Of the networks that move particles; what autocast knows to be safe is rounded, and no more.
-PRECISIONS = ("32", "bf16-mixed")
+PRECISIONS = ("32-true", "bf16-mixed")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class SamplingConfig:
     temperature: float = 1.0
     solver: str | None = None
     evaluations: int = 10
-    precision: str = "32"
+    precision: str = "32-true"
     hypergraph: bool = False
     check: bool = True
 
@@ -70,6 +70,6 @@ class SamplingConfig:
         -------
         context manager
         """
-        if self.precision == "32":
+        if self.precision == "32-true":
             return nullcontext()
         return torch.autocast(device, dtype=torch.bfloat16)

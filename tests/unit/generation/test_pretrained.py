@@ -75,7 +75,7 @@ def test_types_without_weights_are_refused():
 def test_networks_in_bfloat16_move_jets_a_little(tmp_path):
     """The scaffold is the same: jet, multiplicity; particles are where they were, nearly."""
     made = {}
-    for precision in ("32", "bf16-mixed"):
+    for precision in ("32-true", "bf16-mixed"):
         settings = {"jets": 50, "device": "cpu", "flow_precision": precision}
         path = tmp_path / f"{precision}.h5"
         generate_jets(pretrained_folder("t"), path, resolve_section("generate", settings))
@@ -96,5 +96,5 @@ def test_networks_in_bfloat16_move_jets_a_little(tmp_path):
 
 
 def test_a_precision_that_is_none_is_refused():
-    with pytest.raises(ConfigError, match=r"precision: found 'half', expected one of 32, bf16-mix"):
+    with pytest.raises(ConfigError, match=r"precision: found 'half', expected one of 32-true, bf"):
         SamplingConfig(precision="half")
