@@ -16,7 +16,7 @@ from hypervae.arguments import FIGURE_SUFFIXES, HDF5_SUFFIXES
 from hypervae.errors import ConfigError
 from hypervae.io.lists import named_files
 from hypervae.io.lock import locked
-from hypervae.io.targets import check_targets, keeping
+from hypervae.io.targets import check_once, check_targets, keeping
 from hypervae.logs import lenient_output
 
 DECIDES_RESULTS_OF = ()
@@ -84,11 +84,17 @@ class Command(click.Command):
         """See `click.Command.invoke`; what is read stays, what is written is written by one."""
         inputs: list[tuple[str, Path]] = []
         outputs: list[tuple[str, Path]] = []
+        together: dict[object, tuple[str, list[Path]]] = {}
         locks: tuple[list[Path], list[Path]] = ([], [])
         for parameter, value in _given(self.params, ctx):
             option, kind = _name_of(parameter), parameter.type
             if isinstance(kind, InputPath | NamesFiles):
-                inputs += ((option, path) for path in kind.files(value))
+                files = list(kind.files(value))
+                inputs += ((option, path) for path in files)
+                if kind.once:
+                    # what an option and an argument of one type name is one list
+                    group = kind if isinstance(kind, NamesFiles) else parameter
+                    together.setdefault(group, (option, []))[1].extend(files)
             elif isinstance(kind, OutputFile):
                 outputs.append((option, value))
                 locks[0].append(value)
@@ -96,6 +102,8 @@ class Command(click.Command):
                 outputs += ((option, path) for path in kind.files(value))
                 if kind.locked:
                     locks[1].append(value)
+        for option, files in together.values():
+            check_once(option, files)
         check_targets(inputs, outputs)
         # Where the result is a file, what is printed is a log.
         writes = any(
@@ -172,6 +180,7 @@ class NamesFiles(click.ParamType):
 
     def __init__(self, name: str, files: Callable[[str], Iterable[Path]]):
         self.name, self.files = name, files
+        self.once = True  # a file that is given again says nothing more
 
 
 class InputPath(click.Path):
@@ -185,6 +194,9 @@ class InputPath(click.Path):
         Whether several files can be given.
     stays : bool
         Whether it must stay as it is; else the command itself may write it again.
+    once : bool, optional
+        Whether each of several files is given once; so for lists, by default. Not where each has
+        a meaning of its own.
     **attributes : object
         As for `click.Path`.
     """
@@ -195,9 +207,11 @@ class InputPath(click.Path):
         *,
         is_list: bool = False,
         stays: bool = True,
+        once: bool | None = None,
         **attributes: Any,
     ):
         super().__init__(path_type=Path, **attributes)
+        self.once = is_list if once is None else once
         self._files, self.is_list, self.stays = files, is_list, stays
 
     def files(self, path: Path) -> Iterable[Path]:
@@ -276,6 +290,8 @@ CORRELATORS = "One or more correlator files of the shards, or a list file of the
 #: An existing file; one whose entries are files, or an HDF5 file, or several joined by commas.
 INPUT_FILE = InputPath(dir_okay=False)
 FILE_LIST = InputPath(named_files, is_list=True)
+#: The same, where the first is another thing than the second, and may be the same file.
+FILE_PAIR = InputPath(named_files, is_list=True, once=False)
 #: A trained model's folder; the same, or weights beside its other files; another folder.
 MODEL_FOLDER = InputPath(_model_files, file_okay=False)
 MODEL = InputPath(_model_files)

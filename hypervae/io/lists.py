@@ -75,9 +75,10 @@ def named_files(path: str | os.PathLike[str]) -> list[Path]:
     if names := _joined(path):
         return [file for name in names for file in named_files(name)]
     try:
-        return [path, *read_list(path)]
+        found = read_list(path)
     except (InputError, OSError):
         return [path]
+    return found if found == [path] else [path, *found]  # an HDF5 file is no list of itself
 
 
 def _joined(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Where files may be written: not where a file is read, not where another is written, not a device.
 
-A link is followed: it stays, and what it leads to is written.
+A link is followed: it stays, and what it leads to is written. Files that are read together are
+told apart in the same way.
 """
 
 from __future__ import annotations
@@ -152,6 +153,34 @@ def check_targets(inputs: Iterable[tuple[str, Path]], outputs: Iterable[tuple[st
                     f"{name}: found {found}, with {other} at {path}; "
                     "expected neither below the other"
                 )
+
+
+def check_once(option: str, files: Iterable[Path]) -> None:
+    """Refuse a file that stands twice among those that are read together.
+
+    Its jets would count twice, in means and errors alike, and nothing in the result would say so.
+
+    Parameters
+    ----------
+    option : str
+        The option or the key of the config that names them.
+    files : iterable of Path
+        As they were given; links, hard ones too, are the file that they lead to.
+
+    Raises
+    ------
+    ConfigError
+        If one does.
+    """
+    resolve = _resolver()
+    seen: dict[Path | tuple[int, int], Path] = {}
+    for path in files:
+        file = _number(path) or resolve(path)
+        if file in seen:
+            first = seen[file]
+            found = f"{path} twice" if str(first) == str(path) else f"{path}, which is {first}"
+            raise ConfigError(f"{option}: found {found}, expected each file once")
+        seen[file] = path
 
 
 def _resolver() -> Callable[[Path], Path]:

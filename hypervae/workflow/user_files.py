@@ -6,8 +6,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hypervae.errors import ConfigError, InputError
+from hypervae.io.targets import check_once
 from hypervae.workflow.models import MODEL_FILES
 from hypervae.workflow.plan import Plan
 
@@ -18,7 +20,9 @@ TOLERANCE = 60.0
 def check_places(
     plan: Plan, placed: Callable[[list[str]], list[str]] = lambda paths: paths
 ) -> None:
-    """Refuse files of the user that the run itself would write: Snakemake removes outputs first.
+    """Refuse files of the user that the run itself would write, and those that it is given twice.
+
+    Snakemake removes outputs first. A file under two names would be two shards of the same jets.
 
     Parameters
     ----------
@@ -29,8 +33,12 @@ def check_places(
     Raises
     ------
     ConfigError
-        If a file is the output of the job that reads it.
+        If a file is the output of the job that reads it, or stands twice among those of a type.
     """
+    for jet_type in plan.jet_types:
+        source = plan.source(jet_type)
+        if source.source == "files":
+            check_once(f"config: data.jet_types.{jet_type}.paths", map(Path, source.paths))
     for key, path, output in _given(plan):
         if os.path.realpath(path) == os.path.realpath(*placed([output])):
             raise ConfigError(

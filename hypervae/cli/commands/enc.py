@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hypervae.cli.shape import CSV, FIGURE, FILE_LIST, HDF5, Command, wrote
+from hypervae.cli.shape import CSV, FIGURE, FILE_LIST, FILE_PAIR, HDF5, Command, wrote
 from hypervae.errors import ConfigError
 from hypervae.extras import require
 from hypervae.io import read_list, write_text
@@ -103,7 +103,7 @@ def _numbers(text: str, option: str, count: int | None = None) -> tuple[float, .
 )
 @click.option(
     "--response",
-    type=FILE_LIST,
+    type=FILE_PAIR,
     help="Unfold E2C of the jets: shards of simulated jets and of the same ones smeared, row by "
     "row, with the column match (docs/energy-correlators.md), e.g. truth.h5,seen.h5. Writes "
     "--table.",

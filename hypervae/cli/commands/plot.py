@@ -137,9 +137,7 @@ _RESULTS = NamesFiles("text", _results_files)
     help="Results of hypervae evaluate (JSON), a list file of them, or the folder results of a "
     "run; NAME= tells the models of several runs apart; can be repeated.",
 )
-@click.argument(
-    "more", nargs=-1, type=NamesFiles("text", _results_files), metavar="[[NAME=]RESULTS]..."
-)
+@click.argument("more", nargs=-1, type=_RESULTS, metavar="[[NAME=]RESULTS]...")
 @click.option("--table", type=CSV, required=True, help="All metrics as CSV.")
 @click.option(
     "--html", type=HTML, help="All metrics as HTML, beside results that others published."

@@ -89,3 +89,25 @@ def test_a_file_of_the_future_is_named(file):
     touch(file, at=1924992000)
     with pytest.raises(InputError, match=rf"{file}: time of change: found 2031-01-01 00:00 UTC"):
         check_dates(plan(weights="old"))
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_file_under_two_names_is_not_two_shards(link, folder):
+    touch("mine/a.h5", "mine/c.h5")
+    link(folder / "mine/a.h5", folder / "mine/b.h5")
+    check_places(plan(paths=["mine/a.h5", "mine/c.h5"]))
+    expected = (
+        r"config: data\.jet_types\.g\.paths: found mine/b\.h5, which is mine/a\.h5, "
+        "expected each file once"
+    )
+    with pytest.raises(ConfigError, match=expected):
+        check_places(plan(paths=["mine/a.h5", "mine/c.h5", "mine/b.h5"]))
+
+
+def test_two_types_may_be_of_one_file(folder):
+    """JetClass and EnergyFlow have several classes in one."""
+    touch("mine/a.h5")
+    two = {"source": "files", "paths": ["mine/a.h5"]}
+    check_places(
+        Plan({"data": {"jet_types": {"g": two, "q": two}}, "models": {"m": {"jet_types": ["g"]}}})
+    )
