@@ -28,6 +28,7 @@ import yaml
 from numpy.typing import NDArray
 
 from benchmarks import quality
+from benchmarks.arguments import OnceParser
 from benchmarks.budget import fit
 from benchmarks.floors import SHARD, TRAINING_SHARDS
 from benchmarks.quality import data_folder, read, simulated
@@ -111,7 +112,7 @@ VARIANTS = {
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = OnceParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--type", default="t", help="jet type")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--cpu-seconds", type=float, default=120.0, help="of each training")

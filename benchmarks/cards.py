@@ -7,13 +7,13 @@ cards and prints one line of JSON.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import OnceParser
 from benchmarks.quality import PARTICLES, data_folder, measure, simulated
 from hypervae.io import write_text
 from hypervae.model.files import files_of
@@ -39,7 +39,7 @@ _TEMPLATE = Path(__file__).with_name("card_template.md")
 
 def main() -> None:
     """Score, write and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = OnceParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--types", help="jet types, with commas between; default: all there are")
     parser.add_argument("--seed", type=int, default=1, help="of the jets and of the generation")
     parser.add_argument("--evaluations", type=int, default=10, help="of the network, a jet")

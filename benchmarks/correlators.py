@@ -12,7 +12,6 @@ a total of 1, and ``eec_shapes_difference`` that of a cell of E3C in (R_L, xi, p
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.arguments import OnceParser
 from benchmarks.jets import gluon_jets, wide_jets
 from hypervae.config import resolve_section
 from hypervae.correlators import geometry, kernel
@@ -165,7 +165,7 @@ def peak_of_stage(folder: Path, copies: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--jets", type=int, default=5000, help="jets of a repeat, at most 5,000")
     options = parser.parse_args()

@@ -9,7 +9,6 @@ message, if a bound is broken or if not even rotations about the beam are left t
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.arguments import OnceParser
 from hypervae.config import resolve_section
 from hypervae.equivariance.measure import measure_equivariance
 from hypervae.io import read_list, write_list
@@ -49,7 +49,7 @@ def trained(folder: Path, jet_type: str, jets: int, epochs: int) -> tuple[Path, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="folder of a trained model")
     parser.add_argument("--shards", type=Path, help="list file of its shards")
     parser.add_argument("--jet-type", default="t", help="what to simulate")

@@ -11,7 +11,6 @@ starts: angles and ptrel by 2 %, the jets' pT, eta and mass by 5 %.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.arguments import OnceParser
 from benchmarks.jets import gluon_jets
 from hypervae.data.jets import Jets, concatenate, sort_particles
 from hypervae.data.split import TEST, TRAIN
@@ -56,7 +56,7 @@ def write_inputs(folder: Path, n: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jets", type=int, default=50_000, help="jets of each of the samples")
     parser.add_argument("--cores", type=int, default=2, help="threads of linear algebra")
     options = parser.parse_args()

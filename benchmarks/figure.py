@@ -7,7 +7,6 @@ E2C beside those of the 10,000 test jets that `benchmarks.quality` simulates (or
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from benchmarks.arguments import OnceParser
 from benchmarks.floors import TEST_SHARDS
 from benchmarks.quality import PARTICLES, data_folder, simulated
 from hypervae import HyperVAE
@@ -42,7 +42,7 @@ OUTPUT = Path(__file__).resolve().parents[1] / "docs" / "jets.png"
 
 def main() -> None:
     """Simulate what is missing, generate, draw."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = OnceParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the simulated jets")
     parser.add_argument("--jet-type", default="t", help="g, q, t, w or z")
     parser.add_argument("--seed", type=int, default=1, help="of the jets and of the generation")

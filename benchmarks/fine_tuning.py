@@ -19,6 +19,7 @@ from typing import Any
 import torch
 import yaml
 
+from benchmarks.arguments import OnceParser
 from benchmarks.budget import fit
 from benchmarks.floors import SHARD, scores
 from benchmarks.quality import read
@@ -39,7 +40,7 @@ GENERATED = 10_000
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = OnceParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--type", default="t", help="jet type, of which there are weights")
     parser.add_argument("--jets", default="500,2000", help="sizes of the sample, commas between")
     parser.add_argument("--cpu-seconds", type=float, default=60.0, help="of each training")

@@ -12,7 +12,6 @@ process that uses it.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import multiprocessing
@@ -24,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import OnceParser
 from benchmarks.recipe import default_model
 from hypervae.config import resolve_section
 from hypervae.formats.normalization import read_normalization
@@ -150,7 +150,7 @@ def seconds(jobs: list[tuple[Any, Any]], processes: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--threads", type=int, default=1, help="of each generating process")
     parser.add_argument("--scale", type=float, default=1.0, help="factor of the numbers of jets")

@@ -11,7 +11,6 @@ cards have 3.6 to 3.9 GiB, MIG slices as written on them. Batches are prepared b
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import sys
@@ -23,6 +22,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.arguments import OnceParser
 from benchmarks.model import prepare
 from benchmarks.model_memory import MODEL
 from benchmarks.recipe import default_model
@@ -179,7 +179,7 @@ def generation(folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = OnceParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--gib", type=float, default=3.5, help="memory of the process's tensors")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))

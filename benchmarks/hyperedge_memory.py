@@ -20,7 +20,6 @@ are read.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -31,6 +30,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmarks.arguments import OnceParser
 from benchmarks.jets import gluon_jets
 from benchmarks.tensor_memory import TensorMemory
 from hypervae.config import ModelConfig, NormalizationConfig, resolve_section
@@ -132,7 +132,7 @@ def sampling_bias(batches: list[JetBatch], whole: JetBatch) -> dict[str, list[fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keys", type=int, default=256, help="draws that biases are taken over")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -9,7 +9,6 @@ is known here by the figures below and by the statistics of FPND in the jetnet p
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import wasserstein_distance
 
+from benchmarks.arguments import OnceParser
 from benchmarks.simulation import simulate
 from hypervae.data.jets import Jets, concatenate
 from hypervae.evaluation.fpnd import fpnd
@@ -157,7 +157,7 @@ def rounded(value: object) -> object:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jets", type=int, default=4000, help="jets of each type")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--jet-types", nargs="+", default=["g", "q", "t"], choices=list(JETNET))

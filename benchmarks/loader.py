@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.arguments import OnceParser
 from benchmarks.jets import gluon_jets
 from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
@@ -68,7 +69,7 @@ def measure(reader: str, folder: Path, jets: int, batch_size: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jets", type=int, default=1000, help="graphs read")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=3)

@@ -8,7 +8,6 @@ look-up of features, forward, all default losses, backward, clipping, step and m
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import time
@@ -22,6 +21,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
+from benchmarks.arguments import OnceParser
 from benchmarks.jets import gluon_jets
 from benchmarks.recipe import default_model
 from hypervae.config import NormalizationConfig, resolve_section
@@ -216,7 +216,7 @@ def measure(section: dict[str, Any], files: tuple[list[Path], list[Path], Path],
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--steps", type=int, default=20, help="optimizer steps; their median counts"
     )

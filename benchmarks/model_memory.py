@@ -15,7 +15,6 @@ checkpointing: the largest batch within the budget, and the GB that a batch of 2
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import sys
@@ -28,6 +27,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from benchmarks.arguments import OnceParser
 from benchmarks.model import prepare
 from benchmarks.tensor_memory import TensorMemory
 from hypervae.config import resolve_section
@@ -134,7 +134,7 @@ def measure(mode_name: str, checkpointing: bool, folder: Path, lgatr: str) -> di
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lgatr", choices=("slim", "full"), default="slim")
     parser.add_argument("--modes", nargs="+", default=list(HYPEREDGE_MODES))
     options = parser.parse_args()

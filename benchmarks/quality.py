@@ -27,6 +27,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.arguments import OnceParser
 from benchmarks.budget import fit
 from benchmarks.floors import SHARD, TRAINING_SHARDS, scores
 from benchmarks.recipe import RECIPE
@@ -41,7 +42,7 @@ from hypervae.seeds import derive_seed
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = OnceParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--types", default="t,g,q", help="jet types, with commas between")
     parser.add_argument("--cpu-seconds", type=float, default=120.0, help="of training, a type")
     parser.add_argument("--seed", type=int, default=1, help="of the jets and of the training")

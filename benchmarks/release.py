@@ -7,7 +7,6 @@ by 0.05 % at most; tables stay as they are. `benchmarks.cards` then measures wha
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from benchmarks.arguments import OnceParser
 from hypervae.io import atomic_path
 from hypervae.io.targets import check_targets
 from hypervae.model import HyperVAE
@@ -60,7 +60,7 @@ def _finite(value: torch.Tensor) -> bool:
 
 def main() -> None:
     """Release each model of a folder."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = OnceParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", type=Path, help="folder of trained models, {type}/")
     parser.add_argument("--target", type=Path, default=pretrained_folder("t").parent)
     options = parser.parse_args()

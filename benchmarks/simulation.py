@@ -7,7 +7,6 @@ jobs do, ``hypervae simulate``, start-up included. The wall clock's rate needs a
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
@@ -17,6 +16,8 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from benchmarks.arguments import OnceParser
 
 JET_TYPES = ("q", "g", "t")
 
@@ -57,7 +58,7 @@ def simulate(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jets", type=int, default=1000, help="jets of each shard")
     parser.add_argument("--shards", type=int, default=2, help="shards of each type")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))

@@ -12,7 +12,6 @@ the 20,000. ``cuda``: with a GPU, its name, jets per second in 32 and bf16, and 
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from typing import Any
 import psutil
 import torch
 
+from benchmarks.arguments import OnceParser
 from benchmarks.jets import gluon_jets
 from hypervae.config import NormalizationConfig, resolve_section
 from hypervae.correlators.compute import compute_correlators
@@ -212,7 +212,7 @@ def on_gpu(folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jets", type=int, default=20_000)
     parser.add_argument("--many", type=int, default=1_000_000)
     parser.add_argument("--speed-jets", type=int, default=3_000)

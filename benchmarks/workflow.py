@@ -15,7 +15,6 @@ The files of these runs are copies of one shard of toy jets: no time here is tha
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import json
 import os
@@ -28,6 +27,7 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.arguments import OnceParser
 from hypervae.formats.shard_writer import write_shard
 from hypervae.workflow import Plan
 from tests.unit.toys import toy_jets
@@ -130,7 +130,7 @@ def no_op(folder: Path, shards: int, **data: int | bool) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = OnceParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shards", type=int, default=10_000)
     parser.add_argument("--shards-per-job", type=int, default=10)
     parser.add_argument("--run", type=int, default=200, help="shards of the runs of jobs")
