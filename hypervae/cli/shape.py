@@ -102,9 +102,9 @@ class Command(click.Command):
                 outputs += ((option, path) for path in kind.files(value))
                 if kind.locked:
                     locks[1].append(value)
+        check_targets(inputs, outputs)  # first what would be lost, then what would be wrong
         for option, files in together.values():
             check_once(option, files)
-        check_targets(inputs, outputs)
         # Where the result is a file, what is printed is a log.
         writes = any(
             isinstance(one.type, OutputFile | OutputFolder) for one, _ in _given(self.params, ctx)
