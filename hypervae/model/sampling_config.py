@@ -58,6 +58,11 @@ class SamplingConfig:
             expected = ", ".join(PRECISIONS)
             raise ConfigError(f"precision: found {self.precision!r}, expected one of {expected}")
 
+    @property
+    def rounds(self) -> bool:
+        """Whether `precision` makes states half as large."""
+        return self.precision != "32-true"
+
     def rounding(self, device: str) -> AbstractContextManager[object]:
         """Where a flow's networks are evaluated, in `precision`.
 
@@ -70,6 +75,4 @@ class SamplingConfig:
         -------
         context manager
         """
-        if self.precision == "32-true":
-            return nullcontext()
-        return torch.autocast(device, dtype=torch.bfloat16)
+        return torch.autocast(device, dtype=torch.bfloat16) if self.rounds else nullcontext()

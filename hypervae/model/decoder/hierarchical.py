@@ -208,8 +208,7 @@ class HierarchicalParticles(ParticleDecoder):
     ) -> Tensor:
         """[B, P, 3] scores of the shapes, from noise."""
         size = _CPU_JETS if start.device.type == "cpu" else max(len(start), 1)
-        if sampling.precision != "32-true":
-            size *= 2  # states are half as large
+        size *= 1 + sampling.rounds  # states are half as large
 
         def moved(start: Tensor, condition: Tensor, context: ShapeContext) -> Tensor:
             return integrate(
