@@ -25,9 +25,38 @@ def one_line(text: str) -> str:
         return text
     parts = (part.strip() for part in text[: 2 * MOST_CHARACTERS].splitlines())
     line = "; ".join(filter(None, parts))
-    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    plain = printable(line)
     cut = len(text) > 2 * MOST_CHARACTERS or len(plain) > MOST_CHARACTERS
     return plain[:MOST_CHARACTERS] + " ..." * cut
+
+
+def printable(text: str) -> str:
+    """A text, such as a name, with line ends and other control characters as Python writes them.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def shown(name: str) -> str:
+    """A file's name as it is printed: of a very long one, the middle is left out.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
+    half = MOST_CHARACTERS // 2
+    return printable(name if len(name) <= 2 * half else f"{name[:half]} ... {name[-half:]}")
 
 
 class HyperVAEError(Exception):
@@ -58,10 +87,15 @@ class InputError(HyperVAEError):
     def __init__(self, file: str | PathLike[str], field: str, *, found: str, expected: str):
         self.file, self.field = str(file), one_line(field)
         self.found, self.expected = one_line(found), one_line(expected)
-        super().__init__(f"{self.file}: {self.field}: found {self.found}, expected {self.expected}")
+        name = shown(self.file)
+        super().__init__(f"{name}: {self.field}: found {self.found}, expected {self.expected}")
 
 
-class DiskFull(InputError):
+class WriteFailed(InputError):
+    """A file could not be written: its library may have left something of it, and crash on that."""
+
+
+class DiskFull(WriteFailed):
     """A file could not be written for want of space.
 
     Parameters

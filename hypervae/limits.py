@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,10 +54,16 @@ _TEMPORARY = (
 )
 # Of the seconds of processor time that are left when the limit is about to kill: for saving.
 _LEFT, _LEFT_SHARE = 30, 0.1
+# Of a limit of a second, of which none is left to be told in.
+_LAST = 0.8
 
 
 class LimitReached(HyperVAEError):
     """A limit of the system, or of the shell that started this process, was reached."""
+
+
+class TimeIsUp(LimitReached):
+    """So little processor time is left that the process has to end at once."""
 
 
 def allow_files(wanted: int, what: str) -> None:
@@ -277,12 +284,18 @@ def told_before_killed() -> Iterator[None]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGXCPU, signal.SIG_IGN)  # it comes again each second
-        raise LimitReached(_processor_time())
+        raise TimeIsUp(_processor_time())
 
     before = signal.signal(signal.SIGXCPU, stop)
+    timed = signal.signal(signal.SIGPROF, stop)
+    if resource.getrlimit(resource.RLIMIT_CPU) == (hard, hard):
+        # limits are whole seconds, and here the system tells and kills in one
+        signal.setitimer(signal.ITIMER_PROF, max(_LAST * hard - time.process_time(), 0.01))
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, timed)
         if signal.getsignal(signal.SIGXCPU) is not signal.SIG_IGN:  # else it would end what is left
             resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
             signal.signal(signal.SIGXCPU, before)

@@ -19,8 +19,10 @@ from hypervae.evaluation.metrics import GROUPS, chosen
 from hypervae.evaluation.result import Evaluation
 from hypervae.extras import optional
 from hypervae.formats.shard import ShardReader
+from hypervae.io.guarded import guarded
 
 
+@guarded(reads=("generated", "reference", "training"), together=(("reference", "training"),))
 def evaluate(
     generated: Jets | str | os.PathLike[str],
     reference: Jets | str | os.PathLike[str],

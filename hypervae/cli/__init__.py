@@ -15,12 +15,13 @@ from typing import Any, NoReturn
 import click
 
 from hypervae import __version__, limits
+from hypervae.cli.behind import STANDARD_OUTPUT, file_behind
 from hypervae.cli.noise import leave_out_noise
 from hypervae.cli.stopping import ending_cleanly
 from hypervae.cli.usage import described
 from hypervae.digest import command_module
 from hypervae.environment import isolate, open_standard_streams
-from hypervae.errors import DiskFull, HyperVAEError
+from hypervae.errors import HyperVAEError, WriteFailed, printable, shown
 from hypervae.extras import how_to_install
 from hypervae.logs import show_on_terminal
 
@@ -76,7 +77,7 @@ class _LazyGroup(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            click.echo(f"hypervae: error: {described(error)}", err=True)
+            _say(described(error))
             sys.exit(error.exit_code)
         except click.Abort:
             click.echo("Aborted!", err=True)
@@ -94,19 +95,38 @@ def cli() -> None:
     """From particle jets to a Lorentz-equivariant hypergraph VAE, step by step."""
 
 
+def _say(text: str) -> None:
+    """Print what is wrong; names that were given may hold line ends."""
+    for word in sorted(sys.argv[1:], key=len, reverse=True):
+        if not word.isprintable():
+            for part in (word, *word.split("/")):
+                if part and not part.isprintable():
+                    text = text.replace(part, printable(part))
+    click.echo(f"hypervae: error: {text}", err=True)
+
+
 def _end_at_once(text: str) -> NoReturn:
     """Leave without what is done at exit: HDF5 would write once more what it could not, and crash.
 
     Python, too, would try again to write what it has printed.
     """
     for write in (
-        lambda: click.echo(f"hypervae: error: {text}", err=True),
+        lambda: _say(text),
         sys.stdout.flush,
         sys.stderr.flush,
     ):
         with suppress(OSError, ValueError):  # the disk of the log is full, or it is closed
             write()
     os._exit(1)
+
+
+def _check_folder() -> None:
+    """Relative paths lead nowhere, and libraries crash, where the current folder was removed."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        found = f"none ({error.strerror}; was it removed?)"
+        raise HyperVAEError(f"current folder: found {found}, expected one to work in") from error
 
 
 def main() -> None:
@@ -116,13 +136,14 @@ def main() -> None:
     show_on_terminal()
     leave_out_noise()
     try:
+        _check_folder()
         limits.allow_files(limits.FILES, "a command")
         with limits.told_before_killed(), ending_cleanly():
             cli(standalone_mode=True)
-    except DiskFull as error:
+    except (WriteFailed, limits.TimeIsUp) as error:
         _end_at_once(str(error))
     except HyperVAEError as error:
-        click.echo(f"hypervae: error: {error}", err=True)
+        _say(str(error))
         sys.exit(1)
     except (OSError, ImportError, MemoryError, RuntimeError) as error:
         reason = _reason(error)
@@ -130,7 +151,7 @@ def main() -> None:
             raise  # a fault of ours, or of the installation
         if isinstance(error, OSError | RuntimeError):  # HDF5 may have left something unwritten
             _end_at_once(reason)
-        click.echo(f"hypervae: error: {reason}", err=True)
+        _say(reason)
         sys.exit(1)
 
 
@@ -141,11 +162,15 @@ def _reason(error: Exception) -> str | None:
         return limit
     if isinstance(error, OSError):
         names = [os.fspath(name) for name in (error.filename, error.filename2) if name is not None]
-        if not names and error.errno in _OF_STREAMS:
-            # what is written to files has a name, see `hypervae.io.atomic`
-            names = ["standard output"]
         what = " ".join(str(error.strerror or error).split())
-        return ": ".join([what, *map(str, names)])
+        if not names and (behind := file_behind(error)):
+            names = [behind]
+        if not names or names[0] == STANDARD_OUTPUT:
+            # what is written to files has a name, see `hypervae.io.atomic`
+            full = bool(names) or error.errno in _OF_STREAMS
+            return f"{what}: {STANDARD_OUTPUT}" if full else what
+        given = " and ".join(map(shown, map(str, names)))
+        return f"{given}: found no way to use it ({what}), expected one that can be used"
     if isinstance(error, ModuleNotFoundError):
         command = next((word for word in sys.argv[1:] if word in SUBCOMMANDS), "")
         install = how_to_install(error.name or "", command)

@@ -1,11 +1,11 @@
-"""A full disk is told in one line, not once more for each object of HDF5 that it leaves open."""
+"""A full or broken disk is told in one line, not once more for each open object of HDF5."""
 
 from __future__ import annotations
 
 import sys
 from types import TracebackType
 
-from hypervae.io.atomic import no_space
+from hypervae.io.atomic import by_the_system
 
 DECIDES_RESULTS_OF = ()
 
@@ -16,7 +16,7 @@ def leave_out_noise() -> None:
 
 
 def _unraisable(raised: sys.UnraisableHookArgs) -> None:
-    if raised.exc_value is None or no_space(raised.exc_value) is None:
+    if raised.exc_value is None or not by_the_system(raised.exc_value):
         sys.__unraisablehook__(raised)
 
 
@@ -25,5 +25,5 @@ def _uncaught(
 ) -> None:
     """What Cython prints itself begins in its own code; an uncaught error begins in ours."""
     begins = traceback.tb_frame.f_code.co_filename if traceback is not None else ""
-    if not begins.startswith("h5py/") or no_space(error) is None:
+    if not begins.startswith("h5py/") or not by_the_system(error):
         sys.__excepthook__(kind, error, traceback)

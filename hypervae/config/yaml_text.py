@@ -75,7 +75,8 @@ def read_yaml(text: str, name: str) -> Any:
         raise _too_deep(name) from None
     except (yaml.YAMLError, ValueError, OverflowError, AttributeError) as error:
         # (what has a type's form but is none: a date with 40 days, an exponent of a number)
-        raise ConfigError(f"{name}: not valid YAML or JSON: {one_line(str(error))}") from error
+        found = f"what is not valid YAML or JSON: {one_line(str(error))}"
+        raise ConfigError(f"{name}: found {found}, expected a text in YAML") from error
     finally:
         if loader is not None:
             loader.dispose()

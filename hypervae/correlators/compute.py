@@ -22,6 +22,7 @@ from hypervae.data.jets import Jets
 from hypervae.data.split import TRAIN, split_of
 from hypervae.formats.correlators import CorrelatorWriter
 from hypervae.formats.shard import ShardReader
+from hypervae.io.guarded import guarded
 from hypervae.progress import Progress
 
 # Rough means, which the moments are taken about.
@@ -118,6 +119,7 @@ def jet_sums(
     )
 
 
+@guarded(reads=("shard",), writes=("output",))
 def compute_correlators(
     shard: str | os.PathLike[str],
     output: str | os.PathLike[str],

@@ -13,8 +13,10 @@ from hypervae.data.slots import fit_slots
 from hypervae.data.split import TEST, split_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader
+from hypervae.io.guarded import guarded
 
 
+@guarded(reads=("shards",))
 def read_held_out(
     shards: Sequence[str | os.PathLike[str]],
     jet_types: Sequence[str],

@@ -32,6 +32,7 @@ from hypervae.data.slots import fit_slots
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader
 from hypervae.formats.shard_writer import ShardWriter
+from hypervae.io.guarded import guarded
 from hypervae.kinematics import wrap_phi
 from hypervae.progress import Progress
 
@@ -56,6 +57,7 @@ class Imported:
     notes: list[str]
 
 
+@guarded(reads=("source",), writes=("path",))
 def import_shard(
     source: str | os.PathLike[str],
     path: str | os.PathLike[str],

@@ -11,11 +11,13 @@ from hypervae.data.slots import fit_slots
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.formats.shard import ShardReader
 from hypervae.formats.shard_writer import ShardWriter
+from hypervae.io.guarded import guarded
 
 # Rows read at once: 24 MB at 150 particles.
 CHUNK = 10_000
 
 
+@guarded(reads=("source",), writes=("path",))
 def split_file(
     source: str | os.PathLike[str],
     path: str | os.PathLike[str],

@@ -20,6 +20,7 @@ from hypervae.enc.variables import VARIABLES
 from hypervae.enc.weights import hardest, needed_columns, weights_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import ShardReader
+from hypervae.io.guarded import guarded
 
 T = TypeVar("T", bound=Sums[Any])
 
@@ -98,6 +99,7 @@ def spectrum(batches: Iterable[Jets], settings: Settings, threads: int = 1) -> S
     return Spectrum.merge(parts())
 
 
+@guarded(reads=("paths",))
 def spectrum_of_files(
     paths: Sequence[str | os.PathLike[str]],
     settings: Settings,
@@ -136,6 +138,7 @@ def spectrum_of_files(
     return Spectrum.merge(parts)
 
 
+@guarded(reads=("paths",))
 def resolved_of_files(
     paths: Sequence[str | os.PathLike[str]],
     settings: ResolvedSettings,

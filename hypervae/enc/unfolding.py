@@ -23,6 +23,7 @@ from hypervae.enc.smearing import MATCH, matches
 from hypervae.enc.spectrum import Curve
 from hypervae.errors import ArgumentError, InputError
 from hypervae.formats.shard import ShardReader
+from hypervae.io.guarded import guarded
 
 #: Parts of the simulated jets, each left out in turn for the errors of the response.
 BLOCKS = 10
@@ -199,6 +200,7 @@ class Unfolded:
         return "\n".join(lines) + "\n"
 
 
+@guarded(reads=("measured", "response"), apart=("response",))
 def unfold_files(
     measured: Sequence[str | os.PathLike[str]],
     response: tuple[str | os.PathLike[str], str | os.PathLike[str]],

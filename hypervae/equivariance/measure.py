@@ -17,6 +17,8 @@ from hypervae.data.jets import Jets, concatenate
 from hypervae.equivariance.deviation import BOUNDS, SMALLEST_SPREAD
 from hypervae.equivariance.model import measure_model
 from hypervae.formats.equivariance import FIGURES, write_equivariance, write_table
+from hypervae.io.guarded import guarded
+from hypervae.model.files import paths_of
 from hypervae.model.hypervae import HyperVAE
 
 # A spread between jets needs more than one.
@@ -43,6 +45,7 @@ def bound_of(name: str) -> float | None:
     return BOUNDS[torch.float32 if name.endswith("fp32") else torch.float64]
 
 
+@guarded(reads=("shards",))
 def held_out_jets(
     model: HyperVAE, shards: Sequence[str | os.PathLike[str]], jets: int
 ) -> tuple[Jets, NDArray[np.int64]]:
@@ -78,6 +81,7 @@ def held_out_jets(
     return concatenate(list(found.values())), types
 
 
+@guarded(reads=(("model_dir", paths_of), "shards"), writes=("output", "output_table"))
 def measure_equivariance(
     model_dir: str | os.PathLike[str],
     shards: Sequence[str | os.PathLike[str]],

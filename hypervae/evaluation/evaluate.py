@@ -26,6 +26,7 @@ from hypervae.evaluation.result import Evaluation
 from hypervae.extras import require
 from hypervae.formats.evaluation import SCHEMA_VERSION
 from hypervae.io import software_versions
+from hypervae.io.guarded import guarded
 from hypervae.observables import OBSERVABLES
 from hypervae.progress import Progress
 
@@ -38,6 +39,7 @@ HALVED = (
 )
 
 
+@guarded(reads=("real",))
 def evaluate(
     generated: str | os.PathLike[str],
     real: Sequence[str | os.PathLike[str]],

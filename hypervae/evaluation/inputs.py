@@ -18,6 +18,7 @@ from hypervae.data.ranges import LOWEST_MASS, beyond, blank_absent, likely_cause
 from hypervae.data.split import TEST, TRAIN, split_of
 from hypervae.errors import InputError
 from hypervae.formats.shard import GENERATED, ShardReader
+from hypervae.io.guarded import guarded
 from hypervae.seeds import derive_seed
 
 # A distance between distributions, and its bootstrap error, need more than one jet.
@@ -169,6 +170,7 @@ def without_broken(
     return GeneratedJets(sort_particles(jets), read, stored, broken, model)
 
 
+@guarded(reads=("files",))
 def read_real(
     files: Sequence[str | os.PathLike[str]],
     jet_type: str,

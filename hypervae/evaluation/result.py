@@ -15,6 +15,7 @@ from hypervae.evaluation.comparison import ComparedSample
 from hypervae.evaluation.display import html_table, text_table
 from hypervae.evaluation.distance import bin_counts
 from hypervae.formats.evaluation import Histograms, write_arrays, write_results
+from hypervae.io.guarded import guarded
 
 
 @dataclass(repr=False)
@@ -63,6 +64,7 @@ class Evaluation:
         """
         return copy.deepcopy(self.results)
 
+    @guarded(writes=("results", "arrays"))
     def write(
         self, results: str | os.PathLike[str], arrays: str | os.PathLike[str] | None = None
     ) -> None:

@@ -17,7 +17,9 @@ from hypervae.data.jets import Jets
 from hypervae.generation.files import MIXED, TypedReader
 from hypervae.hypergraph.incidence import edge_index
 from hypervae.io import atomic_path
+from hypervae.io.guarded import guarded
 from hypervae.kinematics import four_momenta
+from hypervae.model.files import paths_of
 from hypervae.progress import Progress
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _CHUNK = 2000
 
 
+@guarded(reads=("shard", ("decoded.model_dir", paths_of)), writes=("output",))
 def export_graphs(
     shard: str | os.PathLike[str],
     output: str | os.PathLike[str],

@@ -13,6 +13,7 @@ from hypervae.data.jet_types import JET_FEATURES
 from hypervae.data.jets import Jets
 from hypervae.generation.files import TypedReader
 from hypervae.io import atomic_path
+from hypervae.io.guarded import guarded
 from hypervae.kinematics import four_momenta
 from hypervae.progress import Progress
 
@@ -25,6 +26,7 @@ TREE = "jets"
 CHUNK = 10_000
 
 
+@guarded(reads=("shard",), writes=("output",))
 def export_parquet(
     shard: str | os.PathLike[str], output: str | os.PathLike[str], jet_type: str | None = None
 ) -> int:
@@ -60,6 +62,7 @@ def export_parquet(
     return reader.n_jets
 
 
+@guarded(reads=("shard",), writes=("output",))
 def export_root(
     shard: str | os.PathLike[str], output: str | os.PathLike[str], jet_type: str | None = None
 ) -> int:

@@ -96,6 +96,22 @@ def write_results(path: str | os.PathLike[str], results: Mapping[str, Any]) -> N
     write_json(path, dict(results))
 
 
+def results_files(path: str | os.PathLike[str]) -> list[Path]:
+    """The files that `read_results` reads where it is given this.
+
+    Parameters
+    ----------
+    path : path-like
+        See `read_results`, which refuses what is wrong with it.
+
+    Returns
+    -------
+    list of Path
+    """
+    place = _name_and_place(os.fspath(path))[1]
+    return sorted(place.glob("evaluation/*/*.json")) if place.is_dir() else named_files(place)
+
+
 def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]]:
     """Read results, of one run or of several with names.
 
@@ -128,22 +144,6 @@ def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]
     if not results:
         raise InputError("--results", "files", found="none", expected="at least one JSON file")
     return results
-
-
-def results_files(path: str | os.PathLike[str]) -> list[Path]:
-    """The files that `read_results` reads where it is given this.
-
-    Parameters
-    ----------
-    path : path-like
-        See `read_results`, which refuses what is wrong with it.
-
-    Returns
-    -------
-    list of Path
-    """
-    place = _name_and_place(os.fspath(path))[1]
-    return sorted(place.glob("evaluation/*/*.json")) if place.is_dir() else named_files(place)
 
 
 def _name_and_place(path: str) -> tuple[str, Path]:

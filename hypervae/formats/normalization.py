@@ -37,6 +37,7 @@ from hypervae.formats.correlator_sums import means_of, read_settings
 from hypervae.formats.edges import read_edges
 from hypervae.io import atomic_h5, atomic_path
 from hypervae.io.entries import Entries
+from hypervae.io.guarded import guarded
 from hypervae.io.hdf5 import reading_h5
 from hypervae.normalization.normalization import Normalization
 from hypervae.normalization.scaler import Scaler
@@ -162,6 +163,7 @@ def continued(weights: Normalization, run: Normalization) -> Normalization:
     )
 
 
+@guarded(reads=("weights",), writes=("path",))
 def write_continued(
     path: str | os.PathLike[str], weights: str | os.PathLike[str], normalization: Normalization
 ) -> None:

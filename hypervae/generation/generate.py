@@ -11,13 +11,15 @@ from hypervae.config import GenerateConfig
 from hypervae.device import choose_device
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.generation.files import GeneratedWriter
+from hypervae.io.guarded import guarded
 from hypervae.model import HyperVAE
-from hypervae.model.files import WEIGHTS
+from hypervae.model.files import WEIGHTS, paths_of
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.progress import Progress
 
 
+@guarded(reads=(("model_dir", paths_of),), writes=("output",))
 def generate_jets(
     model_dir: str | os.PathLike[str],
     output: str | os.PathLike[str],

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hypervae.errors import DiskFull, HyperVAEError, InputError
+from hypervae.errors import DiskFull, HyperVAEError, InputError, WriteFailed
 from hypervae.io.lock import lock_of
 from hypervae.io.targets import short, target
 from hypervae.limits import file_size_limit
@@ -105,7 +105,7 @@ def _refusal(path: Path, temporary: Path, error: Exception) -> InputError | None
     for one in _with_causes(error):
         number = _number(one)
         if number is not None and temporary.name in str(one):
-            return _unwritable(path, os.strerror(number))
+            return WriteFailed(path, "output", **_no_way(os.strerror(number)))
     return None
 
 
@@ -129,6 +129,21 @@ def no_space(error: BaseException) -> str | None:
     return None
 
 
+def by_the_system(error: BaseException) -> bool:
+    """Whether an error comes of what the system refused or a disk could not do.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of any library.
+
+    Returns
+    -------
+    bool
+    """
+    return no_space(error) is not None or any(map(_number, _with_causes(error)))
+
+
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
@@ -144,8 +159,14 @@ def _number(error: BaseException) -> int | None:
 
 
 def _unwritable(path: Path, reason: str) -> InputError:
-    found = f"no way to write there ({reason})"
-    return InputError(path, "output", found=found, expected="a place that can be written to")
+    return InputError(path, "output", **_no_way(reason))
+
+
+def _no_way(reason: str) -> dict[str, str]:
+    return {
+        "found": f"no way to write there ({reason})",
+        "expected": "a place that can be written to",
+    }
 
 
 @contextmanager

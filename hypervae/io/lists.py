@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hypervae.errors import InputError
 from hypervae.io.atomic import write_text
+from hypervae.io.guarded import guarded
 
 #: The first bytes of every HDF5 file.
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -89,6 +90,7 @@ def _joined(path: Path) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+@guarded(reads=("files",), writes=("path",))
 def write_list(path: str | os.PathLike[str], files: Iterable[str | os.PathLike[str]]) -> None:
     """Write a list file, in the order given.
 

@@ -199,8 +199,9 @@ class WriterLock:
 
     def _acquire(self, prepared: Path) -> None:
         waiting: Watch | None = None
+        tries = 0
         while True:
-            with contextlib.suppress(FileNotFoundError):  # another holder cleaned up
+            try:
                 _prepare(prepared / self.token)
                 try:
                     os.rename(prepared, self.place)
@@ -209,6 +210,10 @@ class WriterLock:
                 except OSError as error:
                     if error.errno not in _TAKEN:
                         raise
+            except FileNotFoundError:  # another holder cleaned up, or no folder can be made here
+                tries += 1
+                if tries > _TRIES:
+                    raise
             for staging in _listed(self.place):
                 holder = self._living(staging)
                 if holder is None:

@@ -21,8 +21,8 @@ DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 
 #: Names of more bytes than this are cut where something is put around them.
 LONGEST = 180
-#: Device and number of each file that must stay as it is, by what is said of it.
-_kept: dict[tuple[int, int], str] = {}
+#: What must stay as it is: of each caller, of this and other threads, files by device and number.
+_kept: list[dict[tuple[int, int], str]] = []
 
 
 def short(name: str) -> str:
@@ -80,8 +80,10 @@ def target(path: str | os.PathLike[str]) -> Path:
     if not os.access(place, os.W_OK):
         raise _no_file(path, "a file that may only be read", "one that may be written")
     number = _number(place)
-    if number is not None and number in _kept:
-        raise _no_file(path, f"the file that {_kept[number]} reads", "another file")
+    if number is not None:
+        for kept in _kept:
+            if number in kept:
+                raise _no_file(path, f"the file that {kept[number]} reads", "another file")
     return place
 
 
@@ -100,15 +102,15 @@ def keeping(inputs: Iterable[tuple[str, Path]]) -> Iterator[None]:
     inputs : iterable of (str, Path)
         Each with the name of the option that names it.
     """
-    before = dict(_kept)
+    kept: dict[tuple[int, int], str] = {}
     for option, path in inputs:
         if (number := _number(path)) is not None:
-            _kept.setdefault(number, option)
+            kept.setdefault(number, option)
+    _kept.append(kept)
     try:
         yield
     finally:
-        _kept.clear()
-        _kept.update(before)
+        _kept[:] = [one for one in _kept if one is not kept]
 
 
 def check_targets(inputs: Iterable[tuple[str, Path]], outputs: Iterable[tuple[str, Path]]) -> None:

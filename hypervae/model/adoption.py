@@ -10,11 +10,13 @@ from pathlib import Path
 from hypervae.errors import InputError
 from hypervae.formats.normalization import read_normalization
 from hypervae.io import atomic_path
-from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS, files_of
+from hypervae.io.guarded import guarded
+from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS, files_of, paths_of
 from hypervae.model.hypervae import HyperVAE
 from hypervae.normalization.continuation import check_particles
 
 
+@guarded(reads=(("place", paths_of), "normalization"), writes=(("output_dir", paths_of),))
 def adopt_model(
     place: str | os.PathLike[str],
     normalization: str | os.PathLike[str],

@@ -24,6 +24,24 @@ class ModelFiles(NamedTuple):
     normalization: Path
 
 
+def paths_of(place: str | os.PathLike[str]) -> ModelFiles:
+    """Where the files of a trained model are, or will be.
+
+    Parameters
+    ----------
+    place : path-like
+        Its folder, or its weights (a safetensors file of any name).
+
+    Returns
+    -------
+    ModelFiles
+    """
+    weights = Path(place)
+    if weights.suffix != ".safetensors":
+        weights = weights / WEIGHTS
+    return ModelFiles(weights, weights.with_name(CONFIG), weights.with_name(NORMALIZATION))
+
+
 def files_of(place: str | os.PathLike[str]) -> ModelFiles:
     """The files of a trained model.
 
@@ -41,10 +59,7 @@ def files_of(place: str | os.PathLike[str]) -> ModelFiles:
     InputError
         If one is missing.
     """
-    weights = Path(place)
-    if weights.suffix != ".safetensors":
-        weights = weights / WEIGHTS
-    files = ModelFiles(weights, weights.with_name(CONFIG), weights.with_name(NORMALIZATION))
+    files = paths_of(place)
     for path in (files.config, files.normalization, files.weights):
         if not path.is_file():
             raise InputError(path, "model", found="no such file", expected="a trained model")

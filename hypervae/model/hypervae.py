@@ -21,10 +21,11 @@ from hypervae.data.jets import Jets
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.formats.normalization import read_normalization
 from hypervae.io import atomic_path, write_json
+from hypervae.io.guarded import guarded
 from hypervae.model.decoder import Decoder, Reconstructed
 from hypervae.model.decoder.targets import with_particle_targets
 from hypervae.model.encoder import Encoder
-from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS, files_of
+from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS, files_of, paths_of
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.inputs import JetBatch, make_batch
 from hypervae.model.jet_methods import JetMethods
@@ -213,6 +214,7 @@ class HyperVAE(JetMethods, nn.Module):
             raise HyperVAEError(f"jet type {jet_type!r}: this model knows {known}")
         return self.jet_types.index(jet_type)
 
+    @guarded(reads=("normalization",), writes=(("directory", paths_of),))
     def save(
         self,
         directory: str | os.PathLike[str],

@@ -21,6 +21,7 @@ from hypervae.correlators.sums import JetSums
 from hypervae.errors import InputError
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.normalization import MergedShards, write_normalization
+from hypervae.io.guarded import guarded
 from hypervae.normalization.tables import correlator_tables
 
 
@@ -47,6 +48,7 @@ def _of_moments(moments: Iterable[Any]) -> list[float]:
     return [mean, float(np.sqrt(variance)), low, high]
 
 
+@guarded(reads=("inputs",), writes=("output",))
 def merge_normalization(
     inputs: Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str],

@@ -11,6 +11,7 @@ from hypervae.correlators import geometry
 from hypervae.errors import InputError
 from hypervae.formats.correlators import CorrelatorReader
 from hypervae.formats.shard import ShardReader
+from hypervae.io.guarded import guarded
 from hypervae.normalization.normalization import Normalization
 
 _COMPARED = 100  # jets of each shard that are compared with its correlator file
@@ -26,6 +27,7 @@ class Source:
     n_jets: int
 
 
+@guarded(reads=("shards", "correlators"))
 def find_sources(
     shards: Sequence[str | os.PathLike[str]],
     correlators: Sequence[str | os.PathLike[str]],

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from hypervae.config import PlotConfig
 from hypervae.formats.evaluation import EvaluationArrays, read_arrays
+from hypervae.io.guarded import guarded
 from hypervae.observables.table import PAGES
 from hypervae.plotting.captions import evaluation_caption
 from hypervae.plotting.evaluated_correlators import draw_evaluated_correlators
@@ -36,6 +37,11 @@ FIGURES: dict[str, Drawn] = {
 }
 
 
+def _figures(folder: Path) -> list[Path]:
+    return [folder / f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf", "html")]
+
+
+@guarded(reads=("arrays",), writes=(("folder", _figures),))
 def plot_evaluation(
     arrays: str | os.PathLike[str], folder: str | os.PathLike[str], config: PlotConfig
 ) -> None:

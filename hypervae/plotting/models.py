@@ -14,6 +14,7 @@ from hypervae.config import PlotConfig
 from hypervae.formats.correlator_curves import read_correlators
 from hypervae.formats.history import read_history
 from hypervae.formats.reconstruction import read_reconstruction
+from hypervae.io.guarded import guarded
 from hypervae.plotting import latent, reconstruction
 from hypervae.plotting.captions import caption
 from hypervae.plotting.correlators import draw_correlators
@@ -53,6 +54,7 @@ MODEL_FIGURES: Mapping[str, ModelFigure] = {
 }
 
 
+@guarded(reads=("source",), writes=("output", "output_pdf", "page"))
 def plot_model(
     name: str,
     source: str | os.PathLike[str],

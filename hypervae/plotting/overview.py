@@ -19,12 +19,13 @@ from hypervae.config import PlotConfig
 from hypervae.formats.evaluation import read_arrays
 from hypervae.formats.timings import StageTime
 from hypervae.io import write_text
+from hypervae.io.guarded import guarded
 from hypervae.plotting.highlights import MOST, draw_highlights
 from hypervae.plotting.metrics import in_floors
 from hypervae.plotting.names import JET_NAMES
 from hypervae.plotting.page import embedded
 from hypervae.plotting.published import PUBLISHED
-from hypervae.plotting.run import Run, machine, read_run
+from hypervae.plotting.run import Run, files_of_run, machine, read_run
 from hypervae.plotting.style import figure_style, save
 from hypervae.plotting.table import sources, standard_table
 
@@ -65,6 +66,7 @@ _STYLE = """
 """
 
 
+@guarded(reads=(("folder", files_of_run),), writes=("output", "output_pdf", "page"))
 def plot_overview(
     folder: str | os.PathLike[str],
     output: str | os.PathLike[str],

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from hypervae.io import write_text
+from hypervae.io.guarded import guarded
 
 _STYLE = """
 body { font: 14px/1.45 sans-serif; margin: 1em 1.5em; color: #222; }
@@ -17,6 +18,7 @@ p { max-width: 60em; }
 """
 
 
+@guarded(reads=("picture",), writes=("path",))
 def write_page(
     path: str | os.PathLike[str], title: str, picture: str | os.PathLike[str], caption: str
 ) -> None:

@@ -22,6 +22,8 @@ from hypervae.formats.timings import StageTime, read_timings
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _CPUS = Path("/proc/cpuinfo")
+# Suffixes of what is made of results.
+_SHOWN = (".png", ".pdf", ".svg", ".html")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,21 @@ class Run:
     results: list[dict[str, Any]]
     models: dict[str, ModelRun]
     timings: dict[str, dict[str, StageTime]]
+
+
+def files_of_run(folder: Path) -> list[Path]:
+    """The files that may be read of a run; figures and pages are made of them.
+
+    Parameters
+    ----------
+    folder : Path
+        Its results.
+
+    Returns
+    -------
+    list of Path
+    """
+    return [path for path in folder.rglob("*") if path.is_file() and path.suffix not in _SHOWN]
 
 
 def read_run(folder: str | os.PathLike[str]) -> Run:

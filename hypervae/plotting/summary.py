@@ -15,8 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from hypervae.config import PlotConfig
-from hypervae.formats.evaluation import read_results
+from hypervae.formats.evaluation import read_results, results_files
 from hypervae.io import write_text
+from hypervae.io.guarded import guarded
 from hypervae.plotting.captions import EVERYTHING, caption
 from hypervae.plotting.metrics import columns, in_floors, label
 from hypervae.plotting.names import JET_NAMES
@@ -164,6 +165,9 @@ def _range(points: Sequence[Sequence[Any]]) -> tuple[float, float]:
     return max(low, _MOST[0]), min(high, _MOST[1])
 
 
+@guarded(
+    reads=(("results", results_files),), writes=("table", "html", "output", "output_pdf", "page")
+)
 def plot_summary(
     results: Sequence[str | os.PathLike[str]],
     table: str | os.PathLike[str],

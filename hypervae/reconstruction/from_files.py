@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from hypervae.config import ReconstructionConfig
 from hypervae.data.held_out import read_held_out
 from hypervae.formats.reconstruction import SIDES, write_reconstruction
+from hypervae.io.guarded import guarded
 from hypervae.model import HyperVAE
+from hypervae.model.files import paths_of
 from hypervae.reconstruction.reconstruct import (
     Reconstruction,
     figures,
@@ -28,6 +30,7 @@ from hypervae.reconstruction.reconstruct import (
 FEWEST_JETS = 2
 
 
+@guarded(reads=(("model_dir", paths_of), "shards"), writes=("output",))
 def reconstruct_jets(
     model_dir: str | os.PathLike[str],
     shards: Sequence[str | os.PathLike[str]],

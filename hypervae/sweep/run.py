@@ -15,11 +15,12 @@ from typing import NoReturn
 
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.io.lock import locked_folder
+from hypervae.io.targets import check_targets
 from hypervae.sweep.inputs import Inputs, make_inputs
 from hypervae.sweep.job import PROGRAM, TrialJob
 from hypervae.sweep.jobs import EXECUTORS, JobId, Jobs
 from hypervae.sweep.plan import SweepPlan, read_sweep
-from hypervae.sweep.ranking import Ranked, ranked, write_ranking
+from hypervae.sweep.ranking import BEST, RANKING, Ranked, ranked, write_ranking
 from hypervae.sweep.steps import epochs_of, steps_of
 from hypervae.sweep.store import Outcome, Store, Trial
 
@@ -81,6 +82,11 @@ def run_sweep(
     plan = read_sweep(file)
     name = Path(file).stem
     folder = Path(output_dir or Path("results", "sweeps", name)).resolve()
+    read = [
+        ("the sweep file", Path(file)),
+        *(("its config", Path(one)) for one in plan.config.config),
+    ]
+    check_targets(read, [("--output-dir", folder / made) for made in (RANKING, BEST)])
     with locked_folder(folder):
         store = Store(folder, plan)
         if retry:

@@ -19,10 +19,11 @@ from hypervae.errors import InputError
 from hypervae.formats.history import write_history
 from hypervae.formats.normalization import read_normalization, write_continued
 from hypervae.io import software_versions, write_json
+from hypervae.io.guarded import guarded
 from hypervae.io.lock import WriterLock, locked_folder
 from hypervae.logs import kept_in
 from hypervae.model import HyperVAE
-from hypervae.model.files import NORMALIZATION
+from hypervae.model.files import NORMALIZATION, paths_of
 from hypervae.model.hyperedges.rules import resolved_modes
 from hypervae.model.losses.terms import parts_of_hypergraph
 from hypervae.normalization import Normalization
@@ -80,6 +81,15 @@ class TrainingFiles:
     init_from: str | os.PathLike[str] | None = None
 
 
+@guarded(
+    reads=(
+        "files.shards",
+        "files.correlators",
+        "files.normalization",
+        ("files.init_from", paths_of),
+    ),
+    writes=(("output_dir", paths_of),),
+)
 def train(
     files: TrainingFiles,
     output_dir: str | os.PathLike[str],

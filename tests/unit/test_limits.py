@@ -231,3 +231,12 @@ def test_nothing_aborts_for_want_of_addresses(command, size):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert f"ulimit -v): found a limit of {size} MiB of addresses, expected at least" in line
+
+
+def test_a_second_of_processor_time_is_told_too(tmp_path):
+    """Where the system would tell and kill in one, with libraries loaded amid it."""
+    done = hypervae("doctor", setup="ulimit -t 1;")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "hypervae: error: processor time (ulimit -t): found a limit of 1 s, expected a larger one\n"
+    )

@@ -9,6 +9,7 @@ import click
 from hypervae.cli.options import section_options
 from hypervae.cli.shape import CSV, FIGURE, HDF5, INPUT_FILE, Command, wrote
 from hypervae.config import CorrelatorsStageConfig, PlotConfig
+from hypervae.errors import printable
 from hypervae.extras import require
 from hypervae.io import write_text
 
@@ -59,7 +60,7 @@ def command(
     if plot:
         from hypervae.plotting.models import plot_model
 
-        plot_model("correlators", output, plot, None, PlotConfig(), shard.stem)
+        plot_model("correlators", output, plot, None, PlotConfig(), printable(shard.stem))
     if table:
         from hypervae.formats.correlator_curves import read_correlators
 

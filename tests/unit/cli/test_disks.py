@@ -204,3 +204,34 @@ def test_an_error_without_a_file_is_one_line(place):
         doctor.command.callback = fails
 
     refused(forked(["doctor"], place / "logs", before=before), "Stale file handle (of a server)")
+
+
+STRANGE = (
+    "a\nb",
+    "a\r\nb",
+    "\x1b[31mred",
+    "tab\there",
+    "\u2028",
+    "\x7f",
+    b"\xff\xfe".decode(errors="surrogateescape"),
+)
+
+
+@pytest.mark.parametrize("name", [name for name in writing() if name not in LONG])
+def test_names_with_control_characters_are_one_line(name, working, place):
+    """Of what is not there, and where nothing can be written."""
+    (place / "file").write_text("")
+    for strange in STRANGE:
+        line = working.line(name, place / "file" / strange)
+        refused(forked(line, place / "logs"), repr(strange)[1:-1])
+
+
+def test_a_folder_that_was_removed(place):
+    gone = place / "gone"
+
+    def before():
+        gone.mkdir()
+        os.chdir(gone)
+        gone.rmdir()
+
+    refused(forked(["doctor"], place / "logs", before=before), "current folder: found none")

@@ -136,7 +136,7 @@ def test_every_key_is_an_option_and_takes_its_own_default(stage):
             "nowhere.yaml",
             r"--config: found 'nowhere\.yaml', expected a mapping or an existing file",
         ),
-        ("{bins: [1", "--config: not valid YAML or JSON"),
+        ("{bins: [1", "--config: found what is not valid YAML or JSON"),
         ('{"bins": 1, "bin": 2}', "bin: unknown key"),
         ("bins: many", r'bins: found "many" \(text\), expected integer'),
     ],

@@ -249,3 +249,10 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file/a: output: found no way to write there"):
         WriterLock(tmp_path / "file" / "a").__enter__()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no place where nothing can be made")
+def test_a_place_where_no_folder_can_be_made_is_named_at_once():
+    for path in ("/proc/a.h5", "/proc/self/a.h5", "/proc/none/a.h5"):
+        with pytest.raises(InputError, match=rf"{path}: output: found no way to write there"):
+            WriterLock(path).__enter__()
