@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from types import TracebackType
 
 from hypervae.io.atomic import by_the_system
@@ -11,13 +12,23 @@ DECIDES_RESULTS_OF = ()
 
 
 def leave_out_noise() -> None:
-    """Have Python print nothing of what h5py cannot raise, where one line says it already."""
+    """Have Python print nothing of what h5py cannot raise, where one line says it already.
+
+    The same holds for threads of libraries, such as TensorBoard's, that write beside us: what they
+    could not write, they raise to who asks them for more.
+    """
     sys.unraisablehook, sys.excepthook = _unraisable, _uncaught
+    threading.excepthook = _in_a_thread
 
 
 def _unraisable(raised: sys.UnraisableHookArgs) -> None:
     if raised.exc_value is None or not by_the_system(raised.exc_value):
         sys.__unraisablehook__(raised)
+
+
+def _in_a_thread(raised: threading.ExceptHookArgs) -> None:
+    if raised.exc_value is None or not by_the_system(raised.exc_value):
+        threading.__excepthook__(raised)
 
 
 def _uncaught(

@@ -90,7 +90,7 @@ def _joined(path: Path) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-@guarded(reads=("files",), writes=("path",))
+@guarded(reads=("files",), writes=("path",), apart=("files",))
 def write_list(path: str | os.PathLike[str], files: Iterable[str | os.PathLike[str]]) -> None:
     """Write a list file, in the order given.
 
