@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 import click
 
 from hypervae import __version__, limits
-from hypervae.cli.behind import STANDARD_OUTPUT, file_behind
 from hypervae.cli.noise import leave_out_noise
 from hypervae.cli.stopping import ending_cleanly
 from hypervae.cli.usage import described
@@ -23,6 +22,7 @@ from hypervae.digest import command_module
 from hypervae.environment import isolate, open_standard_streams
 from hypervae.errors import HyperVAEError, WriteFailed, printable, shown
 from hypervae.extras import how_to_install
+from hypervae.io.behind import STANDARD_OUTPUT, file_behind
 from hypervae.logs import show_on_terminal
 
 # A command counts by itself (`hypervae.digest`), with what it imports from outside of here.
