@@ -127,9 +127,13 @@ def _history(path: Path) -> list[str]:
 
 
 def _table(path: Path) -> list[str]:
-    rows = list(
-        csv.reader(_text(path).splitlines(), delimiter="\t" if path.suffix == ".tsv" else ",")
-    )
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    try:
+        rows = list(csv.reader(_text(path).splitlines(), delimiter=delimiter))
+    except csv.Error as error:
+        _refuse(path, "table", error, "cells of text")
+    if not rows:
+        _refuse(path, "table", "no line", "one with the names of the columns")
     header, width = rows[0], len(rows[0])
     for number, row in enumerate(rows, 1):
         if len(row) != width:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hypervae.errors import InputError
 from hypervae.io import write_text
+from hypervae.io.tables import read_rows
 
 
 def write_history(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -58,18 +59,14 @@ def read_history(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float64]]
     InputError
         If the file is missing or empty, or has no column ``epoch``.
     """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, "file", found=str(error), expected="a CSV file") from error
+    rows = read_rows(path)
     if not rows or "epoch" not in rows[0]:
         found = "no rows" if not rows else "columns " + ", ".join(map(str, rows[0]))
         raise InputError(path, "history", found=found, expected="a column 'epoch' and a row")
     columns = {}
     for name in rows[0]:
         try:
-            columns[name] = np.array([float(row[name] or "nan") for row in rows])
+            columns[name] = np.array([float(row.get(name) or "nan") for row in rows])
         except (TypeError, ValueError):
             if name == "epoch":
                 raise InputError(path, name, found="text", expected="numbers") from None

@@ -7,11 +7,12 @@ on all cores [s]. Snakemake writes ``NA`` or ``-`` for what it could not measure
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+
+from hypervae.io.tables import read_rows
 
 DECIDES_RESULTS_OF = ("plot",)
 
@@ -55,8 +56,7 @@ def read_timings(
         name = first.removesuffix(".tsv")
         if name not in names:
             continue
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
+        rows = read_rows(path, delimiter="\t")
         before = found.setdefault(stage, {}).get(name, StageTime(0, 0.0, 0.0))
         found[stage][name] = StageTime(
             before.jobs + 1,
