@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -37,9 +38,12 @@ def holds_graphs(path: str | os.PathLike[str]) -> bool:
         if h5py.is_hdf5(path):
             return False
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                if any(name.endswith("/data.pkl") for name in archive.namelist()):
-                    return True
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    if any(name.endswith("/data.pkl") for name in archive.namelist()):
+                        return True
+            except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError):
+                pass  # damaged: by its name, and whoever loads it says what is wrong
     return path.suffix.lower() in GRAPH_SUFFIXES
 
 

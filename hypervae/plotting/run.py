@@ -90,7 +90,9 @@ def files_of_run(folder: Path) -> list[Path]:
     -------
     list of Path
     """
-    return [path for path in folder.rglob("*") if path.is_file() and path.suffix not in _SHOWN]
+    parts = ("evaluation/*/*", "models/*/*", "equivariance/*", "timings/**/*.tsv")
+    found = [path for part in parts for path in folder.glob(part)]
+    return [folder / "config.yaml", *(path for path in found if path.suffix not in _SHOWN)]
 
 
 def read_run(folder: str | os.PathLike[str]) -> Run:

@@ -17,6 +17,8 @@ if "MPLBACKEND" not in os.environ and "matplotlib.pyplot" not in sys.modules:
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
 
 from hypervae.config import PlotConfig
 from hypervae.io import atomic_path
@@ -71,6 +73,9 @@ _SIZES: dict[Any, Any] = {
 }
 
 
+_PARSER = MathTextParser("path")
+
+
 @contextmanager
 def figure_style(config: PlotConfig) -> Iterator[None]:
     """Draw in the style of the config (key ``style``); the former one comes back afterwards.
@@ -106,6 +111,12 @@ def save(figure: Figure, dpi: int, *paths: str | os.PathLike[str] | None) -> Non
     *paths : path-like, optional
         None is passed over.
     """
+    for text in figure.findobj(Text):  # names that users gave may hold a $ that begins no formula
+        if "$" in text.get_text():
+            try:
+                _PARSER.parse(text.get_text())
+            except ValueError:
+                text.set_parse_math(False)
     try:
         for path in paths:
             if path is None:
