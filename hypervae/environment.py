@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -75,6 +76,52 @@ def _restore_warnings() -> None:
     for kind in (ResourceWarning, ImportWarning, PendingDeprecationWarning, DeprecationWarning):
         warnings.simplefilter("ignore", kind)
     warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
+
+
+# How the system's loader says that it found another library than a package was built with.
+_OF_LOADER = (
+    "file too short",
+    "invalid ELF header",
+    "wrong ELF class",
+    "undefined symbol",
+    "cannot open shared object file",
+    "cannot read file data",
+    "cannot allocate memory in static TLS block",
+    "ELF load command",
+    "symbol lookup error",
+)
+_VERSION = re.compile(r"version [`'].+' not found")
+_LOADED_FIRST = ("LD_PRELOAD", "LD_LIBRARY_PATH")
+
+
+def other_libraries(error: BaseException) -> str | None:
+    """What to do about an import that failed since variables lead to libraries of others.
+
+    Parameters
+    ----------
+    error : ImportError or OSError
+        Of the import.
+
+    Returns
+    -------
+    str or None
+        None if the error is another one, or no such variable is set.
+    """
+    named = [f"{name}={os.environ[name]}" for name in _LOADED_FIRST if os.environ.get(name)]
+    while named:
+        # numpy wraps the line of the loader in a page of advice
+        for line in str(error).splitlines():
+            if ".so" in line and (_VERSION.search(line) or any(s in line for s in _OF_LOADER)):
+                said = line.strip().removeprefix("Original error was: ")
+                return (
+                    f"{', '.join(named)}: found {said}, expected the libraries that the packages "
+                    "of this Python were built with; unset it, or leave the release's shell"
+                )
+        before = error.__cause__ or error.__context__
+        if before is None:
+            return None
+        error = before
+    return None
 
 
 def open_standard_streams() -> None:

@@ -121,6 +121,7 @@ class Environment:
             if not name.startswith("PYTHON") and name not in FOREIGN
         }
         variables["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+        variables["PIP_USER"] = "0"  # before what a site's pip.conf says
         command = [str(self.python), *arguments]
         result = subprocess.run(command, env=variables, text=True, capture_output=capture)
         if check and result.returncode:

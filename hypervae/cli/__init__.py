@@ -19,7 +19,7 @@ from hypervae.cli.noise import leave_out_noise
 from hypervae.cli.stopping import ending_cleanly
 from hypervae.cli.usage import described
 from hypervae.digest import command_module
-from hypervae.environment import isolate, open_standard_streams
+from hypervae.environment import isolate, open_standard_streams, other_libraries
 from hypervae.errors import HyperVAEError, WriteFailed, printable, shown
 from hypervae.extras import how_to_install
 from hypervae.io.behind import STANDARD_OUTPUT, file_behind
@@ -160,6 +160,10 @@ def _reason(error: Exception) -> str | None:
     limit = limits.named(error)
     if limit is not None:
         return limit
+    if isinstance(error, ImportError | OSError):
+        libraries = other_libraries(error)
+        if libraries is not None:
+            return libraries
     if isinstance(error, OSError):
         names = [os.fspath(name) for name in (error.filename, error.filename2) if name is not None]
         what = " ".join(str(error.strerror or error).split())

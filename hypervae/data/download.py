@@ -12,6 +12,7 @@ import shutil
 import ssl
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hypervae import __version__
-from hypervae.errors import HyperVAEError, InputError
+from hypervae.errors import HyperVAEError, InputError, one_line
 from hypervae.progress import Progress
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`: how a file comes here, not which
@@ -186,20 +187,22 @@ def _answer(url: str, headers: dict[str, str]) -> Iterator[Any]:
     if not url.startswith(("http://", "https://")):
         raise HyperVAEError(f"{url}: found no address, expected https://...")
     headers = {"User-Agent": f"hypervae/{__version__}", **headers}
-    request = urllib.request.Request(url, headers=headers)
+    by = _by_proxy(url)
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        request = urllib.request.Request(url, headers=headers)
+        # not `urlopen`, which asks the proxies of its first call for ever
+        with urllib.request.build_opener().open(request, timeout=TIMEOUT) as answer:
             yield answer
     except urllib.error.HTTPError as error:
         if error.code in TRANSIENT:
             after = error.headers.get("Retry-After", "")
             raise _Broken(
-                f"HTTP {error.code} {error.reason}", float(after) if after.isdigit() else 0.0
+                f"HTTP {error.code} {error.reason}{by}", float(after) if after.isdigit() else 0.0
             ) from error
         if error.code == 416:
             raise
         raise HyperVAEError(
-            f"{url}: found HTTP {error.code} {error.reason}, expected the file"
+            f"{url}: found HTTP {error.code} {error.reason}{by}, expected the file"
         ) from error
     except (
         urllib.error.URLError,
@@ -208,7 +211,25 @@ def _answer(url: str, headers: dict[str, str]) -> Iterator[Any]:
         TimeoutError,
         ssl.SSLError,
     ) as error:
-        raise _Broken(str(getattr(error, "reason", error)) or type(error).__name__) from error
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+        raise _Broken(reason + by) from error
+
+
+def _by_proxy(url: str) -> str:
+    """The proxy that a request goes by, for messages; empty without one."""
+    scheme, host = url.partition("://")[0], urllib.parse.urlsplit(url).netloc
+    proxy = urllib.request.getproxies().get(scheme)
+    if not proxy or urllib.request.proxy_bypass(host):
+        return ""
+    shown = proxy.rpartition("@")[2]  # without a password
+    try:
+        parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not shown.isprintable():
+        raise HyperVAEError(f"{scheme}_proxy: found {one_line(shown)}, expected http://HOST:PORT")
+    return f" (by the proxy {shown} of {scheme}_proxy)"
 
 
 def _transfer(remote: RemoteFile, part: Path) -> None:

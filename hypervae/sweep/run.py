@@ -274,6 +274,12 @@ class Runner:
             word = f" ({state})" if state else ""
             self.store.fail(run, f"its jobs ended without a word, {ATTEMPTS} times{word}")
             return False
+        _LOG.warning(
+            "trial %d: job %s ended without a word%s, as a killed job does; it is sent again",
+            self._runs[run][0].number,
+            job.id,
+            f" ({state})" if state else "",
+        )
         return True
 
     def _submit(self, runs: Sequence[Path]) -> None:

@@ -10,12 +10,20 @@ from pathlib import Path
 import pytest
 
 import hypervae.environment as environment
-from hypervae.environment import ISOLATED, isolate, keep_compiled_kernels, without
+from hypervae.environment import (
+    ISOLATED,
+    isolate,
+    keep_compiled_kernels,
+    other_libraries,
+    without,
+)
 from hypervae.errors import HyperVAEError
 from hypervae.formats.shard_writer import write_shard
 from tests.unit.toys import toy_jets
 
 ROOT = Path(__file__).parents[2]
+
+ENVIRONMENT_OF_LOADER = ("LD_PRELOAD", "LD_LIBRARY_PATH")
 
 # Of a notebook's terminal, an experiment's release, another job, or a mistake.
 HOSTILE = {
@@ -192,3 +200,66 @@ def test_files_have_the_users_umask(umask, tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "q.h5").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+LOADER = [
+    "/old/libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by libtorch.so)",
+    "/lib64/libc.so.6: version 'GLIBC_2.34' not found (required by a.so)",
+    "/old/libstdc++.so.6: file too short",
+    "/old/libgomp.so.1: invalid ELF header",
+    "/old/libz.so.1: wrong ELF class: ELFCLASS32",
+    "libtorch.so: undefined symbol: _ZN3c10",
+    "libcudart.so.12: cannot open shared object file: No such file or directory",
+    "/old/libgomp.so.1: cannot allocate memory in static TLS block",
+    "libc10.so: ELF load command past end of file",
+    "/old/libm.so.6: cannot read file data: Is a directory",
+]
+
+
+@pytest.mark.parametrize("said", LOADER)
+@pytest.mark.parametrize("kind", [ImportError, OSError])
+@pytest.mark.parametrize("names", [("LD_PRELOAD",), ("LD_LIBRARY_PATH",), ENVIRONMENT_OF_LOADER])
+def test_libraries_of_others_are_named(said, kind, names, monkeypatch):
+    """Also where a package wraps the loader's line in a page of its own."""
+    for name in ENVIRONMENT_OF_LOADER:
+        monkeypatch.delenv(name, raising=False)
+    wrapped = ImportError(f"IMPORTANT: please read this\n\nOriginal error was: {said}\n")
+    outer = ImportError("numpy")
+    outer.__cause__ = kind(said)
+    for error in (kind(said), wrapped, outer):
+        assert other_libraries(error) is None
+    for name in names:
+        monkeypatch.setenv(name, "/old")
+    for error in (kind(said), wrapped, outer):
+        found = other_libraries(error)
+        assert found.startswith(", ".join(f"{name}=/old" for name in names) + f": found {said}, ")
+        assert "\n" not in found
+    assert other_libraries(ImportError("cannot import name 'x' from 'y'")) is None
+    assert other_libraries(ModuleNotFoundError("No module named 'pyarrow'")) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no library", None])
+@pytest.mark.parametrize("name", ["LD_LIBRARY_PATH", "LD_PRELOAD"])
+def test_a_library_that_is_none_is_one_line(name, content, tmp_path):
+    """The loader passes over what it cannot preload, and says so; it looks no further in a path."""
+    library = tmp_path / "libstdc++.so.6"
+    if content is None:
+        library.mkdir()
+    else:
+        library.write_bytes(content)
+    value = str(tmp_path if name == "LD_LIBRARY_PATH" else library)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "hypervae", "correlators", "--help"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert "Traceback" not in done.stderr
+    if name == "LD_PRELOAD":
+        assert done.returncode == 0
+    else:
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"hypervae: error: {name}={value}: found {library}: ")
+        assert done.stderr.count("\n") == 1

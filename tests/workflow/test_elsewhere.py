@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
@@ -74,9 +75,41 @@ def test_jobs_run_in_snakemakes_python_and_not_in_what_a_shell_has_set_up(checko
         "SLURM_JOB_ID": "7",
         "RANK": "3",
         "WORLD_SIZE": "4",
+        "CDPATH": f"/:{tmp_path}",
+        "IFS": "-/o",
+        "MAKEFLAGS": "-n",
+        "LD_LIBRARY_PATH": str(other),
+        "BASH_ENV": str(tmp_path / "bash_env"),
+        "PIP_USER": "1",
     }
+    # of each bash: what it does is its user's
+    (tmp_path / "bash_env").write_text(f": > {tmp_path}/honoured\n")
     target = "resources/shards/q/00000.h5"
     place = tmp_path / "run"
     arguments = ("--cores", "1", "--directory", str(place), "--config", FEW, "--", target)
     snakemake(checkout, *arguments, variables=variables)
     assert (place / target).is_file()
+    assert (tmp_path / "honoured").exists()
+
+
+@pytest.mark.parametrize(
+    ("profile", "content", "said"),
+    [
+        ("/nowhere", None, r"profile directory given \(/nowhere\)"),
+        ("site", "rerun-triggers: nonsense", "--rerun-triggers: invalid choice: 'nonsense'"),
+        ("site", "- a list", ""),
+    ],
+)
+def test_a_profile_of_the_user_is_snakemakes_to_read(checkout, tmp_path, profile, content, said):
+    """It counts beside that of the repository; a broken one ends before anything is done."""
+    folder = tmp_path / ".config" / "snakemake" / "site"
+    folder.mkdir(parents=True)
+    if content:
+        (folder / "config.yaml").write_text(content)
+    place = tmp_path / "run"
+    variables = {"HOME": str(tmp_path), "SNAKEMAKE_PROFILE": profile, "XDG_CONFIG_HOME": ""}
+    arguments = ("-n", "--cores", "1", "--directory", str(place))
+    done = snakemake(checkout, *arguments, check=False, variables=variables)
+    assert done.returncode
+    assert re.search(said, done.stdout)
+    assert not place.exists()

@@ -1,6 +1,8 @@
 """Sweeps with submitit's local executor: ranked, killed, continued, halved."""
 
 import csv
+import logging
+import re
 import signal
 
 import psutil
@@ -8,6 +10,7 @@ import pytest
 import yaml
 
 from hypervae.errors import ConfigError, HyperVAEError
+from hypervae.sweep import run as run_module
 from hypervae.sweep.figures import draw_sweep
 from hypervae.workflow import Plan
 
@@ -141,6 +144,30 @@ def test_a_trial_whose_processes_were_killed_is_sent_again(project):
     assert process.wait(60) == 0
     process.communicate()
     assert project.calls()[0] == ["train 2", "train 2", *WHOLE]
+
+
+def test_what_kills_a_trial_each_time_ends_that_trial_alone(project, caplog, monkeypatch):
+    """As a machine does with what needs too much memory: with a step, or with the whole job."""
+    monkeypatch.setattr(logging.getLogger(run_module.__name__), "disabled", False)
+    project.write(parameters={"model.latent_dim": [3, 21, 22, 4]})
+    with caplog.at_level("INFO", logger="hypervae"):
+        ranking = project.run().ranking
+    assert [one.objective is not None for one in ranking] == [True, True, False, False]
+    reasons = {one.trial.values["model.latent_dim"]: one.outcome.reason for one in ranking[2:]}
+    assert reasons[21].startswith("train: killed by SIGKILL; SIGKILL is how a machine ends")
+    assert reasons[22] == "its jobs ended without a word, 3 times"
+    number = {one.trial.values["model.latent_dim"]: one.trial.number for one in ranking}
+    again = re.findall(r"trial (\d+): job (\d+) ended without a word", caplog.text)
+    assert [int(trial) for trial, _ in again] == [number[22]] * 2
+    before = project.calls()
+    assert before[number[22]] == ["train 2"] * 3
+    project.run()
+    assert project.calls() == before
+    (project.folder / "enough").touch()
+    assert all(one.objective is not None for one in project.run(retry=True).ranking)
+    after = project.calls()
+    for value in (3, 4):  # what has a result is not done again
+        assert after[number[value]] == before[number[value]]
 
 
 def test_two_at_once_are_refused(project):
