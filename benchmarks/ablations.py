@@ -92,6 +92,8 @@ VARIANTS = {
     "no second axes": Variant({"hierarchical": {"second_axes": False}}),
     "no borders": Variant({"hierarchical": {"borders": False}}),
     "no edge of the jet": Variant({"hierarchical": {"jet_radius": 0.0}}),
+    "isotropic edge": Variant({"hierarchical": {"edge": "isotropic"}}),
+    "parts first": Variant({"prior_order": "parts_first"}),
     "two subjets": Variant({"hierarchical": {"subjets": 2}}),
     "four subjets": Variant({"hierarchical": {"subjets": 4}}),
     "prior normal": Variant({"prior": "normal"}),

@@ -34,6 +34,7 @@ _NAMES = {
     "deviation_e2c": "deviation of E2C",
     "deviation_e3c": "deviation of E3C",
 }
+_DIRECTED = ", for jets that lie within R of their axis"
 _TEMPLATE = Path(__file__).with_name("card_template.md")
 
 
@@ -93,6 +94,7 @@ def card(
         precision=training["precision"],
         generated=f"{about['generated']:,}",
         evaluations=evaluations,
+        within=_DIRECTED if model["hierarchical"].get("edge") == "directed" else "",
         rows="\n".join(rows),
         auc=f"{found['auc'][0]:.3f} ± {found['auc'][1]:.3f}",
         **{name: _thousandths(found[name]) for name in ("fpd", "fpd_truth")},

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hypervae.scaffold.border import borders, unfold_about_axes
 from hypervae.scaffold.clustering import winner_takes_all_axes
 from hypervae.scaffold.coordinates import Layout, columns
-from hypervae.scaffold.edge import unfold
+from hypervae.scaffold.edges.choice import edge_of
 from hypervae.scaffold.geometry import NEAREST, mass_over_pt, nearest_nodes, reference_direction
 from hypervae.scaffold.second_axes import find_second_axes
 
@@ -69,7 +69,7 @@ def analyse(
     weight = np.where(mask, particles[..., 2], 0.0).astype(np.float64)
     # of the positions as they are: unfolded, or turned about the axis, jets have other masses
     mass = mass_over_pt(torch.from_numpy(positions), torch.from_numpy(weight)).numpy()
-    positions = unfold(torch.from_numpy(positions), layout.radius).numpy()
+    positions = edge_of(layout).unfold(torch.from_numpy(positions)).numpy()
     axes, parents = winner_takes_all_axes(
         positions[..., 0], positions[..., 1], weight, multiplicity, layout.subjets
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hypervae.scaffold.border import fold_to_width
 from hypervae.scaffold.coordinates import Layout
-from hypervae.scaffold.edge import farthest, fold
+from hypervae.scaffold.edges.choice import edge_of
 from hypervae.scaffold.geometry import Scaffold, mass_over_pt, slots_of
 
 # Shares of a cell's pT are kept within e^-14 and e^0.2 before they are made to sum to 1.
@@ -20,6 +20,8 @@ _SMALLEST = 1e-9
 _MOST_STRETCHED = 4.0
 # Steps that find the unit of lengths: the mass is then right to rounding.
 _ITERATIONS = 6
+# More where the mass is still off: jets that lie at their edge, where lengths hardly change it.
+_MOST_ITERATIONS, _OFF, _FLATTEST = 40, 0.1, 0.05
 
 
 def assemble(
@@ -66,8 +68,8 @@ def assemble(
     local = local * _of_cell(stretch, slots.cell).unsqueeze(-1)
     if layout.borders:
         local = _within_borders(local, share, scaffold, slots.cell, member)
-    radius = layout.radius
-    most = farthest(radius)
+    edge = edge_of(layout)
+    most = edge.farthest
     local = local * (most / local.norm(dim=-1, keepdim=True).clamp_min(most))
     own = _at(scaffold.axes - scaffold.hop, slots.cell)
     ptrel = share * _of_cell(scaffold.share, slots.cell) * slots.mask
@@ -77,8 +79,9 @@ def assemble(
     centroid = _turned(torch.stack(centre, dim=-1).unsqueeze(1), scaffold.of_jet("theta"))
     mean = (ptrel.unsqueeze(-1) * positions).sum(1, keepdim=True) / ptrel.sum(1)[:, None, None]
 
-    def placed(unit: Tensor) -> Tensor:
-        return fold(centroid + (positions - mean) * unit[:, None, None], radius)
+    def placed(unit: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
+        away = (positions[rows] - mean[rows]) * unit[:, None, None]
+        return edge.fold(centroid[rows] + away)
 
     positions = placed(_unit(placed, ptrel, scaffold.mass))
     flipped = [scaffold.of_jet("mirror_eta"), scaffold.of_jet("mirror_phi")]
@@ -104,24 +107,34 @@ def _within_borders(
     return fold_to_width(local, normals, share, member.unflatten(-1, (subjets, -1)).sum(-1), width)
 
 
-def _unit(placed: Callable[[Tensor], Tensor], ptrel: Tensor, mass: Tensor) -> Tensor:
+def _unit(placed: Callable[..., Tensor], ptrel: Tensor, mass: Tensor) -> Tensor:
     """[B] factor of all lengths that gives particles the mass [B]; 1 where they have none at all.
 
     The mass is nearly proportional to the lengths, but in jets that reach their edge: secant steps
-    in the logarithms of both. `placed` makes positions [B, P, 2] of factors [B].
+    in the logarithms of both, more of them where the mass is still off. `placed` makes positions
+    [n, P, 2] of factors [n] and the rows that they belong to.
     """
-    ln_unit = torch.zeros_like(mass)
-    slope = torch.ones_like(mass)
-    before: tuple[Tensor, Tensor] | None = None
-    for _ in range(_ITERATIONS):
-        found = mass_over_pt(placed(ln_unit.exp()), ptrel)
-        off = torch.where(found > _SMALLEST, (found / mass).log(), 0.0)
-        if before is not None:
-            moved = ln_unit - before[0]
-            steep = (off - before[1]) / torch.where(moved == 0, 1.0, moved)
-            slope = torch.where(moved.abs() > 1e-9, steep.clamp(0.5, 2.0), slope)
-        before = (ln_unit, off)
-        ln_unit = ln_unit - off / slope
+    ln_unit, slope = torch.zeros_like(mass), torch.ones_like(mass)
+    last, last_off = ln_unit, torch.zeros_like(mass)
+    rows = torch.arange(len(mass), device=mass.device)
+    enough = _OFF * torch.finfo(mass.dtype).eps ** 0.5
+    for step in range(_MOST_ITERATIONS):
+        own = ln_unit[rows]
+        found = mass_over_pt(placed(own.exp(), rows), ptrel[rows])
+        off = torch.where(found > _SMALLEST, (found / mass[rows]).log(), 0.0)
+        if step:
+            moved = own - last[rows]
+            steep = (off - last_off[rows]) / torch.where(moved == 0, 1.0, moved)
+            steep = torch.where(moved.abs() > 1e-9, steep.clamp(_FLATTEST, 2.0), slope[rows])
+            slope = slope.index_copy(0, rows, steep)
+        last, last_off = (
+            was.index_copy(0, rows, now) for was, now in ((last, own), (last_off, off))
+        )
+        ln_unit = ln_unit.index_copy(0, rows, own - off / slope[rows])
+        if step + 1 >= _ITERATIONS:
+            rows = rows[off.abs() > enough]
+            if not len(rows):
+                break
     return ln_unit.exp()
 
 

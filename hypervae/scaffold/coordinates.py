@@ -13,8 +13,8 @@ are, so that what metrics look at has coordinates of its own. The distances them
 coordinates, too: one number more than there are, so that none of a drawn scaffold is far off when
 the others are a little.
 
-With a radius in the layout all of this is in the plane unfolded near it (`hypervae.scaffold.edge`),
-where tau_N is that of the jet but for what lies beyond 3/4 of the radius.
+With a radius in the layout all of this is in the plane unfolded near it
+(`hypervae.scaffold.edges`), where tau_N is that of the jet but for what lies beyond the knee.
 
 Within a subjet of three or more particles a second axis says where its particles gather: the one
 that lowers the subjet's tau most when each particle belongs to the nearer of the two. So a subjet
@@ -82,17 +82,20 @@ class Layout:
     second_axes : bool
         Whether subjets have a second axis.
     radius : float or None
-        Of the jets: lengths are those of the plane unfolded about it (`hypervae.scaffold.edge`),
-        in which jets have no edge; None: as they are.
+        Of the jets: lengths are those of the plane unfolded about it, in which jets have no edge;
+        None: as they are.
     borders: bool
         Whether subjets are unfolded about their axes (`hypervae.scaffold.border`), so that their
         particles are nearer to these than to the others.
+    edge : str
+        Which unfolding about the radius: a name of `hypervae.scaffold.edges.registry`.
     """
 
     subjets: int
     second_axes: bool = True
     radius: float | None = None
     borders: bool = False
+    edge: str = "isotropic"
 
     @property
     def cells(self) -> int:

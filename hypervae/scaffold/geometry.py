@@ -10,7 +10,7 @@ from torch import Tensor
 from hypervae.records import TensorRecord
 from hypervae.scaffold.border import borders
 from hypervae.scaffold.coordinates import OF_JET, Layout, columns
-from hypervae.scaffold.edge import farthest
+from hypervae.scaffold.edges.choice import edge_of
 from hypervae.scaffold.second_axes import cells_of
 
 # Mean squared distance within a subjet over the square of its mean distance: makes the mass of the
@@ -133,7 +133,7 @@ def scaffold_of(coordinates: Tensor, layout: Layout, slots: int) -> Scaffold:
         return Scaffold(axes, normals, hop, width, width, share, multiplicities, coordinates)
     number, size = layout.alike
     values = coordinates[:, -number * size :].unflatten(1, (number, size))
-    cells = cells_of(values, width, share, multiplicities, farthest(layout.radius))
+    cells = cells_of(values, width, share, multiplicities, edge_of(layout).farthest)
     axes = axes.repeat_interleave(2, dim=1) + cells.hop
     return Scaffold(
         axes,

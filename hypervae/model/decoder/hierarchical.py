@@ -82,7 +82,7 @@ def layout_of(config: ModelConfig) -> Layout:
     Layout
     """
     own = config.hierarchical
-    return Layout(own.subjets, own.second_axes, own.jet_radius or None, own.borders)
+    return Layout(own.subjets, own.second_axes, own.jet_radius or None, own.borders, own.edge)
 
 
 class HierarchicalParticles(ParticleDecoder):

@@ -22,6 +22,7 @@ from hypervae.config.base import (
 from hypervae.config.decisive import where
 from hypervae.model.trunks.registry import TRUNKS
 from hypervae.registry import Registry
+from hypervae.scaffold.edges.registry import EDGES
 
 if TYPE_CHECKING:
     from hypervae.model.decoder.interface import ParticleDecoder
@@ -90,6 +91,9 @@ class HierarchicalConfig(DecoderConfig):
         "there, too; 0: not",
         ge=0,
         le=10,
+    )
+    edge: Annotated[Text, OneOf(lambda: EDGES)] = key(
+        "isotropic", f"how lengths are unfolded near the radius: {EDGES.meanings}"
     )
     borders: Flag = key(
         False,

@@ -31,6 +31,7 @@ SLOTS = 12
 PLAIN = Layout(3, second_axes=False)
 FINE = Layout(3)
 BORDERED = Layout(3, borders=True)
+EDGES = [(None, "isotropic"), (0.4, "isotropic"), (0.4, "directed")]
 
 
 def made_jets(number=300, seed=0, slots=SLOTS):
@@ -63,13 +64,13 @@ def back(found, layout, slots=SLOTS):
 
 
 @pytest.mark.parametrize("borders", [False, True])
-@pytest.mark.parametrize("radius", [None, 0.4])
+@pytest.mark.parametrize(("radius", "edge"), EDGES)
 @pytest.mark.parametrize("second_axes", [False, True])
 @pytest.mark.parametrize("subjets", [2, 3, 4, 5])
-def test_jets_come_back_from_their_scaffolds(subjets, second_axes, radius, borders):
+def test_jets_come_back_from_their_scaffolds(subjets, second_axes, radius, edge, borders):
     particles, jets = made_jets()
     assert (np.linalg.norm(particles[..., :2], axis=-1) > 0.4).any(1).sum() > 20
-    layout = Layout(subjets, second_axes, radius, borders)
+    layout = Layout(subjets, second_axes, radius, borders, edge)
     found = analyse(particles, jets, layout)
     scaffold, places, mask = back(found, layout)
     np.testing.assert_array_equal(scaffold.multiplicities.numpy(), found.multiplicities)
@@ -85,13 +86,13 @@ def test_jets_come_back_from_their_scaffolds(subjets, second_axes, radius, borde
 
 
 @pytest.mark.parametrize("borders", [False, True])
-@pytest.mark.parametrize("radius", [None, 0.4])
-def test_a_lone_soft_particle_far_out_comes_back(radius, borders):
+@pytest.mark.parametrize(("radius", "edge"), EDGES)
+def test_a_lone_soft_particle_far_out_comes_back(radius, edge, borders):
     particles, jets = made_jets()
     particles[..., :2] *= 0.03
     particles[:, -1] = [0.35, 0.3, 4e-4, 1.0]
     full = particles[..., 3].all(1)
-    layout = Layout(2, True, radius, borders)
+    layout = Layout(2, True, radius, borders, edge)
     found = analyse(particles[full], jets[full], layout)
     reach = [place for place, one in enumerate(coordinates(layout)) if "reach_second" in one.name]
     assert (np.nanmax(found.coordinates[:, reach], axis=1) > np.log(150)).sum() > 5
@@ -148,11 +149,11 @@ def test_tau_ratios_are_coordinates():
 
 
 @pytest.mark.parametrize("borders", [False, True])
-@pytest.mark.parametrize("radius", [None, 0.4])
+@pytest.mark.parametrize(("radius", "edge"), EDGES)
 @pytest.mark.parametrize("second_axes", [False, True])
-def test_any_numbers_are_a_scaffold_of_physical_jets(second_axes, radius, borders):
+def test_any_numbers_are_a_scaffold_of_physical_jets(second_axes, radius, edge, borders):
     generator = torch.Generator().manual_seed(0)
-    layout = Layout(4, second_axes, radius, borders)
+    layout = Layout(4, second_axes, radius, borders, edge)
     wild = 3 * torch.randn(500, len(coordinates(layout)), generator=generator, dtype=torch.float64)
     scaffold = scaffold_of(wild, layout, SLOTS)
     assert (scaffold.multiplicities.sum(1) >= 1).all()

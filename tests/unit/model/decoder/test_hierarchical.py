@@ -209,33 +209,52 @@ def test_momenta_transform_along_with_the_references(any_trunk):
     )
 
 
-@pytest.mark.parametrize("angle", [0.3, 2.0, -1.2])
-def test_a_turned_jet_has_the_same_shapes_and_another_angle(model, angle):
-    """The frame of the scaffold turns along with the jet about its axis, to rounding.
-
-    A jet of one particle has no direction but from the axis, and no frame of its own.
-    """
-    jets = small_jets(60, seed=4)
-    jets = jets[jets.multiplicity > 1]
-    jets.particle_features = jets.particle_features.astype(np.float64)
+def scaffolds_of_turned(jets, angle, layout):
+    """Scaffolds of jets, and of the same jets turned about their axes."""
     turned = jets[slice(None)]
     turned.particle_features = jets.particle_features.copy()
     cosine, sine = np.cos(angle), np.sin(angle)
     x, y = np.moveaxis(jets.particle_features[..., :2], -1, 0)
     turned.particle_features[..., 0] = cosine * x - sine * y
     turned.particle_features[..., 1] = sine * x + cosine * y
-    one, other = (
-        analyse(some.particle_features, some.jet_features, LAYOUT) for some in (jets, turned)
-    )
-    np.testing.assert_array_equal(one.multiplicities, other.multiplicities)
-    np.testing.assert_allclose(one.offsets, other.offsets, atol=1e-6)
-    names = [coordinate.name for coordinate in coordinates(LAYOUT)]
+    return [analyse(some.particle_features, some.jet_features, layout) for some in (jets, turned)]
+
+
+@pytest.mark.parametrize("angle", [0.3, 2.0, -1.2])
+@pytest.mark.parametrize(
+    ("layout", "reach"),
+    [
+        (LAYOUT, np.inf),
+        (Layout(SUBJETS, True, 0.4, True, "isotropic"), np.inf),
+        (Layout(SUBJETS, True, 0.4, True, "directed"), 0.4),
+    ],
+    ids=["no edge", "isotropic", "directed"],
+)
+def test_a_turned_jet_has_the_same_shapes_and_another_angle(layout, reach, angle):
+    """The frame of the scaffold turns along with the jet about its axis, to rounding.
+
+    A jet of one particle has no direction but from the axis, and no frame of its own. A directed
+    edge knows where the beam is, beyond the radius alone.
+    """
+    jets = small_jets(200, seed=4)
+    jets = jets[jets.multiplicity > 1]
+    jets.particle_features = jets.particle_features.astype(np.float64)
+    far = np.linalg.norm(jets.particle_features[..., :2], axis=-1).max(1) > reach
+    names = [coordinate.name for coordinate in coordinates(layout)]
     # where the jet points, and its mass, which rotations in (eta, phi) leave only nearly
     free = {"theta", "mirror_eta", "mirror_phi", "jet_eta", "ln_mass", "ln_mass_ratio"}
     same = [place for place, name in enumerate(names) if name not in free]
+    one, other = scaffolds_of_turned(jets[~far], angle, layout)
+    np.testing.assert_array_equal(one.multiplicities, other.multiplicities)
+    np.testing.assert_allclose(one.offsets, other.offsets, atol=1e-6)
     np.testing.assert_allclose(
         one.coordinates[:, same], other.coordinates[:, same], rtol=1e-6, atol=1e-6
     )
+    assert far.any() == (layout.edge == "directed")
+    if far.any():
+        one, other = scaffolds_of_turned(jets[far], angle, layout)
+        moved = np.abs(one.coordinates - other.coordinates)[:, same]
+        assert (np.nanmax(moved, axis=1) > 1e-3).all()
 
 
 def test_the_same_noise_makes_the_same_jets_in_any_batch(any_trunk):
