@@ -69,6 +69,29 @@ def test_a_zip_file_of_something_else_is_none(tmp_path):
         both(tmp_path / "a.pt")
 
 
+def test_damaged_archives_are_refused_or_read(tmp_path):
+    """Bytes of the directory at the end of a zip file, by which its parts are found."""
+    jets, _ = jets_of()
+    torch.save(graphs_of(jets[:3]), tmp_path / "whole.pt")
+    whole = (tmp_path / "whole.pt").read_bytes()
+    first = whole.index(b"PK\x01\x02")  # of the directory
+    generator = np.random.default_rng(1)
+    messages = []
+    for case in range(150):
+        bytes_ = bytearray(whole)
+        for place in generator.integers(first, len(whole), 1 + case % 3):
+            bytes_[place] = generator.integers(256)
+        path = tmp_path / f"{case}.pt"
+        path.write_bytes(bytes_)
+        assert isinstance(holds_graphs(path), bool)
+        try:
+            load_graphs(path)
+        except InputError as error:
+            messages.append(str(error))
+    assert len(messages) > 20
+    assert not any("\n" in message for message in messages)
+
+
 @pytest.mark.parametrize(
     "kind",
     [
