@@ -116,7 +116,7 @@ def _unit(placed: Callable[..., Tensor], ptrel: Tensor, mass: Tensor) -> Tensor:
     """
     ln_unit, slope = torch.zeros_like(mass), torch.ones_like(mass)
     last, last_off = ln_unit, torch.zeros_like(mass)
-    rows = torch.arange(len(mass), device=mass.device)
+    rows: Tensor | slice = slice(None)
     enough = _OFF * torch.finfo(mass.dtype).eps ** 0.5
     for step in range(_MOST_ITERATIONS):
         own = ln_unit[rows]
@@ -126,16 +126,19 @@ def _unit(placed: Callable[..., Tensor], ptrel: Tensor, mass: Tensor) -> Tensor:
             moved = own - last[rows]
             steep = (off - last_off[rows]) / torch.where(moved == 0, 1.0, moved)
             steep = torch.where(moved.abs() > 1e-9, steep.clamp(_FLATTEST, 2.0), slope[rows])
-            slope = slope.index_copy(0, rows, steep)
-        last, last_off = (
-            was.index_copy(0, rows, now) for was, now in ((last, own), (last_off, off))
-        )
-        ln_unit = ln_unit.index_copy(0, rows, own - off / slope[rows])
+            slope = _put(slope, rows, steep)
+        last, last_off = _put(last, rows, own), _put(last_off, rows, off)
+        ln_unit = _put(ln_unit, rows, own - off / slope[rows])
         if step + 1 >= _ITERATIONS:
-            rows = rows[off.abs() > enough]
+            rows = torch.arange(len(mass), device=mass.device)[rows][off.abs() > enough]
             if not len(rows):
                 break
     return ln_unit.exp()
+
+
+def _put(values: Tensor, rows: Tensor | slice, new: Tensor) -> Tensor:
+    """Values [B] with new ones in some rows, or in all."""
+    return new if isinstance(rows, slice) else values.index_copy(0, rows, new)
 
 
 def jet_features(scaffold: Scaffold) -> Tensor:
