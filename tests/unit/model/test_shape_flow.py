@@ -7,7 +7,8 @@ import torch
 from hypervae.config import ModelConfig
 from hypervae.model.shape_flow import ShapeContext
 from hypervae.model.trunks.registry import TRUNKS
-from hypervae.scaffold import Layout, coordinates, scaffold_of
+from hypervae.scaffold.coordinates import Layout, coordinates
+from hypervae.scaffold.geometry import scaffold_of
 from hypervae.scaffold.shapes import SlotTables
 
 SLOTS, LAYOUT = 10, Layout(3)

@@ -7,15 +7,8 @@ import pytest
 import torch
 
 from hypervae.kinematics import relative_mass
-from hypervae.scaffold import (
-    Layout,
-    analyse,
-    assemble,
-    coordinates,
-    jet_features,
-    scaffold_of,
-    slots_of,
-)
+from hypervae.scaffold.analysis import analyse
+from hypervae.scaffold.assembly import assemble, jet_features
 from hypervae.scaffold.border import (
     borders,
     fold_about_axes,
@@ -23,7 +16,8 @@ from hypervae.scaffold.border import (
     unfold_about_axes,
 )
 from hypervae.scaffold.clustering import winner_takes_all_axes
-from hypervae.scaffold.geometry import mass_over_pt
+from hypervae.scaffold.coordinates import Layout, coordinates
+from hypervae.scaffold.geometry import mass_over_pt, scaffold_of, slots_of
 from hypervae.scaffold.scores import NormalScores
 from hypervae.scaffold.shapes import SlotTables, free_directions
 

@@ -84,7 +84,7 @@ def test_types_that_are_not_those_of_the_shards_are_refused(run):
 
 def test_an_output_that_cannot_be_written_is_found_before_the_training(run, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file/model: output directory"):
+    with pytest.raises(InputError, match=r"file/model/.*: output: found no way to write there"):
         run("file/model")
     access = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and access(path, mode))

@@ -14,7 +14,9 @@ from hypervae.model.posterior import encode_jets
 from hypervae.model.references import jet_tetrad, momenta_of
 from hypervae.model.sampling import Sampler
 from hypervae.model.sampling_config import SamplingConfig
-from hypervae.scaffold import Layout, analyse, coordinates, scaffold_of
+from hypervae.scaffold.analysis import analyse
+from hypervae.scaffold.coordinates import Layout, coordinates
+from hypervae.scaffold.geometry import scaffold_of
 from tests.unit.chain import MODEL, SLOTS, small_jets
 from tests.unit.model.lorentz import GENERAL
 
