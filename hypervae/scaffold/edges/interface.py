@@ -8,6 +8,7 @@ steeply near R, the same numbers fall off smoothly, and what is folded back ends
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -61,9 +62,7 @@ class Edge(ABC):
         -------
         [.., 2]
         """
-        length, along = _polar(positions)
-        stretch = self.lengths(length, along) / length.clamp_min(_SMALLEST)
-        return positions * torch.where(length > 0, stretch, 1.0).unsqueeze(-1)
+        return _stretched(positions, self.lengths)
 
     def unfold(self, positions: Tensor) -> Tensor:
         """Unfolded positions, which `fold` puts back where they were, in their precision.
@@ -77,9 +76,7 @@ class Edge(ABC):
         -------
         [.., 2]
         """
-        length, along = _polar(positions)
-        stretch = self.unfolded(length, along) / length.clamp_min(_SMALLEST)
-        return positions * torch.where(length > 0, stretch, 1.0).unsqueeze(-1)
+        return _stretched(positions, self.unfolded)
 
     @property
     def farthest(self) -> float:
@@ -108,7 +105,10 @@ class NoEdge(Edge):
         return positions
 
 
-def _polar(positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Lengths, and squared cosines of the angles to the first axis."""
+def _stretched(positions: Tensor, new_lengths: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Positions with other lengths, of their lengths and squared cosines to the first axis."""
     length = positions.norm(dim=-1)
-    return length, (positions[..., 0] / length.clamp_min(_SMALLEST)).square()
+    divisor = length.clamp_min(_SMALLEST)
+    along = (positions[..., 0] / divisor).square()
+    stretch = new_lengths(length, along) / divisor
+    return positions * torch.where(length > 0, stretch, 1.0).unsqueeze(-1)
