@@ -32,6 +32,8 @@ ISOLATED: dict[str, str | None] = {
     # without a search of all installed packages for plugins of pydantic, at the start of each job
     "PYDANTIC_DISABLE_PLUGINS": "__all__",
 }
+#: What libraries print beside the errors that they raise; a choice of the user's stays.
+QUIET = {"TORCH_CPP_LOG_LEVEL": "FATAL"}
 #: Variables whose names start so.
 ISOLATED_PREFIXES = ("LT_",)  # of Lightning's own command line
 #: The kernels of these sub-packages are compiled once, and kept.
@@ -49,6 +51,8 @@ def isolate() -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # rather than an error where a locale lacks a letter
             stream.reconfigure(errors="backslashreplace")

@@ -67,6 +67,10 @@ class HyperVAEError(Exception):
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
+class NobodyCame(HyperVAEError):
+    """Other processes of a run are not there: torch may still ask for them, in a thread."""
+
+
 class ConfigError(HyperVAEError):
     """A config key is unknown, of the wrong type or out of range."""
 

@@ -20,7 +20,7 @@ from hypervae.cli.stopping import ending_cleanly
 from hypervae.cli.usage import described
 from hypervae.digest import command_module
 from hypervae.environment import isolate, open_standard_streams, other_libraries
-from hypervae.errors import HyperVAEError, WriteFailed, printable, shown
+from hypervae.errors import HyperVAEError, NobodyCame, WriteFailed, printable, shown
 from hypervae.extras import how_to_install
 from hypervae.io.behind import STANDARD_OUTPUT, file_behind
 from hypervae.logs import show_on_terminal
@@ -140,7 +140,7 @@ def main() -> None:
         limits.allow_files(limits.FILES, "a command")
         with limits.told_before_killed(), ending_cleanly():
             cli(standalone_mode=True)
-    except (WriteFailed, limits.TimeIsUp) as error:
+    except (WriteFailed, NobodyCame, limits.TimeIsUp) as error:
         _end_at_once(str(error))
     except HyperVAEError as error:
         _say(str(error))

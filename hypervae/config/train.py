@@ -60,6 +60,13 @@ class ExecutionConfig(Section):
     nodes: Integer = key(
         1, "nodes; above 1 a launcher (srun, torchrun) starts the processes", ge=1, le=10_000
     )
+    rendezvous_minutes: Number = key(
+        1.0,
+        "how long processes that torchrun or a person starts wait for one another at the start",
+        unit="min",
+        ge=0.01,
+        le=1e4,
+    )
     workers: Integer = key(
         0,
         "processes that prepare batches, for each training process; 0: that one itself",

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.plugins import MixedPrecision, Precision
-from lightning.fabric.strategies import DDPStrategy, Strategy
+from lightning.fabric.strategies import Strategy
 from torch import Tensor
 
 from hypervae.config import TrainConfig
@@ -18,6 +18,7 @@ from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
 from hypervae.stopped import TICK, Stopped, Watch
 from hypervae.training.launch import launched_by
+from hypervae.training.rendezvous import SeveralProcesses
 
 #: Particle decoders that were measured to be faster in bf16 on a CPU with instructions for it. Not
 #: those of L-GATr: its vectors stay in float32, and torch's masked attention is slower in bf16.
@@ -158,8 +159,7 @@ def make_fabric(config: TrainConfig, *, fast_in_bf16: bool = False) -> Fabric:
         )
     strategy: str | Strategy = "auto"
     if devices * nodes > 1:
-        # loss weights of 0 leave heads without a gradient
-        strategy = DDPStrategy(find_unused_parameters=True)
+        strategy = SeveralProcesses(execution.rendezvous_minutes)
     return Fabric(
         accelerator=device,
         devices=devices,

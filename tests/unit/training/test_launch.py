@@ -9,7 +9,7 @@ from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElastic
 
 from hypervae.errors import HyperVAEError
 from hypervae.slurm_job import belongs_to_its_task, own_job
-from hypervae.training.launch import LAUNCHER, OwnProcesses, launched_by
+from hypervae.training.launch import LAUNCHER, OwnProcesses, launched_by, meeting_place
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR")
 OTHERS = ("MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_USE_AGENT_STORE", LAUNCHER)
@@ -75,6 +75,7 @@ def test_nodes_need_a_launcher(variables):
 
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "TORCHELASTIC_USE_AGENT_STORE": "True", "RANK": 0}
+TORCHRUN |= {"LOCAL_RANK": 0, "GROUP_RANK": 0}
 
 
 def test_torchrun_is_believed_where_it_answers(variables):
@@ -101,6 +102,49 @@ def test_torchrun_of_another_job_is_refused(changed, found, variables):
     with pytest.raises(HyperVAEError, match=rf"(?s){found}.*TORCHELASTIC_RUN_ID"):
         launched_by(2)
     assert isinstance(launched_by(1), OwnProcesses)
+
+
+NO_NUMBERS = ["", "-1", "two", "1.0", " 0", "99999", "\u00b2", "0x1"]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "GROUP_RANK", "MASTER_PORT"])
+def test_torchrun_gives_numbers_in_their_range(name, value, variables):
+    variables(**TORCHRUN, WORLD_SIZE=2, MASTER_ADDR="127.0.0.1", MASTER_PORT=1)
+    variables(**{name: value})
+    with pytest.raises(HyperVAEError, match=rf"^{name}: found .*, expected .*TORCHELASTIC_RUN_ID"):
+        launched_by(2)
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+@pytest.mark.parametrize("name", ["NODE_RANK", "MASTER_PORT"])
+def test_nodes_started_by_hand_have_numbers(name, value, variables):
+    variables(NODE_RANK=0, MASTER_ADDR="node7", MASTER_PORT=29500)
+    variables(**{name: value})
+    with pytest.raises(HyperVAEError, match=rf"^{name}: found .*, expected an integer from"):
+        launched_by(4, 2)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("agent", ["True", "False"])
+def test_what_variables_alone_tell_is_not_waited_for_long(rank, agent, variables):
+    variables(**TORCHRUN | {"TORCHELASTIC_USE_AGENT_STORE": agent, "RANK": rank})
+    variables(WORLD_SIZE=2, MASTER_ADDR="node7", MASTER_PORT=29500)
+    torchrun = meeting_place(TorchElasticEnvironment(), rank, 2, 1.5)
+    assert (torchrun.patience, torchrun.hosts) == (90, rank == 0 and agent == "False")
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID"):
+        assert f"{name}={os.environ[name]}" in torchrun.told
+    variables(NODE_RANK=rank)
+    by_hand = meeting_place(OwnProcesses(2), rank, 2, 1.5)
+    assert (by_hand.patience, by_hand.hosts) == (90, rank == 0)
+    assert by_hand.told == f"NODE_RANK={rank}, MASTER_ADDR=node7, MASTER_PORT=29500"
+
+
+def test_what_is_started_for_sure_is_waited_for(variables):
+    variables(SLURM_STEP_NUM_TASKS=2, SLURM_NTASKS=2, SLURM_JOB_ID=7, SLURM_JOB_NAME="train")
+    variables(SLURM_NTASKS_PER_NODE=2, SLURM_NODELIST="node7")
+    for environment in (launched_by(2), OwnProcesses()):
+        assert meeting_place(environment, 0, 2, 0.1).patience == 1800
 
 
 @pytest.mark.parametrize("task", [os.getpid, os.getppid, lambda: "", ended_process])
