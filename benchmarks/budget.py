@@ -29,10 +29,19 @@ MOST_NETWORKS = 8
 
 
 class Rates(Observer):
-    """Measures the CPU time of a step, of the training and of the prior's fit."""
+    """Measures the CPU time of a step, of the training, of the prior's fit and of its acceptance.
+
+    Attributes
+    ----------
+    training, prior, acceptance : float
+        Of one step [s]; of the fits, of one network.
+    drawing : float
+        Of what the acceptance is fitted on, before its first step [s].
+    """
 
     def __init__(self) -> None:
-        self.training = self.prior = self._start = 0.0
+        self.training = self.prior = self.acceptance = self.drawing = 0.0
+        self._start = self._end = 0.0
 
     def on_step(self, report: StepReport) -> None:
         """Start the clock after the warm-up and stop it after the timed steps."""
@@ -41,6 +50,29 @@ class Rates(Observer):
     def on_prior_step(self, step: int, steps: int) -> None:
         """As `on_step`, of the prior's fit."""
         self.prior = self._clock(step, self.prior)
+        self._end = time.process_time()
+
+    def on_acceptance_step(self, step: int, steps: int) -> None:
+        """As `on_step`, of the prior's acceptance."""
+        self.acceptance = self._clock(step, self.acceptance)
+        if step == 1 and self._end:
+            self.drawing = time.process_time() - self._end
+
+    def of_acceptance(self, steps: int, networks: int, larger: float) -> float:
+        """What the whole acceptance takes [s].
+
+        Parameters
+        ----------
+        steps, networks : int
+            Of its fit: of each network, and how many.
+        larger : float
+            How many times as long the drawing takes as it did.
+
+        Returns
+        -------
+        float
+        """
+        return networks * steps * self.acceptance + self.drawing * larger
 
     def _clock(self, step: int, known: float) -> float:
         if step == WARM:
@@ -127,6 +159,7 @@ def fit(
             "seed": seed,
             "steps": steps,
             "prior_steps": prior,
+            **({} if folder == "model" else {"acceptance_steps": enough}),
             "model": {**recipe.get("model", {}), "prior_networks": networks},
             "split": SPLIT,
         }
@@ -141,9 +174,20 @@ def fit(
     of_prior = OF_PRIOR * left if rates.prior else 0.0
     steps = max(int((left - of_prior) / rates.training), 1)
     seen = Seen()
-    networks, prior = 1, max(int(of_prior / (rates.prior or 1.0)), 1)
-    if init_from is None and recipe.get("model", {}).get("prior") == "autoregressive":
-        networks, prior = shared_out(prior, shards)
+    model, networks = recipe.get("model", {}), 1
+
+    def steps_of_prior(networks: int) -> int:
+        settings = resolve_section("train", {**recipe.get("train", {}), "model": dict(model)})
+        larger = networks * len(shards) / types
+        taken = rates.of_acceptance(
+            settings.acceptance_steps, settings.model.prior_acceptance, larger
+        )
+        return max(int((of_prior - taken) / (rates.prior or 1.0)), 1)
+
+    prior = steps_of_prior(1)
+    if init_from is None and model.get("prior") == "autoregressive":
+        networks, _ = shared_out(prior, shards)
+        prior = max(steps_of_prior(networks) // networks, 1)
     run(files, "model", steps, prior, seen, networks)
     return time.process_time() - start, seen.jets
 

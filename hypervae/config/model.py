@@ -126,6 +126,14 @@ class ModelConfig(DecoderSections):
         le=100,
         counts=where(prior=["autoregressive"]),
     )
+    prior_acceptance: Integer = key(
+        0,
+        "networks that learn which draws of a learned prior to keep: what tells them from the "
+        "jets' latent vectors and what follows from these; 0: all are kept",
+        ge=0,
+        le=100,
+        counts=where(prior=["gaussian", "flow", "autoregressive"]),
+    )
     dropout: Number = key(0.0, "dropout probability", ge=0, lt=1)
 
     def mistakes(self) -> Iterator[Mistake]:

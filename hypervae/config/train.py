@@ -232,6 +232,12 @@ class TrainConfig(Section):
         ge=0,
         le=10**7,
     )
+    acceptance_steps: Integer = key(
+        500,
+        "optimizer steps of each network that learns which draws of the prior to keep",
+        ge=1,
+        le=10**8,
+    )
     gumbel_temperature: Annotated[tuple[Temperature, ...], Pair] = key(
         (1.0, 0.3),
         "temperature of the multiplicity's Gumbel-softmax at the first and at the last step",

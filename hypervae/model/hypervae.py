@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.formats.normalization import read_normalization
 from hypervae.io import atomic_path, write_json
 from hypervae.io.guarded import guarded
+from hypervae.model.acceptance import Acceptance, first_kept
 from hypervae.model.decoder import Decoder, Reconstructed
+from hypervae.model.decoder.interface import NoiseSpec
 from hypervae.model.decoder.targets import with_particle_targets
 from hypervae.model.encoder import Encoder
 from hypervae.model.files import CONFIG, NORMALIZATION, WEIGHTS, files_of, paths_of
@@ -78,6 +80,12 @@ class HyperVAE(JetMethods, nn.Module):
         self.prior = make_prior(
             self.config, len(self.jet_types), self.latent_dim, self.decoder.particles.alike
         )
+
+        self.acceptance: Acceptance | None = None
+        if self.config.prior_acceptance and self.prior.fitted:
+            inputs = self.latent_dim + self.decoder.particles.reading_dims(self.config)
+            types, networks = len(self.jet_types), self.config.prior_acceptance
+            self.acceptance = Acceptance(inputs, types, networks)
 
     @property
     def latent_dim(self) -> int:
@@ -146,6 +154,54 @@ class HyperVAE(JetMethods, nn.Module):
             means.append(mean.to(means[0].dtype))
             variances.append(log_variance.to(means[0].dtype))
         return torch.cat(means, dim=-1), torch.cat(variances, dim=-1)
+
+    @property
+    def latent_noise(self) -> dict[str, NoiseSpec]:
+        """What a jet needs for its latent vector to be drawn, by name."""
+        first = {"latent": NoiseSpec((self.latent_dim,))}
+        return first if self.acceptance is None else first | Acceptance.noise(self.latent_dim)
+
+    def draw_latents(
+        self, noise: Mapping[str, Tensor], jet_type: Tensor, temperature: float = 1.0
+    ) -> Tensor:
+        """Latent vectors from the prior, those of its draws that are to be kept.
+
+        Parameters
+        ----------
+        noise : mapping of str to Tensor [B, ...]
+            What `latent_noise` asks for.
+        jet_type : [B] int64
+            Index among the model's types.
+        temperature : float
+            See `Prior.sample`.
+
+        Returns
+        -------
+        [B, latent_dim]
+        """
+        if self.acceptance is None:
+            return self.prior.sample(noise["latent"], jet_type, temperature)
+        acceptance = self.acceptance
+        return first_kept(
+            lambda some, types: self.prior.sample(some, types, temperature),
+            lambda latent, types: acceptance(self.read(latent, types), types),
+            noise,
+            jet_type,
+        )
+
+    def read(self, latent: Tensor, jet_type: Tensor) -> Tensor:
+        """[B, latent_dim + R] latent vectors, and what the particle decoder reads of them.
+
+        Parameters
+        ----------
+        latent : [B, latent_dim]
+        jet_type : [B] int64
+
+        Returns
+        -------
+        [B, latent_dim + R]
+        """
+        return torch.cat([latent, self.decoder.particles.readings(latent, jet_type)], dim=1)
 
     def fit_decoder(self, batches: Iterable[JetBatch]) -> None:
         """Let the particle decoder see the training jets once, before the training.

@@ -20,7 +20,6 @@ from hypervae.kinematics import four_momenta
 from hypervae.model.decoder import Decoded, Decoder
 from hypervae.model.decoder.interface import NoiseSpec
 from hypervae.model.noise import gumbel
-from hypervae.model.prior import Prior
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
 from hypervae.seeds import rng
@@ -36,12 +35,28 @@ class GenerativeModel(Protocol):
     config: ModelConfig
     normalization: Normalization
     decoder: Decoder
-    prior: Prior
     training: bool
 
     @property
-    def latent_dim(self) -> int:
-        """Dimensions of the latent space."""
+    def latent_noise(self) -> Mapping[str, NoiseSpec]:
+        """What a jet needs for its latent vector to be drawn, by name."""
+
+    def draw_latents(
+        self, noise: Mapping[str, Tensor], jet_type: Tensor, temperature: float = 1.0
+    ) -> Tensor:
+        """Latent vectors [B, latent_dim] of noise.
+
+        Parameters
+        ----------
+        noise : mapping of str to Tensor [B, ...]
+            What `latent_noise` asks for.
+        jet_type : [B] int64
+        temperature : float
+
+        Returns
+        -------
+        [B, latent_dim]
+        """
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """The weights, which say device and type of the tensors.
@@ -151,7 +166,7 @@ class Sampler:
         self.jet_types = sorted(shares, key=model.type_index)
         self._bounds = np.cumsum([shares[jet_type] for jet_type in self.jet_types])[:-1]
         self._which = rng(seed, "mix")
-        self._noise = {"latent": NoiseSpec((model.latent_dim,)), **model.decoder.noise}
+        self._noise = {**model.latent_noise, **model.decoder.noise}
         self._streams = {
             jet_type: {name: rng(seed, jet_type, name) for name in self._noise}
             for jet_type in self.jet_types
@@ -191,10 +206,47 @@ class Sampler:
             if was_training:
                 self.model.train()
 
-    def _draw(self, size: int, latents: Tensor | None) -> DrawnJets:
-        which = np.zeros(size, dtype=np.int64)
+    @torch.no_grad()
+    def latents(self, size: int) -> Tensor:
+        """Draw the latent vectors of the next jets and no more than these.
+
+        Parameters
+        ----------
+        size : int
+
+        Returns
+        -------
+        [size, latent_dim]
+            On the model's device.
+        """
+        which = self._next_types(size)
+        _, noise = self._next_noise(which)
+        return self._latents(noise, self._type_indices(which))
+
+    def _next_types(self, size: int) -> NDArray[np.int64]:
+        """Of the next jets, as places in `jet_types`."""
         if self.jet_type is None:
-            which = np.searchsorted(self._bounds, self._which.random(size), side="right")
+            return np.searchsorted(self._bounds, self._which.random(size), side="right")
+        return np.zeros(size, dtype=np.int64)
+
+    def _type_indices(self, which: NDArray[np.int64]) -> Tensor:
+        """Of jets, among the model's types."""
+        indices = np.array([self.model.type_index(jet_type) for jet_type in self.jet_types])
+        return torch.from_numpy(indices[which]).to(self._like.device)
+
+    @property
+    def _like(self) -> Tensor:
+        return next(self.model.parameters())
+
+    def _on_device(self, values: NDArray[Any] | Tensor) -> Tensor:
+        return torch.as_tensor(values).to(self._like.device, self._like.dtype)
+
+    def _latents(self, noise: _Noise, types: Tensor) -> Tensor:
+        drawn = {name: self._on_device(noise[name]) for name in self.model.latent_noise}
+        return self.model.draw_latents(drawn, types, self.sampling.temperature)
+
+    def _draw(self, size: int, latents: Tensor | None) -> DrawnJets:
+        which = self._next_types(size)
         number, noise = self._next_noise(which)
         sample, good = self._decode(noise, which, latents)
         sample.redrawn = int((~good).sum()) if self.sampling.check else 0
@@ -241,32 +293,20 @@ class Sampler:
         self, noise: _Noise, rows: NDArray[np.int64], streams: Mapping[str, np.random.Generator]
     ) -> None:
         for name, spec in self._noise.items():
-            draw = (
-                streams[name].standard_normal
-                if spec.distribution == "normal"
-                else streams[name].random
-            )
+            stream, normal = streams[name], spec.distribution == "normal"
+            draw = stream.standard_normal if normal else stream.random
             noise[name][rows] = draw((len(rows), *spec.shape))
 
     def _decode(
         self, noise: _Noise, which: NDArray[np.int64], latents: Tensor | None
     ) -> tuple[DrawnJets, NDArray[np.bool_]]:
         """Decode a batch; and which of its jets are physical."""
-        model, like = self.model, next(self.model.parameters())
-        temperature = self.sampling.temperature
-
-        def on_device(values: NDArray[Any] | Tensor) -> Tensor:
-            return torch.as_tensor(values).to(like.device, like.dtype)
-
-        indices = np.array([model.type_index(jet_type) for jet_type in self.jet_types])
-        types = torch.from_numpy(indices[which]).to(like.device)
-        if latents is None:
-            latent = model.prior.sample(on_device(noise["latent"]), types, temperature)
-        else:
-            latent = on_device(latents)
+        model, temperature = self.model, self.sampling.temperature
+        types = self._type_indices(which)
+        latent = self._latents(noise, types) if latents is None else self._on_device(latents)
         given = {}
         for name, spec in model.decoder.noise.items():
-            values = on_device(noise[name])
+            values = self._on_device(noise[name])
             if spec.distribution == "gumbel":
                 values = gumbel(values)
             given[name] = values if spec.distribution == "uniform" else values * temperature

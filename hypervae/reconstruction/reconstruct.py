@@ -18,7 +18,7 @@ from hypervae.model import HyperVAE
 from hypervae.model.posterior import active, encode_jets, kl_per_dimension
 from hypervae.model.sampling import Sampler
 from hypervae.observables import JetSample, compute_observables
-from hypervae.seeds import rng
+from hypervae.seeds import derive_seed, rng
 
 #: Jets in memory at once. No result depends on it beyond rounding.
 BATCH = 256
@@ -115,15 +115,14 @@ def reconstruct(
         batches = (model.batch(truth[start : start + batch_size]) for start in starts)
         found = encode_jets(model, batches)
         sampler = Sampler(model, seed=seed, mix={jet_type: 1.0})
+        of_prior = Sampler(model, seed=derive_seed(seed, "prior"), mix={jet_type: 1.0})
         noise = rng(seed, jet_type, "reconstruction")
         for some in found.split(batch_size):
             some = some.to(model.device)
             made.append(sampler.draw(len(some), some.mean).jets)
-            # both of a batch from one stream, jet by jet, so that batches may be cut anywhere
-            drawn = torch.from_numpy(noise.standard_normal((len(some), 2, some.mean.shape[1])))
-            first, second = drawn.to(some.mean).unbind(dim=1)
-            prior = model.prior.sample(second, some.jet_type)
-            posterior = some.mean + some.width * first
+            # jet by jet, so that batches may be cut anywhere
+            drawn = torch.from_numpy(noise.standard_normal(some.mean.shape)).to(some.mean)
+            posterior, prior = some.mean + some.width * drawn, of_prior.latents(len(some))
             latents.append([_array(x) for x in (some.mean, some.width, posterior, prior)])
     number = [JET_TYPES[jet_type] for jet_type in jets]
     return Reconstruction(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from torch import Tensor
 
 from hypervae.config import ModelConfig
 from hypervae.errors import InputError
@@ -18,7 +20,15 @@ from hypervae.normalization import Normalization
 from hypervae.normalization.continuation import check_features, check_particles
 
 #: Keys of the model's section on which neither weights nor what they mean depend.
-FREE = ("dropout", "hyperedge_samples", "hyperedge_chunk", "one_shot", "hierarchical.draws")
+FREE = (
+    "dropout",
+    "hyperedge_samples",
+    "hyperedge_chunk",
+    "one_shot",
+    "hierarchical.draws",
+    "prior_acceptance",
+)
+_ACCEPTANCE = "acceptance."
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,25 @@ def read_initial(
     for path in files:
         digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
     return Initial(files, continued(model.normalization, run), config, model, digest.hexdigest())
+
+
+def with_own_acceptance(weights: Mapping[str, Tensor], model: HyperVAE) -> dict[str, Tensor]:
+    """Weights to start from, but for the acceptance, which each training fits anew.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        The state of a trained model.
+    model : HyperVAE
+        That is to start from them.
+
+    Returns
+    -------
+    dict of str to Tensor
+    """
+    own = model.state_dict()
+    theirs = {name: value for name, value in weights.items() if not name.startswith(_ACCEPTANCE)}
+    return theirs | {name: own[name] for name in own if name.startswith(_ACCEPTANCE)}
 
 
 def _as_in(theirs: ModelConfig, config: ModelConfig) -> ModelConfig:

@@ -6,6 +6,7 @@ import copy
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -15,8 +16,10 @@ from hypervae.model import HyperVAE
 from hypervae.model.posterior import Posterior, encode_jets
 from hypervae.model.prior import FittedPrior, PriorBatch
 from hypervae.seeds import derive_seed
+from hypervae.training.acceptance import fit_acceptance
 from hypervae.training.average import MovingAverage
 from hypervae.training.loader import JetLoader
+from hypervae.training.observers.interface import Observer
 from hypervae.training.optimizers.registry import make_optimizer
 from hypervae.training.schedules import learning_rate_factor
 
@@ -26,19 +29,37 @@ _WARMUP = 0.03
 # The moving average reaches back over this share of the steps.
 _AVERAGED = 0.05
 
+_NOBODY = Observer()
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FittedTo:
+    """How well a prior is fitted; None where there was nothing to fit.
+
+    Attributes
+    ----------
+    prior_error : float, optional
+        `FittedPrior.error`, mean over the last tenth of the steps.
+    acceptance_gain : float, optional
+        See `hypervae.training.acceptance.fit_acceptance`.
+    """
+
+    prior_error: float | None = None
+    acceptance_gain: float | None = None
 
 
 def fit_prior(
     model: HyperVAE,
     loader: JetLoader,
     config: TrainConfig,
-    on_step: Callable[[int, int], None] = lambda step, steps: None,
-) -> float | None:
+    observer: Observer = _NOBODY,
+) -> FittedTo:
     """Fit the model's prior on its aggregate posterior; nothing to do for a standard normal.
 
     A Gaussian takes the posterior's moments, and a flow starts from there. Priors with networks are
-    fitted with Muon; each step draws latent vectors afresh from the posteriors of random jets. All
+    fitted with Muon; each step draws latent vectors afresh from the posteriors of random jets. Then
+    the model's acceptance, where it has one, learns which draws to keep. All
     randomness comes from the config's seed, and nothing is saved on the way: a fit that was killed
     is done again, with the same result, by the next attempt, which finds the training finished in
     its last checkpoint.
@@ -50,31 +71,29 @@ def fit_prior(
     loader : JetLoader
         Of the training split. At most 500,000 jets of it are used.
     config : TrainConfig
-        Its ``prior_steps``, ``prior_batch_size``, ``batch_size`` and ``seed`` count.
-    on_step : callable
-        Called after each step of the fit with its number, from 1, and how many there are.
+        Its ``prior_steps``, ``prior_batch_size``, ``acceptance_steps``, ``batch_size`` and ``seed``
+        count.
+    observer : Observer
+        Told of each step of the prior and of its acceptance.
 
     Returns
     -------
-    float or None
-        `FittedPrior.error`, mean over the last tenth of the steps; None for others.
+    FittedTo
     """
     if not model.prior.fitted:
-        return None
+        return FittedTo()
     posterior = encode_jets(model, loader.once(config.batch_size), _MOST_JETS)
     with torch.no_grad():
         model.prior.fit_moments(posterior.to(model.device))
-    if not isinstance(model.prior, FittedPrior):
-        return None
-    prior, error = _trained(model.prior, posterior, config, on_step)
-    model.prior.load_state_dict(prior.state_dict())
-    _LOG.info(
-        "prior: %d steps on the posteriors of %d jets, error %.4f",
-        config.prior_steps,
-        len(posterior.mean),
-        error,
-    )
-    return error
+    error = gain = None
+    if isinstance(model.prior, FittedPrior):
+        prior, error = _trained(model.prior, posterior, config, observer.on_prior_step)
+        model.prior.load_state_dict(prior.state_dict())
+        about = (config.prior_steps, len(posterior.mean), error)
+        _LOG.info("prior: %d steps on the posteriors of %d jets, error %.4f", *about)
+    if model.acceptance is not None:
+        gain = fit_acceptance(model, posterior, config, observer.on_acceptance_step)
+    return FittedTo(error, gain)
 
 
 def _trained(

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from hypervae.seeds import derive_seed
 from hypervae.training.checkpoint import Checkpoints, fingerprint, read_checkpoint
 from hypervae.training.extension import SETTINGS, state_of_shorter
 from hypervae.training.generation_check import GenerationCheck
-from hypervae.training.initial import Initial, read_initial
+from hypervae.training.initial import Initial, read_initial, with_own_acceptance
 from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
 from hypervae.training.observers.history import HistoryFile
@@ -171,8 +171,8 @@ def train(
             if not fabric.is_global_zero:
                 return None
             trained = trainer.optimization.model
-            prior_error = fit_prior(trained, loaders.training, config, watching.on_prior_step)
-            about = {"precision": decided["precision"], "prior_error": prior_error}
+            fitted = fit_prior(trained, loaders.training, config, watching)
+            about = {"precision": decided["precision"], **asdict(fitted)}
             _write(output_dir, trainer, _normalization_file(files, data, folder), config, about)
     return trained
 
@@ -224,7 +224,7 @@ def _new_model(fabric: Fabric, data: _Data, config: TrainStageConfig) -> HyperVA
     torch.manual_seed(derive_seed(config.seed, "weights"))
     model = HyperVAE(data.normalization, data.types, config.model, fabric.device.type)
     if data.initial:
-        model.load_state_dict(data.initial.model.state_dict())
+        model.load_state_dict(with_own_acceptance(data.initial.model.state_dict(), model))
     model.gradient_checkpointing(config.execution.gradient_checkpointing)
     return model
 

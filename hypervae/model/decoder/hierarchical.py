@@ -35,6 +35,7 @@ from hypervae.scaffold.analysis import analyse
 from hypervae.scaffold.assembly import assemble, jet_features
 from hypervae.scaffold.coordinates import Layout, coordinates, parts_first
 from hypervae.scaffold.geometry import scaffold_of
+from hypervae.scaffold.readings import number_of_readings, readings
 from hypervae.scaffold.scores import NormalScores
 from hypervae.scaffold.shapes import SlotTables
 from hypervae.seeds import SPLITMIX_INCREMENT, splitmix64
@@ -144,6 +145,16 @@ class HierarchicalParticles(ParticleDecoder):
     def anchored_dims(cls, config: ModelConfig) -> int:
         """Coordinates of a scaffold."""
         return len(coordinates(layout_of(config)))
+
+    @classmethod
+    def reading_dims(cls, config: ModelConfig) -> int:
+        """Of the cells of a scaffold; see `hypervae.scaffold.readings`."""
+        return number_of_readings(layout_of(config))
+
+    def readings(self, latent: Tensor, jet_type: Tensor) -> Tensor:
+        """Those of the scaffolds that the latent vectors stand for."""
+        values = self.scores.inverse(latent[:, : self.anchored], jet_type)
+        return readings(scaffold_of(values, self.layout, self.slots)).to(latent)
 
     @classmethod
     def targets(

@@ -317,6 +317,35 @@ class ParticleDecoder(nn.Module, ABC):
         """
         return 0
 
+    @classmethod
+    def reading_dims(cls, config: ModelConfig) -> int:
+        """How many numbers `readings` has.
+
+        Parameters
+        ----------
+        config : ModelConfig
+
+        Returns
+        -------
+        int
+        """
+        return 0
+
+    def readings(self, latent: Tensor, jet_type: Tensor) -> Tensor:
+        """[B, reading_dims] what follows from latent vectors, in a form that is easily read.
+
+        Parameters
+        ----------
+        latent : [B, latent_dim]
+        jet_type : [B] int64
+            Index among the model's types.
+
+        Returns
+        -------
+        [B, reading_dims]
+        """
+        return latent[:, :0]
+
     def anchors(self, target: JetBatch) -> Tensor:
         """[B, anchored_dims] posterior means of the anchored dimensions.
 

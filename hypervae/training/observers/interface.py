@@ -166,6 +166,15 @@ class Observer:
             Counted from 1, and all of them.
         """
 
+    def on_acceptance_step(self, step: int, steps: int) -> None:
+        """A step of the prior's acceptance was taken, after the prior's fit: which of how many.
+
+        Parameters
+        ----------
+        step, steps : int
+            Counted from 1, and all of them.
+        """
+
     def on_stop(self, position: Position, reason: str) -> None:
         """The training stops before its end, after a checkpoint; `reason` is one line.
 
@@ -232,6 +241,11 @@ class Observers(Observer):
         """Tell all."""
         for observer in self.all:
             observer.on_prior_step(step, steps)
+
+    def on_acceptance_step(self, step: int, steps: int) -> None:
+        """Tell all."""
+        for observer in self.all:
+            observer.on_acceptance_step(step, steps)
 
     def on_stop(self, position: Position, reason: str) -> None:
         """Tell all."""

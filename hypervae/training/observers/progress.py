@@ -65,6 +65,12 @@ class ProgressBar(Observer):
             self._last = time.monotonic()
             _LOG.info(f"prior: step {step:,} of {steps:,}", extra=TRANSIENT)
 
+    def on_acceptance_step(self, step: int, steps: int) -> None:
+        """As `on_prior_step`, of the prior's acceptance."""
+        if step < steps and time.monotonic() - self._last >= LINE_EVERY:
+            self._last = time.monotonic()
+            _LOG.info(f"acceptance: step {step:,} of {steps:,}", extra=TRANSIENT)
+
     def close(self) -> None:
         """Leave the bar as it is."""
         if self._bar is not None:

@@ -12,7 +12,7 @@ from hypervae.model.alike_groups import AlikeGroups
 from hypervae.model.autoregressive import AutoregressivePrior
 from hypervae.model.prior import FlowPrior, PriorBatch, StandardNormal
 from hypervae.training import run as run_module
-from hypervae.training.prior import fit_prior
+from hypervae.training.prior import FittedTo, fit_prior
 from tests.unit.chain import MODEL
 from tests.unit.training.test_trainer import assert_equal_runs
 
@@ -35,6 +35,7 @@ class Model(nn.Module):
     """As far as the fit looks: the encoder gives the means that are in the batch."""
 
     device = torch.device("cpu")
+    acceptance = None
 
     def __init__(self, types=1, dimensions=2, prior=FlowPrior):
         super().__init__()
@@ -58,7 +59,7 @@ def fitted(means, types=None, prior=FlowPrior, **changes):
     model = Model(kinds, means.shape[1], prior)
     batches = [Batch(m, t) for m, t in zip(means.split(100), types.split(100), strict=True)]
     loader = SimpleNamespace(once=lambda batch_size: iter(batches))
-    error = fit_prior(model, loader, CONFIG.replace(**changes))
+    error = fit_prior(model, loader, CONFIG.replace(**changes)).prior_error
     noise = torch.randn(4000, means.shape[1], generator=torch.Generator().manual_seed(9))
     samples = [
         model.prior.sample(noise, torch.full((4000,), kind, dtype=torch.int64))
@@ -166,7 +167,7 @@ def test_the_seed_decides_and_nothing_else_is_touched(monkeypatch):
 
 def test_a_standard_normal_has_nothing_to_fit():
     model = SimpleNamespace(prior=StandardNormal(2, 1, 16))
-    assert fit_prior(model, None, CONFIG) is None
+    assert fit_prior(model, None, CONFIG) == FittedTo()
 
 
 @pytest.mark.parametrize(
@@ -177,15 +178,19 @@ def test_a_standard_normal_has_nothing_to_fit():
         ("hierarchical", "flow"),
         ("hierarchical", "gaussian"),
         ("hierarchical", "autoregressive"),
+        ("hierarchical", "autoregressive, accepted"),
+        ("one_shot", "gaussian, accepted"),
     ],
 )
 def test_every_decoder_and_prior_trains_saves_loads_and_generates(run, tmp_path, decoder, prior):
-    section = {**MODEL, "decoder": decoder, "prior": prior}
-    trained = run(jet_types=["g", "q"], epochs=1, model=section, prior_steps=20)
+    prior, *accepted = prior.split(", ")
+    section = {**MODEL, "decoder": decoder, "prior": prior, "prior_acceptance": 2 * len(accepted)}
+    trained = run(jet_types=["g", "q"], epochs=1, model=section, prior_steps=20, acceptance_steps=5)
     loaded = HyperVAE.load(tmp_path / "model")
     assert (loaded.config.decoder, loaded.config.prior) == (decoder, prior)
     state = loaded.state_dict()
     assert any(name.startswith("prior.") for name in state) == (prior != "normal")
+    assert any(name.startswith("acceptance.") for name in state) == bool(accepted)
     for name, value in trained.state_dict().items():
         torch.testing.assert_close(state[name], value.cpu(), rtol=0, atol=0)
     if prior == "flow":

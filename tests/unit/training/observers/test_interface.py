@@ -44,7 +44,7 @@ def test_observers_are_called_in_their_order_and_all_closed():
 
 def test_every_moment_reaches_every_observer(monkeypatch):
     moments = [name for name in vars(Observer) if name.startswith("on_")]
-    assert len(moments) == 7
+    assert len(moments) == 8
     calls = []
     for name in moments:
         monkeypatch.setattr(
@@ -52,5 +52,6 @@ def test_every_moment_reaches_every_observer(monkeypatch):
         )
     observers = Observers([Observer()])
     for name in moments:
-        getattr(observers, name)(*[None] * (2 if name in ("on_stop", "on_prior_step") else 1))
+        of_two = name in ("on_stop", "on_prior_step", "on_acceptance_step")
+        getattr(observers, name)(*[None] * (2 if of_two else 1))
     assert calls == moments

@@ -1,0 +1,66 @@
+"""Numbers that a scaffold stands for, in a form that a small network reads easily.
+
+The coordinates of a scaffold say what its cells are in units of one another; correlators, mass and
+N-subjettiness follow from the cells' shares of the pT and the distances between them. Here are
+these, as logarithms: a network that is given the coordinates alone does not find them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hypervae.scaffold.coordinates import Layout
+from hypervae.scaffold.geometry import Scaffold
+
+# Shortest distance, smallest share of the pT and smallest part of the squared mass over pT that
+# are told apart.
+_LEAST_DISTANCE, _LEAST_SHARE, _LEAST_PART = 1e-3, 1e-4, 1e-9
+
+
+def number_of_readings(layout: Layout) -> int:
+    """How many `readings` a scaffold has.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the scaffold.
+
+    Returns
+    -------
+    int
+    """
+    cells = layout.cells
+    return 4 * cells + cells * (cells - 1)
+
+
+def readings(scaffold: Scaffold) -> Tensor:
+    """Shares, widths, reaches and counts of the cells, and distances between each two.
+
+    Parameters
+    ----------
+    scaffold : Scaffold
+        Of B jets of C cells.
+
+    Returns
+    -------
+    [B, 4 C + C (C - 1)]
+        Of each cell log10 of its share of the pT, of its particles' mean distances to its own axis
+        and to the subjet's, and the root of its number of particles; of each two cells log10 of
+        their distance d and of z_i z_j d^2, their part of (m / pT)^2.
+    """
+    share, axes = scaffold.share, scaffold.axes
+    first, second = torch.triu_indices(share.shape[1], share.shape[1], 1, device=share.device)
+    distance = (axes[:, first] - axes[:, second]).norm(dim=-1)
+    part = share[:, first] * share[:, second] * distance.square()
+    return torch.cat(
+        [
+            share.clamp_min(_LEAST_SHARE).log10(),
+            scaffold.width.clamp_min(_LEAST_SHARE).log10(),
+            scaffold.reach.clamp_min(_LEAST_SHARE).log10(),
+            scaffold.multiplicities.to(share.dtype).sqrt(),
+            distance.clamp_min(_LEAST_DISTANCE).log10(),
+            part.clamp_min(_LEAST_PART).log10(),
+        ],
+        dim=1,
+    )
