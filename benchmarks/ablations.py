@@ -94,6 +94,7 @@ VARIANTS = {
     "no edge of the jet": Variant({"hierarchical": {"jet_radius": 0.0}}),
     "isotropic edge": Variant({"hierarchical": {"edge": "isotropic"}}),
     "parts first": Variant({"prior_order": "parts_first"}),
+    "all draws kept": Variant({"prior_acceptance": 0}),
     "two subjets": Variant({"hierarchical": {"subjets": 2}}),
     "four subjets": Variant({"hierarchical": {"subjets": 4}}),
     "prior normal": Variant({"prior": "normal"}),

@@ -72,6 +72,22 @@ def test_another_architecture_is_refused_with_both_values(start, tmp_path):
     start("third", init_from=tmp_path / "first", model={**MODEL, "dropout": 0.1})
 
 
+def test_an_acceptance_is_fitted_anew_whatever_the_weights_have(start, tmp_path):
+    fitted = {**MODEL, "prior": "gaussian"}
+    quick = {"acceptance_steps": 3}
+    start("without", model=fitted, **quick)
+    first = start(
+        "first", init_from=tmp_path / "without", model={**fitted, "prior_acceptance": 2}, **quick
+    )
+    second = start(
+        "second", init_from=tmp_path / "first", model={**fitted, "prior_acceptance": 3}, **quick
+    )
+    assert [len(model.acceptance.networks) for model in (first, second)] == [2, 3]
+    third = start("third", init_from=tmp_path / "first", model=fitted, **quick)
+    assert third.acceptance is None
+    assert HyperVAE.load(tmp_path / "third").acceptance is None
+
+
 def test_other_types_are_refused(start, tmp_path):
     start("first")
     with pytest.raises(InputError, match="jet_types: found g, expected g, q"):
