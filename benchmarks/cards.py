@@ -83,6 +83,7 @@ def card(
         particles=content["max_particles"],
         radius=model["hierarchical"]["jet_radius"],
         jets=f"{training['training_jets']:,}",
+        further=_further(training.get("acceptance")),
         decoder=model["decoder"],
         prior=model["prior"],
         parameters=f"{about['parameters']:,}",
@@ -99,6 +100,12 @@ def card(
         auc=f"{found['auc'][0]:.3f} ± {found['auc'][1]:.3f}",
         **{name: _thousandths(found[name]) for name in ("fpd", "fpd_truth")},
     )
+
+
+def _further(acceptance: Mapping[str, Any] | None) -> str:
+    if acceptance is None:
+        return ""
+    return f", and on {acceptance['jets']:,} further ones which draws of its prior to keep"
 
 
 def _thousandths(value: Sequence[float]) -> str:
