@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from hypervae import __version__, limits
-from hypervae.cli.noise import leave_out_noise
+from hypervae.cli.noise import leave_out_noise, warning_at_the_end
 from hypervae.cli.stopping import ending_cleanly
 from hypervae.cli.usage import described
 from hypervae.digest import command_module
@@ -138,7 +138,7 @@ def main() -> None:
     try:
         _check_folder()
         limits.allow_files(limits.FILES, "a command")
-        with limits.told_before_killed(), ending_cleanly():
+        with warning_at_the_end(), limits.told_before_killed(), ending_cleanly():
             cli(standalone_mode=True)
     except (WriteFailed, NobodyCame, limits.TimeIsUp) as error:
         _end_at_once(str(error))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 from hypervae.io.atomic import by_the_system
 
@@ -19,6 +23,30 @@ def leave_out_noise() -> None:
     """
     sys.unraisablehook, sys.excepthook = _unraisable, _uncaught
     threading.excepthook = _in_a_thread
+
+
+@contextmanager
+def warning_at_the_end() -> Iterator[None]:
+    """Have warnings of libraries come after what went well, and not before the line of an error.
+
+    What a library finds odd in a file, that line says already, with the file's name.
+    """
+    held: list[tuple[Any, ...]] = []
+    show = warnings.showwarning
+    warnings.showwarning = lambda *about: held.append(about)
+    try:
+        yield
+    except SystemExit as error:
+        if error.code not in (0, None):
+            held.clear()
+        raise
+    except BaseException:
+        held.clear()
+        raise
+    finally:
+        warnings.showwarning = show
+        for about in held:
+            show(*about)
 
 
 def _unraisable(raised: sys.UnraisableHookArgs) -> None:

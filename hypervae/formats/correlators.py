@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from hypervae.config import CorrelatorsStageConfig
 from hypervae.correlators.binning import Binning
 from hypervae.correlators.sums import JetSums
+from hypervae.data.jet_types import check_jet_type
 from hypervae.errors import InputError
 from hypervae.formats.correlator_sums import read_settings, read_sums, write_sums
 from hypervae.formats.edges import read_edges
@@ -151,6 +152,8 @@ class CorrelatorReader(H5Reader):
         self.n_jets = entries.whole_number("n_jets", low=1)
         self.max_particles = entries.whole_number("max_particles", low=1)
         self.jet_type, self.content = entries.text("jet_type"), entries.text("content")
+        if self.jet_type:
+            check_jet_type(self.jet_type, self.path)
         self.settings = read_settings(entries)
         pairs = self.max_particles * (self.max_particles - 1) // 2
         shape = (self.n_jets, pairs)

@@ -226,6 +226,9 @@ def read_normalization(path: str | os.PathLike[str]) -> Normalization:
             digest=entries.text("digest"),
             contents=frozenset(entries.dataset("contents", (None,), "[shards]", "O").texts()),
         )
+        if merged.digest != _digest(sorted(merged.contents)):
+            found, expected = repr(merged.digest), "that of the entry contents"
+            entries.refuse("attribute digest", found, expected)
         if merged.momentum_scale <= 0:
             entries.refuse("attribute momentum_scale", f"{merged.momentum_scale}", "above 0 GeV")
         for jet_type in merged.jet_types:

@@ -359,7 +359,14 @@ class Entries:
             self._texts.judge_attribute(owner, name)
         value = owner.attrs[name]
         if is_text(dtype):
-            return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+            # h5py hands on what is no text in a way of its own, which nothing can write again
+            stored = (
+                value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+            )
+            try:
+                return stored.decode()
+            except UnicodeDecodeError:
+                return (f"{stored!r}, which is no text in UTF-8",)
         if isinstance(value, np.bool_):
             return ("a truth value",)
         plain: int | float = value.item()

@@ -342,19 +342,23 @@ class HyperVAE(JetMethods, nn.Module):
                 expected="a config",
             ) from error
         normalization = read_normalization(directory / NORMALIZATION)
-        if normalization.digest != digest:
+        if normalization.digest != digest:  # which is that of its own contents
             raise InputError(
-                directory / NORMALIZATION,
-                "digest",
-                found=normalization.digest,
-                expected=f"{digest}, with which the model was trained",
+                directory / CONFIG,
+                "normalization_digest",
+                found=repr(digest),
+                expected=f"{normalization.digest}, that of {directory / NORMALIZATION}, or the "
+                "normalization with which the model was trained there",
             )
         model = cls(normalization, jet_types, settings)
         try:
             model.load_state_dict(load_file(files.weights))
         except (SafetensorError, RuntimeError) as error:
             raise InputError(
-                files.weights, "weights", found=str(error), expected="this model's weights"
+                files.weights,
+                "weights",
+                found=str(error),
+                expected=f"those of the model that {directory / CONFIG} describes",
             ) from error
         return model.to(device).eval()
 

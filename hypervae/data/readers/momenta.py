@@ -103,8 +103,9 @@ def jets_from(
         features = np.column_stack([jet, there.sum(axis=1)]).astype(np.float32)
     further = {}
     for name, column in (extra or {}).items():
-        wrong = there & ~np.isfinite(column)
-        file.refuse(fields.get(name, name), first_row, wrong, column, "finite numbers")
+        wrong = there & ~(np.abs(column) <= np.finfo(np.float32).max)
+        expected = "finite numbers that fit into float32"
+        file.refuse(fields.get(name, name), first_row, wrong, column, expected)
         further[name] = np.where(there, column, 0.0).astype(np.float32)
     return Jets(particles, features, extra=further)
 
