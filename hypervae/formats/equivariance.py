@@ -9,10 +9,12 @@ nothing to measure), and ``residual_group``, the group that references and featu
 from __future__ import annotations
 
 import html
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from hypervae.errors import InputError
 from hypervae.io import write_json, write_text
 
 #: What each figure is.
@@ -63,6 +65,44 @@ def exact_symmetry(results: Mapping[str, Any]) -> str:
         "In data the references stay fixed, as the detector does, and the features of edges, "
         f"hyperedges and jets are measured in its frame: of the encoder as a whole {kept}."
     )
+
+
+def read_equivariance(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the figures of a model.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    InputError
+        If they are none.
+    """
+    expected = "what hypervae equivariance --output writes"
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(path, "JSON", found=str(error), expected=expected) from error
+    figures = content.get("figures") if isinstance(content, dict) else None
+    if not isinstance(figures, dict):
+        raise InputError(path, "figures", found=type(figures).__name__, expected="dict")
+    for name in FIGURES:
+        found = figures.get(name)
+        if isinstance(found, bool) or not isinstance(found, int | float | None):
+            raise InputError(path, f"figures.{name}", found=repr(found), expected="a number")
+    encodes = figures.get("particle_fp32", ...)
+    if encodes is ... or (
+        encodes is not None and not isinstance(figures.get("residual_group"), str)
+    ):
+        raise InputError(path, "figures", found=", ".join(figures), expected=expected)
+    whole: dict[str, Any] = content
+    return whole
 
 
 def write_equivariance(path: str | os.PathLike[str], results: Mapping[str, Any]) -> None:

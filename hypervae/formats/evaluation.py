@@ -190,8 +190,16 @@ _OPTIONAL: dict[str, Any] = {
     "sizes.generated": int,
     "unavailable": dict,
     "protocol": dict,
+    "protocol.notes": list,
     "protocol.jets_asked": dict,
     "protocol.jets_used": dict,
+}
+#: Of which type each of their entries is.
+_ENTRIES: dict[str, type] = {
+    "unavailable": str,
+    "protocol.notes": str,
+    "protocol.jets_asked": int,
+    "protocol.jets_used": int,
 }
 _OF_METRICS: dict[str, type] = {
     "unit": str,
@@ -220,10 +228,16 @@ def wrong_results(content: Any) -> str:
         found: Any = content
         for part in place.split("."):
             found = found.get(part, ...) if isinstance(found, dict) else ...
-        if found is ... and place in _NEEDED:
-            return f"no {place}"
-        if found is not ... and (not isinstance(found, kind) or isinstance(found, bool)):
+        if found is ...:
+            if place in _NEEDED:
+                return f"no {place}"
+            continue
+        if not isinstance(found, kind) or isinstance(found, bool):
             return f"{place}: {found!r:.60}"
+        inside = found.values() if isinstance(found, dict) else found
+        for one in inside if place in _ENTRIES else ():
+            if not isinstance(one, _ENTRIES[place]) or isinstance(one, bool):
+                return f"{place}: {one!r:.60}"
     if content["jet_type"] not in JET_TYPES:
         return f"jet_type: {content['jet_type']!r:.60}"
     for name, metric in content["metrics"].items():

@@ -15,7 +15,7 @@ import psutil
 
 from hypervae.config.yaml_text import read_yaml_file
 from hypervae.errors import ConfigError, InputError
-from hypervae.formats.equivariance import exact_symmetry
+from hypervae.formats.equivariance import exact_symmetry, read_equivariance
 from hypervae.formats.evaluation import read_results
 from hypervae.formats.history import read_history
 from hypervae.formats.timings import StageTime, read_timings
@@ -120,10 +120,21 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
         for name, entry in config["models"].items()
         for jet_type in entry["jet_types"]
     ]
+    files = [folder / f"evaluation/{name}/{jet_type}.json" for name, jet_type in pairs]
+    results = read_results(files)
+    for file, result, (name, jet_type) in zip(files, results, pairs, strict=True):
+        for field, expected in (("model", name), ("jet_type", jet_type)):
+            if result.get(field) != expected:
+                raise InputError(file, field, found=repr(result.get(field)), expected=expected)
+        for part in ("test", "generated"):
+            if part not in result["sizes"]:
+                raise InputError(
+                    file, f"sizes.{part}", found="no such entry", expected="how many jets"
+                )
     return Run(
         folder,
         config,
-        read_results([folder / f"evaluation/{name}/{jet_type}.json" for name, jet_type in pairs]),
+        results,
         {name: _model(folder, name) for name in config["models"]},
         read_timings(folder / "timings", {*config["models"], *config["data"]["jet_types"]}),
     )
@@ -136,23 +147,49 @@ def _config(path: Path) -> dict[str, Any]:
         raise InputError(
             path, "config", found=str(error), expected="the config of a run"
         ) from error
-    data = content.get("data") if isinstance(content, dict) else None
-    jet_types = data.get("jet_types") if isinstance(data, dict) else None
-    if not isinstance(jet_types, dict) or not isinstance(content.get("models"), dict):
-        raise InputError(
-            path, "config", found="no models or no jet types", expected="models and data.jet_types"
-        )
+    if wrong := _wrong(content):
+        raise InputError(path, "config", found=wrong, expected="models and data.jet_types of a run")
     found: dict[str, Any] = content
     return found
+
+
+def _wrong(config: Any) -> str:
+    """What of a config is not as it is needed here; empty where nothing is."""
+    data = _below(config, "data")
+    jet_types, models = _below(data, "jet_types"), _below(config, "models")
+    if not jet_types or not models:
+        return f"no {'models' if jet_types else 'data.jet_types'}"
+    most = _below(data, "max_particles", int)
+    if most is None or isinstance(most, bool):
+        return f"data.max_particles: {data.get('max_particles')!r:.60}"
+    for name, entry in jet_types.items():
+        if not _below(entry, "source", str):
+            return f"data.jet_types.{name}: {entry!r:.60}"
+    for name, entry in models.items():
+        own = _below(entry, "jet_types", list)
+        if not own or not all(isinstance(one, str) and one in jet_types for one in own):
+            return f"models.{name}: {entry!r:.60}"
+    return ""
+
+
+def _below(content: Any, name: str, kind: type = dict) -> Any:
+    """An entry of a mapping; None where there is none of that type."""
+    found = content.get(name) if isinstance(content, dict) else None
+    return found if isinstance(found, kind) else None
 
 
 def _model(folder: Path, name: str) -> ModelRun:
     place = folder / "models" / name
     try:
         content = json.loads((place / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        parts = _parts(content["model"])
+        jets = int((_below(content, "training") or {}).get("training_jets", 0))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise InputError(
-            place / "config.json", "file", found=str(error), expected="that of a trained model"
+            place / "config.json",
+            "file",
+            found=f"{type(error).__name__}: {error}",
+            expected="that of a trained model",
         ) from error
     history: Mapping[str, Any] = {}
     if (place / "history.csv").exists():
@@ -161,12 +198,12 @@ def _model(folder: Path, name: str) -> ModelRun:
     memory = history.get("peak_gpu_memory_mb", np.array([]))
     return ModelRun(
         name,
-        _parts(content["model"]),
-        int(content.get("training", {}).get("training_jets", 0)),
+        parts,
+        jets,
         len(history.get("epoch", ())),
         int(history["step"][-1]) if "step" in history else 0,
         bool(np.isfinite(memory).any()),
-        exact_symmetry(json.loads(symmetry.read_text())) if symmetry.exists() else "",
+        exact_symmetry(read_equivariance(symmetry)) if symmetry.exists() else "",
     )
 
 

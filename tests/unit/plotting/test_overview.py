@@ -11,6 +11,7 @@ from hypervae.cli.commands.plot import command
 from hypervae.errors import InputError
 from hypervae.plotting import overview as page
 from hypervae.plotting.run import machine, read_run
+from tests.unit.mutants import other_bytes, other_entries
 from tests.unit.plotting.conftest import results
 
 MODELS = {"first": ["t"], "second": ["g", "q"], "third": ["w"]}
@@ -150,3 +151,31 @@ def test_an_incomplete_run_is_named(folder, tmp_path):
     (folder / "config.yaml").write_text("models: {}")
     with pytest.raises(InputError, match=r"expected models and data\.jet_types"):
         read_run(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("config.yaml", "models/first/config.json", "models/first/history.csv"),
+        *("equivariance/first.json", "evaluation/first/t.json", "timings/train/first.tsv"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named(folder, name):
+    path = folder / name
+    content = path.read_bytes()
+    damaged = list(other_bytes(content))
+    if path.suffix in (".json", ".yaml"):
+        damaged += other_entries(yaml.safe_load(content))
+    taken = 0
+    for other in damaged:
+        path.write_bytes(other)
+        try:
+            page.overview(read_run(folder), "", "")
+            taken += 1
+        except InputError as error:
+            said = str(error)
+            # a name that is another leads to files that are not there
+            named = str(path) in said or (name == "config.yaml" and "such file" in said)
+            assert named, said
+            assert said.isprintable(), said
+    assert taken < len(damaged)
