@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hypervae.errors import ConfigError, InputError, one_line
-from hypervae.io.regular import check_regular
+from hypervae.io.regular import check_regular, has_content
 
 if TYPE_CHECKING:
     import yaml
@@ -103,8 +103,10 @@ def read_yaml_file(path: str | os.PathLike[str], name: str = "") -> Any:
     name = name or os.fspath(path)
     try:
         check_regular(path, "YAML or JSON", empty=True)
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read(MOST_CHARACTERS + 1)
+        text = ""
+        if has_content(path):
+            with open(path, encoding="utf-8-sig") as file:
+                text = file.read(MOST_CHARACTERS + 1)
     except InputError as error:
         raise ConfigError(f"{name}: found {error.found}, expected {error.expected}") from None
     except UnicodeDecodeError as error:

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 
 from hypervae.errors import InputError
-from hypervae.io.regular import check_regular
+from hypervae.io.regular import check_regular, has_content
 
 GRAPH_SUFFIXES = (".pt", ".pth")
 WANTED = "a list of torch_geometric Data"
@@ -34,7 +34,7 @@ def holds_graphs(path: str | os.PathLike[str]) -> bool:
         False for HDF5, whatever its name.
     """
     path = Path(path)
-    if path.is_file():
+    if has_content(path):
         if h5py.is_hdf5(path):
             return False
         if zipfile.is_zipfile(path):

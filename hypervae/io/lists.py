@@ -13,9 +13,12 @@ from pathlib import Path
 from hypervae.errors import InputError
 from hypervae.io.atomic import write_text
 from hypervae.io.guarded import guarded
+from hypervae.io.regular import check_regular
 
 #: The first bytes of every HDF5 file.
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+# Of a list of a million files, about.
+_MOST_BYTES = 200_000_000
 _EXPECTED = "one path a line, or the name of an HDF5 file"
 
 
@@ -41,11 +44,15 @@ def read_list(path: str | os.PathLike[str]) -> list[Path]:
     path = Path(path)
     if names := _joined(path):
         return [file for name in names for file in read_list(name)]
-    if not os.path.isfile(path):
-        raise InputError(path, "list file", found="no such file", expected=_EXPECTED)
+    check_regular(path, _EXPECTED, "list file", empty=True)
+    size = path.stat().st_size
+    if not size:  # of the system's own files, too, which may wait for something to say
+        raise InputError(path, "list file", found="no paths", expected=_EXPECTED)
     with open(path, "rb") as start:
         if start.read(len(_HDF5)) == _HDF5:
             return [path]
+    if size > _MOST_BYTES:
+        raise InputError(path, "list file", found=f"{size} bytes", expected=_EXPECTED)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

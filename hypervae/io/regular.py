@@ -33,6 +33,25 @@ def kind_of(mode: int) -> str:
     return "" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no file")
 
 
+def has_content(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file that is worth a look, which ends at once.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    bool
+        False for an empty one: files of the system look so, some of which wait to be written.
+    """
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+
+
 def check_regular(
     path: str | os.PathLike[str], expected: str, field: str = "file", empty: bool = False
 ) -> Path:

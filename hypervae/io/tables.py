@@ -6,7 +6,7 @@ import csv
 import os
 
 from hypervae.errors import InputError
-from hypervae.io.regular import check_regular
+from hypervae.io.regular import check_regular, has_content
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`: how they are read, not what is made of them
 
@@ -31,6 +31,8 @@ def read_rows(path: str | os.PathLike[str], delimiter: str = ",") -> list[dict[s
     """
     expected = "a table in text (CSV)"
     check_regular(path, expected, empty=True)
+    if not has_content(path):
+        return []
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file, delimiter=delimiter))

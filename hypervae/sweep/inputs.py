@@ -90,7 +90,7 @@ def make_inputs(plan: SweepPlan, log: Path) -> Inputs:
         If the workflow fails, or the other run is not one of the same jets.
     """
     given = plan.config.inputs
-    inputs = Inputs(Path(given or os.curdir).resolve(), plan.model, tuple(plan.jet_types))
+    inputs = Inputs(Path(os.path.realpath(given or os.curdir)), plan.model, tuple(plan.jet_types))
     if given:
         _check_given(plan, inputs)
     else:

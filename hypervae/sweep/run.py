@@ -81,7 +81,7 @@ def run_sweep(
     """
     plan = read_sweep(file)
     name = Path(file).stem
-    folder = Path(output_dir or Path("results", "sweeps", name)).resolve()
+    folder = Path(os.path.realpath(output_dir or Path("results", "sweeps", name)))
     read = [
         ("the sweep file", Path(file)),
         *(("its config", Path(one)) for one in plan.config.config),

@@ -371,7 +371,7 @@ def _resume(
         state = shorter()
     if resume is not None:
         # a resubmitted job has the same option: it resumes its own work since then
-        origin = str(Path(resume).resolve())
+        origin = os.path.realpath(resume)
         if state is None or state["resumed_from"] != origin:
             state = read_checkpoint(resume)
         state["resumed_from"] = origin

@@ -9,6 +9,7 @@ import h5py
 
 from hypervae.data.graph_loading import holds_graphs
 from hypervae.data.readers.interface import JetFile
+from hypervae.io.regular import has_content
 from hypervae.registry import Registry
 
 JET_FILES: Registry[type[JetFile]] = Registry(
@@ -34,7 +35,7 @@ def format_of(path: str | os.PathLike[str]) -> str | None:
         A name in `JET_FILES`; None for HDF5, PyG graphs and all else.
     """
     path = Path(path)
-    if path.is_file():
+    if has_content(path):
         with open(path, "rb") as file:
             head = file.read(8)
         for name, reader in JET_FILES.items():
