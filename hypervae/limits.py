@@ -46,8 +46,12 @@ ADDRESSES = {
 }
 # Of each further thread of OpenBLAS, which numpy and scipy have one each of [MiB].
 _ADDRESSES_OF_A_THREAD = 80
+# A thread takes as many for its stack and for what it allocates [bytes].
+_OF_A_THREAD = 256 << 20
 # How torch and the loader of libraries say that memory is short.
 _NO_MEMORY = ("allocate memory", "not enough memory", "failed to map segment")
+# How oneDNN says it, and other things where there is no limit of addresses.
+_NO_ADDRESSES = ("could not create a primitive", "could not execute a primitive")
 _TEMPORARY = (
     "TMPDIR: found {}, and no other folder of temporary files that can be written to and has "
     "space, expected one"
@@ -149,10 +153,11 @@ def _named(error: BaseException) -> str | None:
         return _memory() + (f" ({error})" if str(error) else "")
     if isinstance(error, RuntimeError):
         if "can't start new thread" in str(error):
-            return _processes()
+            return _memory() if _few_addresses() else _processes()
         if "CUDA out of memory" in str(error):
             return "not enough memory on the GPU"
-        return _memory() if any(sign in str(error) for sign in _NO_MEMORY) else None
+        signs = _NO_MEMORY + _NO_ADDRESSES if addresses_limited() else _NO_MEMORY
+        return _memory() if any(sign in str(error) for sign in signs) else None
     if not isinstance(error, OSError | ImportError):
         return None
     number = getattr(error, "errno", None)
@@ -205,6 +210,18 @@ def addresses_limited() -> bool:
     bool
     """
     return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
+def _few_addresses() -> bool:
+    """Whether a limit of addresses, of which a thread takes some for its stack, is nearly used."""
+    if not addresses_limited():
+        return False
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError):
+        return False
+    return most - pages * resource.getpagesize() < _OF_A_THREAD
 
 
 def _memory() -> str:

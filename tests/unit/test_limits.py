@@ -240,3 +240,23 @@ def test_a_second_of_processor_time_is_told_too(tmp_path):
     assert done.stderr == (
         "hypervae: error: processor time (ulimit -t): found a limit of 1 s, expected a larger one\n"
     )
+
+
+@pytest.mark.parametrize("what", ["could not create a primitive", "could not execute a primitive"])
+def test_what_onednn_lacks_under_a_limit_of_addresses_is_memory(what, monkeypatch):
+    """Without one it is a fault of ours, or of torch."""
+    error = RuntimeError(what)
+    infinite = limits.resource.RLIM_INFINITY
+    for most, expected in ((infinite, None), (1400 << 20, "1400 MiB of addresses (ulimit -v)")):
+        monkeypatch.setattr(limits.resource, "getrlimit", lambda _, most=most: (most, infinite))
+        said = limits.named(error)
+        assert said is None if expected is None else expected in said
+
+
+@pytest.mark.parametrize(("left", "named"), [(64 << 20, "ulimit -v"), (4 << 30, "ulimit -u")])
+def test_what_a_thread_lacks_is_told_by_what_is_left(left, named, monkeypatch):
+    """Its stack needs addresses, and says no more than that it cannot be started."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + left
+    monkeypatch.setattr(limits.resource, "getrlimit", lambda _: (most, most))
+    assert named in limits.named(RuntimeError("can't start new thread"))
