@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +21,11 @@ from hypervae.training.schedules import learning_rate_factor
 
 # Latent vectors of each jet, and draws of the prior for each of these: as many as there are up to a
 # number of all, and enough of the prior where jets are few.
-_PER_JET, _MOST, _LEAST_DRAWN = 4, 1_000_000, 20_000
+_PER_JET, _MOST, _LEAST_DRAWN = 4, 400_000, 20_000
 _CHUNK = 2000
 # Each network is trained on all but one of so many parts of the jets, at least.
 _PARTS = 4
-_BATCH, _RATE, _DECAY, _WARMUP = 512, 1e-2, 0.1, 0.03
+_BATCH, _RATE, _DECAY, _WARMUP = 512, 1.5e-2, 0.6, 0.03
 # What networks have learned counts if on jets that they have not seen it is above nothing by so
 # many errors.
 _ERRORS = 3.0
@@ -45,14 +45,21 @@ class _Sample:
     jet_type : [n] int64
     part : [n] int64
         Of the jets, or of the draws: networks that have not seen it judge it.
+    rows : [m] int64
+        Those that count.
     """
 
     values: Tensor
     jet_type: Tensor
     part: Tensor
+    rows: Tensor
 
-    def where(self, chosen: Tensor) -> _Sample:
-        return _Sample(self.values[chosen], self.jet_type[chosen], self.part[chosen])
+    def without(self, part: int) -> _Sample:
+        return replace(self, rows=self.rows[self.part[self.rows] != part])
+
+    def of(self, part: int, jet_type: int) -> _Sample:
+        chosen = (self.part[self.rows] == part) & (self.jet_type[self.rows] == jet_type)
+        return replace(self, rows=self.rows[chosen])
 
 
 def fit_acceptance(
@@ -103,7 +110,10 @@ def _fit(
     for module in acceptance.modules():
         if isinstance(module, nn.Linear):
             module.reset_parameters()
+    acceptance.trust.zero_()
     parts = max(len(acceptance.networks), _PARTS)
+    if len(posterior.mean) < 2 * parts:
+        return 0.0  # nobody could say what they are like
     jets, drawn = _samples(model, posterior, parts)
     acceptance.fit_scales(drawn.values.to(model.device))
     for part, network in enumerate(acceptance.networks):
@@ -111,8 +121,7 @@ def _fit(
         def told(step: int, before: int = part * steps) -> None:
             on_step(before + step, steps * len(acceptance.networks))
 
-        seen, made = (sample.where(sample.part != part) for sample in (jets, drawn))
-        _train(acceptance, network, seen, made, steps, told)
+        _train(acceptance, network, jets.without(part), drawn.without(part), steps, told)
     gains = []
     for index in posterior.jet_type.unique().tolist():
         of_jets, of_draws = (_judged(acceptance, sample, index) for sample in (jets, drawn))
@@ -131,14 +140,15 @@ def _samples(model: HyperVAE, posterior: Posterior, parts: int) -> tuple[_Sample
     repeats = min(_PER_JET, max(_MOST // count, 1))
     row = torch.arange(count).repeat(repeats)
     latent = mean[row] + width[row] * torch.randn(len(row), mean.shape[1], dtype=mean.dtype)
-    jets = _Sample(_read(model, latent, types[row]), types[row], row % parts)
+    jets = _Sample(
+        _read(model, latent, types[row]), types[row], row % parts, torch.arange(len(row))
+    )
     row = torch.arange(max(len(row), _LEAST_DRAWN))
     noise = torch.randn(len(row), mean.shape[1], dtype=mean.dtype)
     some = types[row % count]
     chunks = zip(noise.split(_CHUNK), some.split(_CHUNK), strict=True)
     made = [model.prior.sample(*(x.to(model.device) for x in chunk)) for chunk in chunks]
-    # neighbours are of one jet, if of any
-    return jets, _Sample(_read(model, torch.cat(made), some), some, row % parts)
+    return jets, _Sample(_read(model, torch.cat(made), some), some, row % parts, row)
 
 
 def _read(model: HyperVAE, latent: Tensor, jet_type: Tensor) -> Tensor:
@@ -163,7 +173,7 @@ def _train(
     device = acceptance.middle.device
 
     def logits(sample: _Sample) -> Tensor:
-        row = torch.randint(len(sample.values), (_BATCH,))
+        row = sample.rows[torch.randint(len(sample.rows), (_BATCH,))]
         given = (sample.values[row].to(device), sample.jet_type[row].to(device))
         found: Tensor = network(acceptance.scaled(*given))
         return found.squeeze(-1)
@@ -186,12 +196,10 @@ def _judged(acceptance: Acceptance, sample: _Sample, jet_type: int) -> Tensor:
     """Logits of what the networks have not seen, of one type."""
     device, found = acceptance.middle.device, []
     for part, network in enumerate(acceptance.networks):
-        held = sample.where((sample.part == part) & (sample.jet_type == jet_type))
-        for values, types in zip(
-            held.values.split(_CHUNK), held.jet_type.split(_CHUNK), strict=True
-        ):
-            given = acceptance.scaled(values.to(device), types.to(device))
-            found.append(network(given).squeeze(-1).double().cpu())
+        for rows in sample.of(part, jet_type).rows.split(_CHUNK):
+            values, types = sample.values[rows].to(device), sample.jet_type[rows].to(device)
+            logits = network(acceptance.scaled(values, types)).squeeze(-1)
+            found.append(logits.double().cpu())
     return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
 
 
@@ -202,9 +210,8 @@ def _trusted(jets: Tensor, drawn: Tensor, count: int) -> tuple[float, float]:
         return 0.0, 0.0
     for _ in range(_HALVINGS):  # the cross-entropy is convex in the factor
         middle = (low + high) / 2
-        slope = (drawn * (middle * drawn).sigmoid()).mean() - (
-            jets * (-middle * jets).sigmoid()
-        ).mean()
+        rises = (drawn * (middle * drawn).sigmoid()).mean()
+        slope = rises - (jets * (-middle * jets).sigmoid()).mean()
         low, high = (low, middle) if slope > 0 else (middle, high)
     ln2 = float(torch.tensor(2.0).log())
     terms = [ln2 - softplus(-low * jets), ln2 - softplus(low * drawn)]

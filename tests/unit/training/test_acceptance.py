@@ -106,6 +106,13 @@ def test_few_jets_are_learned_by_heart_and_not_trusted():
     assert float(model.acceptance.trust) == 0.0
 
 
+@pytest.mark.parametrize("jets", [1, 3, 8, 20])
+def test_any_number_of_jets_will_do(jets):
+    model = Model(networks=3)
+    assert fitted(model, posterior_of(ring(jets)), acceptance_steps=5) < 0.3
+    assert torch.isfinite(model.drawn(50)).all()
+
+
 def test_each_type_is_trusted_by_itself():
     model = Model(types=3)
     normal = torch.randn(2000, 2, generator=torch.Generator().manual_seed(3))
