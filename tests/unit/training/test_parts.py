@@ -68,12 +68,15 @@ def test_means_weigh_by_jets_and_survive_a_checkpoint():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
 def test_signals_are_remembered_and_handlers_come_back(number):
-    before = signal.getsignal(number)
-    with SignalWatch() as watch:
-        assert watch.received is None
-        os.kill(os.getpid(), number)
-        assert watch.received == number
-    assert signal.getsignal(number) == before
+    before = signal.signal(number, signal.SIG_DFL)  # tests may run under nohup
+    try:
+        with SignalWatch() as watch:
+            assert watch.received is None
+            os.kill(os.getpid(), number)
+            assert watch.received == number
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_hangup_that_nohup_ignores_stops_no_training():
