@@ -6,6 +6,7 @@ Torch would wait for them for half an hour, and without end for a program that s
 from __future__ import annotations
 
 import atexit
+import logging
 import socket
 import threading
 import time
@@ -26,6 +27,8 @@ _PAUSE = 0.5
 GRACE = 3.0
 # Ranks that a message names.
 _NAMED = 8
+
+_LOG = logging.getLogger(__name__)
 
 # What answers the others is to live as long as this process.
 _hosted: list[TCPStore] = []
@@ -69,6 +72,7 @@ class SeveralProcesses(DDPStrategy):
                 device_id=None if device.type == "cpu" else device,
             )
             atexit.register(_disconnect)
+            _LOG.info("process %d of %d has met the others", rank + 1, size)
         super().setup_environment()
 
 

@@ -42,7 +42,7 @@ def test_two_nodes_train_as_one_process_does(cluster, chain, tmp_path):  # noqa:
             timeout=200,
         )
         assert done.returncode == 0, done.stderr
-        assert ("MEMBER: 2/2" in done.stderr) == (nodes == 2)
+        assert ("process 2 of 2 has met the others" in done.stderr) == (nodes == 2)
         with open(folder / "history.csv", newline="") as file:
             histories[nodes] = list(csv.DictReader(file))
     for one, two in zip(histories[1], histories[2], strict=True):
