@@ -21,6 +21,8 @@ DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 
 #: Names of more bytes than this are cut where something is put around them.
 LONGEST = 180
+# The fifth word of each line is where something is mounted (man 5 proc).
+_MOUNTS = Path("/proc/self/mountinfo")
 #: What must stay as it is: of each caller, of this and other threads, files by device and number.
 _kept: list[dict[tuple[int, int], str]] = []
 
@@ -79,12 +81,27 @@ def target(path: str | os.PathLike[str]) -> Path:
         raise _no_file(path, kind if place is path else f"a link to {kind} ({place})")
     if not os.access(place, os.W_OK):
         raise _no_file(path, "a file that may only be read", "one that may be written")
+    if _is_mounted(place):
+        found = "a file that is mounted by itself, which nothing can replace"
+        raise _no_file(path, found, "its folder to be mounted, or another name")
     number = _number(place)
     if number is not None:
         for kept in _kept:
             if number in kept:
                 raise _no_file(path, f"the file that {kept[number]} reads", "another file")
     return place
+
+
+def _is_mounted(place: Path) -> bool:
+    """Whether a file is a mount of its own, as containers are given single files."""
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:  # not Linux
+        return False
+    name = os.fsencode(os.path.realpath(place))
+    for character in b"\\ \t\n":  # as the kernel writes them
+        name = name.replace(bytes([character]), b"\\%03o" % character)
+    return any(line.split()[4] == name for line in lines)
 
 
 def _no_file(
