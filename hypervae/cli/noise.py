@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -13,6 +13,9 @@ from typing import Any
 from hypervae.io.atomic import by_the_system
 
 DECIDES_RESULTS_OF = ()
+
+#: So long warnings of libraries are held back [s].
+HELD_FOR = 5.0
 
 
 def leave_out_noise() -> None:
@@ -29,11 +32,14 @@ def leave_out_noise() -> None:
 def warning_at_the_end() -> Iterator[None]:
     """Have warnings of libraries come after what went well, and not before the line of an error.
 
-    What a library finds odd in a file, that line says already, with the file's name.
+    What a library finds odd in a file, that line says already, with the file's name. A command
+    that goes on is past its inputs: after some seconds its warnings come, and later ones at once.
     """
-    held: list[tuple[Any, ...]] = []
-    show = warnings.showwarning
-    warnings.showwarning = lambda *about: held.append(about)
+    held = _Held(warnings.showwarning)
+    warnings.showwarning = lambda *about: held.take(*about)
+    timer = threading.Timer(HELD_FOR, held.show)
+    timer.daemon = True
+    timer.start()
     try:
         yield
     except SystemExit as error:
@@ -44,9 +50,35 @@ def warning_at_the_end() -> Iterator[None]:
         held.clear()
         raise
     finally:
-        warnings.showwarning = show
-        for about in held:
-            show(*about)
+        timer.cancel()
+        held.show()
+        warnings.showwarning = held.print
+
+
+class _Held:
+    """Warnings that are kept until they are to be shown."""
+
+    def __init__(self, show: Callable[..., None]):
+        self.print = show
+        self._waiting: list[tuple[Any, ...]] | None = []
+        self._lock = threading.Lock()
+
+    def take(self, *about: Any) -> None:
+        with self._lock:
+            if self._waiting is not None:
+                self._waiting.append(about)
+                return
+        self.print(*about)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._waiting = None
+
+    def show(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, None
+        for about in waiting or ():
+            self.print(*about)
 
 
 def _unraisable(raised: sys.UnraisableHookArgs) -> None:

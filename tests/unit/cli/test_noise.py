@@ -1,6 +1,7 @@
 """What libraries print comes after the results, or not at all: an error is one line."""
 
 import sys
+import time
 import warnings
 
 import click
@@ -53,3 +54,32 @@ def test_warnings_of_libraries_do_not_come_before_the_line_of_an_error(tmp_path)
         lines = ended.errors.splitlines()
         assert len(lines) == (not isinstance(error, SystemExit))
         assert all("jets.h5" in line for line in lines)
+
+
+def test_warnings_of_what_goes_on_come_while_it_does(tmp_path):
+    def before():
+        from hypervae.cli import noise
+        from hypervae.cli.commands import doctor
+
+        def goes_on(**_):
+            warnings.warn("first", RuntimeWarning, stacklevel=1)
+            seen = tmp_path / "seen"
+            while not (seen.exists() and seen.read_text()):
+                time.sleep(0.02)
+            warnings.warn("second", RuntimeWarning, stacklevel=1)
+            assert seen.read_text() == "first\nsecond\n"
+            raise HyperVAEError("jets.h5: bad")
+
+        def note(message, *_):
+            with open(tmp_path / "seen", "a") as file:
+                file.write(f"{message}\n")
+
+        noise.HELD_FOR = 0.1
+        doctor.command.callback = goes_on
+        warnings.simplefilter("default")
+        warnings.showwarning = note
+
+    ended = forked(["doctor"], tmp_path, before=before)
+    assert ended.status == 1
+    assert ended.errors == "hypervae: error: jets.h5: bad\n"
+    assert (tmp_path / "seen").read_text() == "first\nsecond\n"
