@@ -58,8 +58,8 @@ _TEMPORARY = (
 )
 # Of the seconds of processor time that are left when the limit is about to kill: for saving.
 _LEFT, _LEFT_SHARE = 30, 0.1
-# Of a limit of a second, of which none is left to be told in.
-_LAST = 0.8
+# Of a limit of a second, of which none is left to be told in; one call into a library may take long.
+_LAST = 0.5
 
 
 class LimitReached(HyperVAEError):
