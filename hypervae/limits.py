@@ -58,7 +58,7 @@ _TEMPORARY = (
 )
 # Of the seconds of processor time that are left when the limit is about to kill: for saving.
 _LEFT, _LEFT_SHARE = 30, 0.1
-# Of a limit of a second, of which none is left to be told in; one call into a library may take long.
+# Of a limit of a second, of which none is left to be told in; one call to a library may be long.
 _LAST = 0.5
 
 
