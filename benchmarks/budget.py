@@ -175,25 +175,25 @@ def fit(
     steps = max(int((left - of_prior) / rates.training), 1)
     seen = Seen()
     model, networks = recipe.get("model", {}), 1
+    settings = resolve_section("train", {**recipe.get("train", {}), "model": dict(model)})
 
     def steps_of_prior(networks: int) -> int:
-        settings = resolve_section("train", {**recipe.get("train", {}), "model": dict(model)})
+        """Of one network, beside an acceptance of draws from so many."""
         larger = networks * len(shards) / types
         taken = rates.of_acceptance(
             settings.acceptance_steps, settings.model.prior_acceptance, larger
         )
         return max(int((of_prior - taken) / (rates.prior or 1.0)), 1)
 
-    prior = steps_of_prior(1)
     if init_from is None and model.get("prior") == "autoregressive":
-        networks, _ = shared_out(prior, shards)
-        prior = max(steps_of_prior(networks) // networks, 1)
+        networks = networks_for(steps_of_prior(1), shards)
+    prior = max(steps_of_prior(networks) // networks, 1)
     run(files, "model", steps, prior, seen, networks)
     return time.process_time() - start, seen.jets
 
 
-def shared_out(steps: int, shards: Sequence[Path]) -> tuple[int, int]:
-    """Networks of an autoregressive prior and the steps of each, of what one network could take.
+def networks_for(steps: int, shards: Sequence[Path]) -> int:
+    """Networks of an autoregressive prior, of the steps that one network could take.
 
     Parameters
     ----------
@@ -202,12 +202,11 @@ def shared_out(steps: int, shards: Sequence[Path]) -> tuple[int, int]:
 
     Returns
     -------
-    networks, steps : int
+    int
     """
     jets = 0
     for shard in shards:
         with ShardReader(shard) as reader:
             jets += reader.n_jets
     passes = steps * AutoregressivePrior.fit_batch / (jets * SPLIT["fractions"][0])
-    networks = min(max(round(passes / PASSES), 1), MOST_NETWORKS)
-    return networks, max(steps // networks, 1)
+    return min(max(round(passes / PASSES), 1), MOST_NETWORKS)

@@ -75,7 +75,7 @@ def test_what_a_network_would_learn_by_heart_goes_into_further_ones(
 ):
     shards = [quality.data_folder(options, tmp_path) / "g" / f"{shard}.h5" for shard in range(4)]
     steps = round(passes * 0.95 * 4 * JETS / 256)
-    assert budget.shared_out(steps, shards) == (networks, max(steps // networks, 1))
+    assert budget.networks_for(steps, shards) == networks
 
 
 def test_other_numbers_of_particles_have_a_folder_of_their_own(options, tmp_path):
