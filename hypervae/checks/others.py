@@ -89,8 +89,7 @@ def _results(path: Path) -> list[str]:
 def _equivariance(path: Path) -> list[str]:
     from hypervae.formats.equivariance import read_equivariance
 
-    content = _json(path, model=str, figures=dict, broken_bounds=list)
-    read_equivariance(path)
+    content = read_equivariance(path)
     return [
         f"equivariance of model {content['model']}: {len(content['figures'])} figures, "
         f"{len(content['broken_bounds'])} bounds broken"

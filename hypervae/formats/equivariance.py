@@ -16,7 +16,10 @@ from typing import Any
 
 from hypervae.errors import InputError
 from hypervae.io import write_json, write_text
+from hypervae.io.regular import check_regular
 
+#: What a file of them has to have.
+_ENTRIES = {"model": str, "figures": dict, "broken_bounds": list}
 #: What each figure is.
 FIGURES = {
     "particle_fp32": "particle branch, references transformed along; whole group, float32",
@@ -84,14 +87,19 @@ def read_equivariance(path: str | os.PathLike[str]) -> dict[str, Any]:
         If they are none.
     """
     expected = "what hypervae equivariance --output writes"
+    check_regular(path, expected)
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(path, "JSON", found=str(error), expected=expected) from error
-    figures = content.get("figures") if isinstance(content, dict) else None
-    if not isinstance(figures, dict):
-        raise InputError(path, "figures", found=type(figures).__name__, expected="dict")
+    if not isinstance(content, dict):
+        raise InputError(path, "JSON", found=f"a {type(content).__name__}", expected="an object")
+    for name, kind in _ENTRIES.items():
+        if not isinstance(content.get(name), kind):
+            found = type(content[name]).__name__ if name in content else "no such entry"
+            raise InputError(path, name, found=found, expected=kind.__name__)
+    figures = content["figures"]
     for name in FIGURES:
         found = figures.get(name)
         if isinstance(found, bool) or not isinstance(found, int | float | None):

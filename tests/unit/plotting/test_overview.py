@@ -37,7 +37,8 @@ def folder(tmp_path, write_arrays, write_history):
     for name, kinds in MODELS.items():
         training = {"training_jets": 60_000 * len(kinds)}
         write(f"models/{name}/config.json", json.dumps({"model": MODEL, "training": training}))
-        write(f"equivariance/{name}.json", json.dumps({"figures": SYMMETRY}))
+        symmetry = {"model": name, "figures": SYMMETRY, "broken_bounds": []}
+        write(f"equivariance/{name}.json", json.dumps(symmetry))
         write(f"timings/train/{name}.tsv", "s\tcpu_time\n90\t60\n")
         if name != "third":
             shutil.copy(write_history(3), place / "models" / name / "history.csv")
