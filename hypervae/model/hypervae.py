@@ -80,7 +80,6 @@ class HyperVAE(JetMethods, nn.Module):
         self.prior = make_prior(
             self.config, len(self.jet_types), self.latent_dim, self.decoder.particles.alike
         )
-
         self.acceptance: Acceptance | None = None
         if self.config.prior_acceptance and self.prior.fitted:
             inputs = self.latent_dim + self.decoder.particles.reading_dims(self.config)

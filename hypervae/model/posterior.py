@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from hypervae.model.evaluation_mode import HasModes, in_evaluation_mode
 from hypervae.model.inputs import JetBatch
 from hypervae.records import TensorRecord
 
@@ -17,10 +18,8 @@ from hypervae.records import TensorRecord
 ACTIVE_VARIANCE = 0.01
 
 
-class EncodingModel(Protocol):
+class EncodingModel(HasModes, Protocol):
     """What is read of a model; `hypervae.model.HyperVAE` is one."""
-
-    training: bool
 
     def posterior(self, batch: JetBatch) -> tuple[Tensor, Tensor]:
         """Mean and log variance [B, latent_dim].
@@ -37,19 +36,6 @@ class EncodingModel(Protocol):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-
-    def train(self, mode: bool = True) -> object:
-        """Set the training mode.
-
-        Parameters
-        ----------
-        mode : bool
-            Whether it is to train.
-
-        Returns
-        -------
-        object
-        """
 
 
 @dataclass
@@ -88,9 +74,7 @@ def encode_jets(
     """
     parts: list[Posterior] = []
     jets = 0
-    was_training = model.training
-    model.train(False)
-    try:
+    with in_evaluation_mode(model):
         for batch in batches:
             mean, log_variance = model.posterior(batch.to(model.device))
             width = (0.5 * log_variance).exp()
@@ -98,8 +82,6 @@ def encode_jets(
             jets += len(batch)
             if most is not None and jets >= most:
                 break
-    finally:
-        model.train(was_training)
     columns = zip(*(part.tensors() for part in parts), strict=True)
     return Posterior(*(torch.cat(column) for column in columns))
 

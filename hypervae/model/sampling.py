@@ -19,6 +19,7 @@ from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.kinematics import four_momenta
 from hypervae.model.decoder import Decoded, Decoder
 from hypervae.model.decoder.interface import NoiseSpec
+from hypervae.model.evaluation_mode import HasModes, in_evaluation_mode
 from hypervae.model.noise import gumbel
 from hypervae.model.sampling_config import SamplingConfig
 from hypervae.normalization import Normalization
@@ -29,13 +30,12 @@ MAX_REDRAWS = 10
 _FLOAT32 = np.finfo(np.float32)
 
 
-class GenerativeModel(Protocol):
+class GenerativeModel(HasModes, Protocol):
     """What the sampler reads of a model; `hypervae.model.HyperVAE` is one."""
 
     config: ModelConfig
     normalization: Normalization
     decoder: Decoder
-    training: bool
 
     @property
     def latent_noise(self) -> Mapping[str, NoiseSpec]:
@@ -76,27 +76,6 @@ class GenerativeModel(Protocol):
         Returns
         -------
         int
-        """
-
-    def train(self, mode: bool = True) -> object:
-        """Set the training mode.
-
-        Parameters
-        ----------
-        mode : bool
-            Whether it is to train.
-
-        Returns
-        -------
-        object
-        """
-
-    def eval(self) -> object:
-        """Leave the training mode.
-
-        Returns
-        -------
-        object
         """
 
 
@@ -197,14 +176,8 @@ class Sampler:
         HyperVAEError
             If jets are still not physical after `MAX_REDRAWS` further draws.
         """
-        was_training = self.model.training
-        if was_training:
-            self.model.eval()
-        try:
+        with in_evaluation_mode(self.model):
             return self._draw(size, latents)
-        finally:
-            if was_training:
-                self.model.train()
 
     @torch.no_grad()
     def latents(self, size: int) -> Tensor:
@@ -219,9 +192,10 @@ class Sampler:
         [size, latent_dim]
             On the model's device.
         """
-        which = self._next_types(size)
-        _, noise = self._next_noise(which)
-        return self._latents(noise, self._type_indices(which))
+        with in_evaluation_mode(self.model):
+            which = self._next_types(size)
+            _, noise = self._next_noise(which)
+            return self._latents(noise, self._type_indices(which))
 
     def _next_types(self, size: int) -> NDArray[np.int64]:
         """Of the next jets, as places in `jet_types`."""

@@ -13,9 +13,9 @@ from torch import Tensor
 from hypervae.scaffold.coordinates import Layout
 from hypervae.scaffold.geometry import Scaffold
 
-# Shortest distance, smallest share of the pT and smallest part of the squared mass over pT that
-# are told apart.
-_LEAST_DISTANCE, _LEAST_SHARE, _LEAST_PART = 1e-3, 1e-4, 1e-9
+# Shortest distance between cells, smallest share of the pT, shortest length within a cell and
+# smallest part of the squared mass over pT that are told apart.
+_LEAST_DISTANCE, _LEAST_SHARE, _LEAST_WIDTH, _LEAST_PART = 1e-3, 1e-4, 1e-4, 1e-9
 
 
 def number_of_readings(layout: Layout) -> int:
@@ -56,8 +56,8 @@ def readings(scaffold: Scaffold) -> Tensor:
     return torch.cat(
         [
             share.clamp_min(_LEAST_SHARE).log10(),
-            scaffold.width.clamp_min(_LEAST_SHARE).log10(),
-            scaffold.reach.clamp_min(_LEAST_SHARE).log10(),
+            scaffold.width.clamp_min(_LEAST_WIDTH).log10(),
+            scaffold.reach.clamp_min(_LEAST_WIDTH).log10(),
             scaffold.multiplicities.to(share.dtype).sqrt(),
             distance.clamp_min(_LEAST_DISTANCE).log10(),
             part.clamp_min(_LEAST_PART).log10(),

@@ -19,7 +19,7 @@ from hypervae.model.files import ModelFiles, files_of
 from hypervae.normalization import Normalization
 from hypervae.normalization.continuation import check_features, check_particles
 
-#: Keys of the model's section on which neither weights nor what they mean depend.
+#: Keys of the model's section on which neither weights that are kept nor what they mean depend.
 FREE = (
     "dropout",
     "hyperedge_samples",

@@ -247,3 +247,21 @@ def test_the_training_mode_stays(make, training):
     model = make().train(training)
     Sampler(model, seed=2, mix=MIX).draw(3)
     assert model.training == training
+
+
+@pytest.mark.parametrize("draw", ["latents", "draw"])
+def test_a_model_that_trains_draws_as_one_that_does_not(make, draw):
+    """Its acceptance drops nothing out meanwhile, and it goes on training."""
+    model = make(prior="gaussian", prior_acceptance=2)
+    model.acceptance.trust[:] = 1.0
+
+    def values():
+        made = getattr(Sampler(model, seed=5, mix=MIX), draw)(40)
+        return made if draw == "latents" else torch.from_numpy(made.jets.particle_features)
+
+    wanted = values()
+    model.train()
+    assert torch.equal(values(), wanted)
+    assert model.training
+    model.acceptance.trust[:] = 0.0
+    assert not torch.equal(values(), wanted)
