@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -46,10 +47,12 @@ ADDRESSES = {
 }
 # Of each further thread of OpenBLAS, which numpy and scipy have one each of [MiB].
 _ADDRESSES_OF_A_THREAD = 80
+# Of these, what OpenBLAS takes at its first call and keeps: it ends the process where it gets none.
+_OF_A_CALL = 40
 # A thread takes as many for its stack and for what it allocates [bytes].
 _OF_A_THREAD = 256 << 20
-# How torch and the loader of libraries say that memory is short.
-_NO_MEMORY = ("allocate memory", "not enough memory", "failed to map segment")
+#: How torch and the loader of libraries say that memory is short.
+NO_MEMORY = ("allocate memory", "not enough memory", "failed to map segment", "std::bad_alloc")
 # How oneDNN says it, and other things where there is no limit of addresses.
 _NO_ADDRESSES = ("could not create a primitive", "could not execute a primitive")
 _TEMPORARY = (
@@ -119,6 +122,34 @@ def allow_addresses(command: str) -> None:
         )
 
 
+def hold_addresses() -> None:
+    """Within a limit of addresses, let each OpenBLAS that is loaded take now what its calls need.
+
+    Where it finds no more at its first call, which may come late in a training, it ends the process
+    by itself: no error, no lock or temporary file that is given back.
+
+    Raises
+    ------
+    LimitReached
+        If there is not as much left.
+    """
+    if not addresses_limited():
+        return
+    import numpy as np
+
+    matrix = np.ones((512, 512), dtype=np.float32)  # large enough for all threads
+    multiply = [lambda: matrix @ matrix]
+    if "scipy.linalg" in sys.modules:  # with an OpenBLAS of its own
+        from scipy.linalg.blas import sgemm
+
+        multiply.append(lambda: sgemm(1.0, matrix, matrix))
+    for call in multiply:
+        left = _addresses_left()
+        if left is not None and left < _OF_A_CALL * _threads() * 2**20:
+            raise LimitReached(_memory())
+        call()
+
+
 def _threads() -> int:
     """Those that OpenBLAS starts when it is loaded."""
     most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
@@ -156,7 +187,7 @@ def _named(error: BaseException) -> str | None:
             return _memory() if _few_addresses() else _processes()
         if "CUDA out of memory" in str(error):
             return "not enough memory on the GPU"
-        signs = _NO_MEMORY + _NO_ADDRESSES if addresses_limited() else _NO_MEMORY
+        signs = NO_MEMORY + _NO_ADDRESSES if addresses_limited() else NO_MEMORY
         return _memory() if any(sign in str(error) for sign in signs) else None
     if not isinstance(error, OSError | ImportError):
         return None
@@ -171,7 +202,7 @@ def _named(error: BaseException) -> str | None:
         return f"open files (ulimit -n): found a limit of {soft}, expected a larger one"
     if number == errno.EAGAIN:
         return _processes()
-    if number == errno.ENOMEM or any(sign in text for sign in _NO_MEMORY):
+    if number == errno.ENOMEM or any(sign in text for sign in NO_MEMORY):
         return _memory()
     if number == errno.EFBIG:
         return f"size of files: found {file_size_limit()}, expected a larger one"
@@ -214,14 +245,18 @@ def addresses_limited() -> bool:
 
 def _few_addresses() -> bool:
     """Whether a limit of addresses, of which a thread takes some for its stack, is nearly used."""
-    if not addresses_limited():
-        return False
+    left = _addresses_left() if addresses_limited() else None
+    return left is not None and left < _OF_A_THREAD
+
+
+def _addresses_left() -> int | None:
+    """Below the limit [bytes]; None where the system does not say."""
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except (OSError, ValueError):
-        return False
-    return most - pages * resource.getpagesize() < _OF_A_THREAD
+        return None
+    return most - pages * resource.getpagesize()
 
 
 def _memory() -> str:

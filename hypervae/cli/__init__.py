@@ -64,7 +64,9 @@ class _LazyGroup(click.Group):
         if cmd_name not in SUBCOMMANDS:
             return None
         limits.allow_addresses(cmd_name)
-        return import_module(f"hypervae.cli.commands.{command_module(cmd_name)}").command
+        command = import_module(f"hypervae.cli.commands.{command_module(cmd_name)}").command
+        limits.hold_addresses()
+        return command
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """See `click.Command.main`; a mistake of the command line is one line."""

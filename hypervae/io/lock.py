@@ -33,6 +33,7 @@ from typing import Any
 
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.io import holder as holders
+from hypervae.io.folders import without_empty_folders
 from hypervae.io.targets import short, target
 from hypervae.stopped import TICK, Watch
 
@@ -114,6 +115,16 @@ class WriterLock:
         """
         return path == self.path or (self._is_folder and self.path in path.parents)
 
+    def is_held(self) -> bool:
+        """Whether nobody has taken it over.
+
+        Returns
+        -------
+        bool
+        """
+        self.lost = self.lost or not os.path.exists(self.staging / HOLDER)
+        return not self.lost
+
     def check(self) -> None:
         """Find out whether the lock is still held.
 
@@ -122,8 +133,7 @@ class WriterLock:
         LockLost
             If it is not.
         """
-        if self.lost or not os.path.exists(self.staging / HOLDER):
-            self.lost = True
+        if not self.is_held():
             raise LockLost(
                 f"{self.path}: another process has taken over writing it, since this one showed no "
                 f"sign of life for {self.dead_after:.0f} s; nothing more is written here"
@@ -156,8 +166,13 @@ class WriterLock:
             self._clean()
         except (OSError, HyperVAEError) as error:  # another user's, which harms nobody
             _LOG.debug("%s: not cleaned: %s", self.place, error)
-        self._thread = threading.Thread(target=self._live, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._live, daemon=True)
+        try:
+            thread.start()
+        except BaseException as error:  # no memory for it, or no more threads
+            self._release(error)
+            raise
+        self._thread = thread
         _held.append(self)
         return self
 
@@ -270,25 +285,13 @@ def locked_folder(folder: Path) -> Iterator[WriterLock]:
     ------
     WriterLock
     """
-    with _without_empty_folders(folder):
+    with without_empty_folders(folder):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unwritable(folder, error) from error
         with WriterLock(folder) as lock:
             yield lock
-
-
-@contextmanager
-def _without_empty_folders(folder: Path) -> Iterator[None]:
-    """Remove a folder, and those above it, that was not there before and is empty in the end."""
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # it holds something
-            for place in made:
-                place.rmdir()
 
 
 @contextmanager
@@ -301,7 +304,7 @@ def locked(files: Iterable[Path], folders: Iterable[Path] = ()) -> Iterator[None
     """
     with ExitStack() as stack:
         for file in sorted({Path(os.path.abspath(target(file))) for file in files}):
-            stack.enter_context(_without_empty_folders(file.parent))
+            stack.enter_context(without_empty_folders(file.parent))
             stack.enter_context(WriterLock(file))
         for folder in folders:
             stack.enter_context(locked_folder(folder))

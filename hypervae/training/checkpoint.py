@@ -68,11 +68,24 @@ class Checkpoints:
         The folder that holds the folders of all runs.
     name : str
         The fingerprint.
+    make : bool
+        Whether the folder is made now.
     """
 
-    def __init__(self, directory: str | os.PathLike[str], name: str):
+    def __init__(self, directory: str | os.PathLike[str], name: str, *, make: bool = True):
         self.fingerprint = name
         self.directory = Path(directory) / name
+        if make:
+            self.make()
+
+    def make(self) -> None:
+        """Make the folder.
+
+        Raises
+        ------
+        InputError
+            If it cannot be.
+        """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -87,6 +100,14 @@ class Checkpoints:
         """Remove what a save that was killed left behind; for the one writer alone."""
         for left in self.directory.glob(".*.ckpt"):
             left.unlink()
+
+    def discard(self) -> None:
+        """Remove what was written about a run of no step; for the one writer alone."""
+        for left in self.directory.glob("[!.]*"):
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
 
     def save(self, state: Mapping[str, Any], *names: str) -> None:
         """Write the last checkpoint; the one before stays as a fallback.

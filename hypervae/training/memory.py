@@ -12,7 +12,7 @@ from hypervae.model.hyperedges.registry import HYPEREDGE_MODES
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`: what is said when there is too little
 
 # torch raises a plain RuntimeError where the allocation that fails is the CPU's or a library's.
-_SIGNS = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
+_SIGNS = (*limits.NO_MEMORY, "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 class OutOfMemory(HyperVAEError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from hypervae.formats.history import write_history
 from hypervae.formats.normalization import read_normalization, write_continued
 from hypervae.io import software_versions, write_json
 from hypervae.io.guarded import guarded
-from hypervae.io.lock import WriterLock, locked_folder
 from hypervae.logs import kept_in
 from hypervae.model import HyperVAE
 from hypervae.model.files import NORMALIZATION, paths_of
@@ -37,7 +36,7 @@ from hypervae.training.interrupt import Interrupted
 from hypervae.training.loader import JetLoader
 from hypervae.training.observers.history import HistoryFile
 from hypervae.training.observers.interface import Observer, Observers
-from hypervae.training.observers.lock import LockWatch
+from hypervae.training.observers.lock import held_run
 from hypervae.training.observers.messages import Messages
 from hypervae.training.observers.monitor import Monitor
 from hypervae.training.observers.progress import ProgressBar
@@ -145,9 +144,9 @@ def train(
     def name_of(settings: Mapping[str, Any]) -> str:
         return fingerprint(settings, data.merged, data.types)
 
-    checkpoints = Checkpoints(checkpoint_dir, name_of(decided))
+    checkpoints = Checkpoints(checkpoint_dir, name_of(decided), make=False)
     folder = checkpoints.directory
-    with _writing(folder, output_dir) if is_first(fabric) else nullcontext() as lock:
+    with held_run(checkpoints, output_dir) if is_first(fabric) else nullcontext() as watch:
         fabric.launch()
         if fabric.is_global_zero:
             checkpoints.clean()
@@ -159,7 +158,7 @@ def train(
             if data.initial is None:  # else it has the tables of its weights
                 model.fit_decoder(loaders.training.once(config.batch_size))
             own = _observers(fabric, loaders, config, folder)
-            watching = Observers([*own, *([LockWatch(lock)] if lock else []), *observers])
+            watching = Observers([*own, *([watch] if watch else []), *observers])
             trainer = Trainer(fabric, model, loaders, config, checkpoints, watching)
             _resume(trainer, resume, lambda: state_of_shorter(folder, config, decided, name_of))
             try:
@@ -276,13 +275,6 @@ def _write(
     _LOG.info(
         "%s: the weights of epoch %d, the best of %d", output_dir, best.epoch + 1, len(history)
     )
-
-
-@contextmanager
-def _writing(folder: Path, output_dir: Path) -> Iterator[WriterLock]:
-    """Hold the folder of the run, and that of the model, which other runs may write, too."""
-    with WriterLock(folder) as lock, locked_folder(output_dir):
-        yield lock
 
 
 def _check_output(folder: Path) -> None:
