@@ -25,6 +25,7 @@ from hypervae.device import choose_device, choose_precision
 from hypervae.errors import HyperVAEError
 from hypervae.extras import ALONE, EXTRAS, how_to_install, missing, require
 from hypervae.io import read_list, software_versions, write_list
+from hypervae.limits import allow_addresses
 
 _PACKAGES = (
     "torch",
@@ -91,6 +92,7 @@ def run_self_test() -> Iterator[str]:
     ModuleNotFoundError
         If a stage needs a package that is not installed.
     """
+    allow_addresses("train")  # which takes most
     require(*(module for extra in ("simulate", "train", "evaluate") for module in EXTRAS[extra]))
     from hypervae.checks.files import check_file
     from hypervae.correlators.compute import compute_correlators

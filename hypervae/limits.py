@@ -22,29 +22,31 @@ DECIDES_RESULTS_OF = ()  # see `hypervae.digest`
 FILES = 12
 #: Bytes of the address of a socket, its end included.
 SOCKET_ADDRESS = 108
-#: Addresses that a subcommand takes for a few jets with one thread [MiB], measured with the CPU
-#: build of torch, 5 % more (of download and sweep: those to be loaded). Below, OpenBLAS, glibc and
-#: torch abort or go in circles, each with words of its own or none, while they are loaded.
+#: Addresses that a subcommand had at most for a few jets with one thread [MiB], measured with the
+#: CPU build of torch, 5 % more (of sweep: those to be loaded). Below, OpenBLAS, glibc, torch, LLVM
+#: and the interpreter abort or go in circles, each with words of its own or none.
 ADDRESSES = {
-    "simulate": 425,
-    "download": 140,
-    "split": 200,
-    "import": 200,
-    "correlators": 425,
-    "enc": 455,
-    "normalize": 455,
-    "train": 1320,
+    "simulate": 595,
+    "download": 345,
+    "split": 330,
+    "import": 330,
+    "correlators": 715,
+    "enc": 860,
+    "normalize": 480,
+    "train": 1715,
     "adopt": 1000,
-    "generate": 1000,
-    "evaluate": 745,
-    "equivariance": 1065,
-    "reconstruct": 1320,
-    "plot": 330,
+    "generate": 1090,
+    "evaluate": 1010,
+    "equivariance": 1440,
+    "reconstruct": 1365,
+    "plot": 690,
     "sweep": 200,
-    "export": 360,
+    "export": 515,
     "validate": 330,
-    "doctor": 650,
+    "doctor": 705,
 }
+#: The same of files that some subcommands read or write beside others.
+ADDRESSES_OF_FILES = {"PyG graphs": 1425, "parquet": 1715}
 # Of each further thread of OpenBLAS, which numpy and scipy have one each of [MiB].
 _ADDRESSES_OF_A_THREAD = 80
 # Of these, what OpenBLAS takes at its first call and keeps: it ends the process where it gets none.
@@ -53,6 +55,8 @@ _OF_A_CALL = 40
 _OF_A_THREAD = 256 << 20
 #: How torch and the loader of libraries say that memory is short.
 NO_MEMORY = ("allocate memory", "not enough memory", "failed to map segment", "std::bad_alloc")
+# How other libraries say it, in messages that blame a file.
+_OF_LIBRARIES = ("Cannot allocate", "memory allocation failed", "Failed to launch worker thread")
 # How oneDNN says it, and other things where there is no limit of addresses.
 _NO_ADDRESSES = ("could not create a primitive", "could not execute a primitive")
 _TEMPORARY = (
@@ -99,13 +103,13 @@ def allow_files(wanted: int, what: str) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def allow_addresses(command: str) -> None:
-    """Find out that a subcommand can be loaded within a limit of addresses (``ulimit -v``).
+def allow_addresses(what: str) -> None:
+    """Find out that there is room for some work within a limit of addresses (``ulimit -v``).
 
     Parameters
     ----------
-    command : str
-        A subcommand.
+    what : str
+        A subcommand, or a kind of files (`ADDRESSES_OF_FILES`).
 
     Raises
     ------
@@ -114,11 +118,12 @@ def allow_addresses(command: str) -> None:
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     threads = _threads()
-    wanted = ADDRESSES[command] + _ADDRESSES_OF_A_THREAD * (threads - 1)
+    least = {**ADDRESSES, **ADDRESSES_OF_FILES}[what]
+    wanted = least + _ADDRESSES_OF_A_THREAD * (threads - 1)
     if not _within(wanted * 2**20, soft):
         raise LimitReached(
             f"memory (ulimit -v): found a limit of {soft // 2**20} MiB of addresses, expected at "
-            f"least {wanted} for {command} with {threads} threads (OMP_NUM_THREADS), or none"
+            f"least {wanted} for {what} with {threads} threads (OMP_NUM_THREADS), or none"
         )
 
 
@@ -177,6 +182,34 @@ def named(error: BaseException) -> str | None:
     """
     before = error.__cause__ or error.__context__
     return _named(error) or (named(before) if before is not None else None)
+
+
+def starved(error: Exception) -> str | None:
+    """The limit of addresses, where it may be behind an error of any kind.
+
+    Without memory the interpreter and libraries raise what comes, or blame the file that they read.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    str or None
+        As `named`, with what the error says.
+    """
+    if not addresses_limited():
+        return None
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, HyperVAEError):
+        if isinstance(error, LimitReached) or "ulimit -v" in said:
+            return None
+        blamed = any(sign in said for sign in (*NO_MEMORY, *_OF_LIBRARIES))
+    else:
+        most, _ = resource.getrlimit(resource.RLIMIT_AS)
+        peak = addresses("VmPeak")
+        blamed = peak is not None and most - peak < _OF_A_THREAD
+    return f"{_memory()} ({said})" if blamed else None
 
 
 def _named(error: BaseException) -> str | None:
@@ -252,11 +285,28 @@ def _few_addresses() -> bool:
 def _addresses_left() -> int | None:
     """Below the limit [bytes]; None where the system does not say."""
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    used = addresses("VmSize")
+    return None if used is None else most - used
+
+
+def addresses(field: str) -> int | None:
+    """Addresses of this process.
+
+    Parameters
+    ----------
+    field : str
+        ``VmSize`` or ``VmPeak`` (man 5 proc).
+
+    Returns
+    -------
+    int, optional
+        [bytes]; None where the system does not say.
+    """
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except (OSError, ValueError):
         return None
-    return most - pages * resource.getpagesize()
+    return next((int(x.split()[1]) * 1024 for x in lines if x.startswith(f"{field}:")), None)
 
 
 def _memory() -> str:

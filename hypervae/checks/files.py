@@ -10,6 +10,7 @@ from hypervae.checks.others import OTHERS
 from hypervae.data.graph_loading import holds_graphs
 from hypervae.data.readers.registry import format_of
 from hypervae.io.regular import check_regular
+from hypervae.limits import allow_addresses
 
 # Bytes by which a kind is recognized.
 _HEAD = 4096
@@ -45,6 +46,7 @@ def check_file(path: str | os.PathLike[str], jet_type: str | None = None) -> lis
     if name is not None:
         return [*check_jet_file(path, name, jet_type), "for import"]
     if holds_graphs(path):
+        allow_addresses("PyG graphs")
         from hypervae.checks.graphs import check_graphs
 
         return [*check_graphs(path), "for import"]

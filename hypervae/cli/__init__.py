@@ -145,7 +145,7 @@ def main() -> None:
     except (WriteFailed, NobodyCame, limits.TimeIsUp) as error:
         _end_at_once(str(error))
     except HyperVAEError as error:
-        _say(str(error))
+        _say(limits.starved(error) or str(error))
         sys.exit(1)
     except (OSError, ImportError, MemoryError, RuntimeError) as error:
         reason = _reason(error)
@@ -155,6 +155,11 @@ def main() -> None:
             _end_at_once(reason)
         _say(reason)
         sys.exit(1)
+    except Exception as error:
+        reason = limits.starved(error)
+        if reason is None:
+            raise  # a fault of ours
+        _end_at_once(reason)
 
 
 def _reason(error: Exception) -> str | None:
@@ -182,4 +187,4 @@ def _reason(error: Exception) -> str | None:
         install = how_to_install(error.name or "", command)
         if install is not None:
             return f"{command} needs {error.name}, which is not installed: {install}"
-    return None
+    return limits.starved(error)

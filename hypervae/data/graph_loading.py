@@ -16,6 +16,7 @@ import h5py
 
 from hypervae.errors import InputError
 from hypervae.io.regular import check_regular, has_content
+from hypervae.limits import allow_addresses
 
 GRAPH_SUFFIXES = (".pt", ".pth")
 WANTED = "a list of torch_geometric Data"
@@ -65,6 +66,7 @@ def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
     InputError
         If the file is missing, damaged, needs other classes, or holds no list of graphs.
     """
+    allow_addresses("PyG graphs")
     import torch
     from torch_geometric.data import Data
     from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr

@@ -26,7 +26,7 @@ def identity() -> dict[str, Any]:
         "host": socket.gethostname(),
         "machine": _machine(),
         "pid": os.getpid(),
-        "started": _started(os.getpid()),
+        "started": started(os.getpid()),
         "slurm_job": own_job(),
         "slurm_restarts": _restarts(),
     }
@@ -72,10 +72,10 @@ def lives_here(holder: dict[str, Any]) -> bool | None:
     except OSError as error:
         if error.errno != errno.EPERM:  # another user's
             return None
-    started = _started(pid)
-    if started is None:  # hidden from this user, or gone by now
+    since = started(pid)
+    if since is None:  # hidden from this user, or gone by now
         return None
-    return bool(started == holder.get("started"))  # a number is used again in time
+    return bool(since == holder.get("started"))  # a number is used again in time
 
 
 def is_requeued(holder: dict[str, Any]) -> bool:
@@ -149,8 +149,18 @@ def _machine() -> str | None:
         return None
 
 
-def _started(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot, which no clock changes; -1: a zombie."""
+def started(pid: int) -> int | None:
+    """When a process started, which no change of the clock changes; -1: a zombie.
+
+    Parameters
+    ----------
+    pid : int
+
+    Returns
+    -------
+    int, optional
+        Clock ticks since boot; None where the system does not say.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

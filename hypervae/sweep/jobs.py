@@ -23,6 +23,7 @@ import submitit
 
 from hypervae.config.sweep import SlurmConfig, SweepConfig
 from hypervae.errors import HyperVAEError
+from hypervae.io.holder import started
 from hypervae.stopped import Stopped, Watch
 from hypervae.sweep.inputs import LIBRARY
 from hypervae.sweep.job import TrialJob
@@ -44,7 +45,7 @@ class JobId:
     id : str
         Of Slurm, ``"12_3"`` in an array; or of the process.
     started : float
-        Of the process: when it was made, since ids are used again.
+        Of the process: when it was made, in clock ticks since boot, since ids are used again.
     """
 
     executor: str
@@ -157,14 +158,14 @@ class LocalJobs(Jobs):
             with _importable(), _deaf_to_interrupts():
                 sent = executor.submit(job)
             self._kept.append(sent)  # so that its end is noticed
-            found.append(JobId("local", sent.job_id, _made(int(sent.job_id))))
+            found.append(JobId("local", sent.job_id, made(int(sent.job_id))))
         return found
 
     def alive(self, ids: Sequence[JobId]) -> set[JobId] | None:
         """See `Jobs.alive`."""
         for job in self._kept:
             job.done()  # takes leave of a process that has ended
-        living = {one for one in ids if _made(int(one.id)) == one.started}
+        living = {one for one in ids if made(int(one.id)) == one.started}
         for one in living:
             try:
                 self._watches.setdefault(one, Watch(int(one.id), "a trial's job")).look()
@@ -287,13 +288,24 @@ def _ask(*command: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _made(pid: int) -> float:
-    """When a process was made; 0 if there is none."""
+def made(pid: int) -> float:
+    """When a process was made.
+
+    Parameters
+    ----------
+    pid : int
+
+    Returns
+    -------
+    float
+        0 if there is none, or one that has ended.
+    """
+    # not by the date: a clock that is set changes that of all processes
+    if (since := started(pid)) is not None:
+        return float(max(since, 0))
     try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return 0.0
-        return float(process.create_time())
+        process = psutil.Process(pid)  # where there is no /proc
+        return 0.0 if Path("/proc/self/stat").exists() else float(process.create_time())
     except psutil.NoSuchProcess:
         return 0.0
 

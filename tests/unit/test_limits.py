@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -210,10 +211,10 @@ def test_each_subcommand_has_its_least_memory():
     assert set(limits.ADDRESSES) == set(SUBCOMMANDS)
 
 
-@pytest.mark.parametrize("command", SUBCOMMANDS)
+@pytest.mark.parametrize("command", [*SUBCOMMANDS, *limits.ADDRESSES_OF_FILES])
 def test_too_little_memory_to_load_is_said_before(command, set_limit, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    least = limits.ADDRESSES[command]
+    least = {**limits.ADDRESSES, **limits.ADDRESSES_OF_FILES}[command]
     for size in (1, least // 2, least - 1):
         set_limit(resource.RLIMIT_AS, size * 2**20, NONE)
         with pytest.raises(LimitReached, match=rf"found a limit of {size} MiB .*least {least} "):
@@ -222,9 +223,20 @@ def test_too_little_memory_to_load_is_said_before(command, set_limit, monkeypatc
     limits.allow_addresses(command)
 
 
-# What each subcommand needs to be loaded, and a size at which it was seen to abort or to hang.
+# Sizes at which it was seen to abort or to hang, while it was loaded or amid its work.
 @pytest.mark.parametrize(
-    ("command", "size"), [("generate", 600), ("generate", 892), ("split", 130), ("validate", 100)]
+    ("command", "size"),
+    [
+        ("generate", 600),
+        ("generate", 892),
+        ("split", 130),
+        ("validate", 100),
+        ("train", 1350),
+        ("train", 1600),
+        ("evaluate", 820),
+        ("equivariance", 1100),
+        ("equivariance", 1260),
+    ],
 )
 def test_nothing_aborts_for_want_of_addresses(command, size):
     done = hypervae(command, "--help", setup=f"ulimit -v {size * 1024};")
@@ -260,3 +272,93 @@ def test_what_a_thread_lacks_is_told_by_what_is_left(left, named, monkeypatch):
     most = pages * resource.getpagesize() + left
     monkeypatch.setattr(limits.resource, "getrlimit", lambda _: (most, most))
     assert named in limits.named(RuntimeError("can't start new thread"))
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("graphs.pt", ("validate", "{}")),
+        ("graphs.pt", ("import", "--input", "{}", "--jet-type", "g", "--output", "{}.h5")),
+        ("shard.h5", ("export", "--input", "{}", "--output", "{}.pt")),
+        ("shard.h5", ("export", "--input", "{}", "--output", "{}.parquet")),
+        ("jets.parquet", ("import", "--input", "{}", "--jet-type", "g", "--output", "{}.h5")),
+        ("", ("doctor", "--self-test")),
+    ],
+)
+def test_files_that_take_more_are_refused_before_they_are_read(name, lines, tmp_path):
+    path = tmp_path / name
+    if name.endswith(".pt"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("graphs/data.pkl", b"")
+    elif name:
+        path.write_bytes(b"PAR1" if name.endswith(".parquet") else b"\x89HDF\r\n\x1a\n")
+    done = hypervae(*(word.format(path) for word in lines), setup="ulimit -v 800000;")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "ulimit -v): found a limit of 781 MiB of addresses, expected at least" in line
+
+
+HOLDING = """
+import resource, sys
+import numpy as np
+if sys.argv[2] == "scipy":
+    import scipy.linalg
+from hypervae import limits
+
+used = limits.addresses("VmSize")
+resource.setrlimit(resource.RLIMIT_AS, (used + (int(sys.argv[1]) << 20),) * 2)
+try:
+    limits.hold_addresses()
+except limits.LimitReached as error:
+    print(error)
+    sys.exit()
+held = []
+try:
+    while True:
+        held.append(np.empty(1 << 20, dtype=np.uint8))
+except MemoryError:
+    held.pop()
+small = np.ones((8, 8))
+assert (small @ small)[0, 0] == 8
+if sys.argv[2] == "scipy":
+    assert scipy.linalg.blas.dgemm(1.0, small, small)[0, 0] == 8
+print("multiplied")
+"""
+
+
+@pytest.mark.parametrize("library", ["numpy", "scipy"])
+@pytest.mark.parametrize("left", [16, 240])
+def test_openblas_has_its_memory_before_others_take_it(left, library):
+    """Or it would end the process, wherever it is called first."""
+    command = [sys.executable, "-c", HOLDING, str(left), library]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ulimit -v" in done.stdout if left == 16 else done.stdout == "multiplied\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemError("error return without exception set"),
+        TypeError("'frame' object is not callable"),
+        ValueError("std::bad_alloc"),
+        HyperVAEError(
+            "x.pt: file: found unreadable content (unable to mmap 9 bytes: Cannot allocate"
+        ),
+        HyperVAEError("x.parquet: file: found unreadable content (Failed to launch worker thread"),
+    ],
+)
+def test_whatever_is_raised_where_addresses_are_used_up_names_the_limit(error, monkeypatch):
+    assert limits.starved(error) is None  # without a limit
+    peak = limits.addresses("VmPeak")
+    for left, near in ((64 << 20, True), (4 << 30, isinstance(error, HyperVAEError))):
+        most = peak + left
+        monkeypatch.setattr(limits.resource, "getrlimit", lambda _, most=most: (most, most))
+        said = limits.starved(error)
+        assert (said is not None) == near
+        if said:
+            assert "ulimit -v" in said
+            assert str(error) in said
+    assert limits.starved(HyperVAEError("x.h5: mask: found 2, expected 0 or 1")) is None
+    assert limits.starved(LimitReached("memory (ulimit -v): not enough memory")) is None

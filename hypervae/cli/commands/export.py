@@ -8,8 +8,11 @@ import click
 
 from hypervae.cli.shape import MODEL_FOLDER, OUTPUT_FILE, Command, one_input
 from hypervae.errors import ConfigError
+from hypervae.limits import allow_addresses
 
 FORMATS = {".pt": "PyG graphs", ".parquet": "an awkward array", ".root": "a ROOT tree"}
+# Those that take most addresses, as `hypervae.limits` has them.
+_ADDRESSES = {".pt": "PyG graphs", ".parquet": "parquet"}
 
 
 @click.command(
@@ -55,6 +58,8 @@ def command(
         raise ConfigError("--decoded and --model: found one alone, expected both or neither")
     if decoded and suffix != ".pt":
         raise ConfigError(f"--decoded: found {output}, expected PyG graphs (.pt)")
+    if suffix in _ADDRESSES:
+        allow_addresses(_ADDRESSES[suffix])
     if suffix == ".pt":
         from hypervae.export.graphs import export_graphs
 

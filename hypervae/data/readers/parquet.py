@@ -36,6 +36,7 @@ from hypervae.data.readers.interface import BATCH, Batch, JetFile
 from hypervae.data.readers.lists import numbers, padded, whole_numbers
 from hypervae.data.readers.momenta import jets_from
 from hypervae.extras import optional
+from hypervae.limits import allow_addresses
 
 RECORDS = "particles"
 _JET = ("jet_pt", "jet_eta", "jet_mass")
@@ -70,6 +71,7 @@ class ParquetFile(JetFile):
     def _open(self, stack: ExitStack) -> None:
         optional("awkward", "reading parquet", "export")
         optional("pyarrow", "reading parquet", "export")
+        allow_addresses("parquet")
         import pyarrow.parquet as parquet
 
         with self.naming_damage():

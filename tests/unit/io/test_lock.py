@@ -105,10 +105,14 @@ def test_another_process_of_the_same_number_does_not_count(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("age", [-600.0, 0.0, 600.0, 1e5])
-def test_a_holder_elsewhere_that_shows_life_is_respected(tmp_path, age):
-    holder = held_by(tmp_path / "a", age=age, **ELSEWHERE)  # clocks are minutes apart
-    beat = holder.stat().st_mtime + 0.1
+# clocks are minutes apart, and may be set between two signs of life
+@pytest.mark.parametrize(
+    ("age", "later"),
+    [(-600.0, 0.1), (0.0, 0.1), (600.0, 0.1), (1e5, 0.1), (0.0, -86400.0), (0.0, 3e7)],
+)
+def test_a_holder_elsewhere_that_shows_life_is_respected(tmp_path, age, later):
+    holder = held_by(tmp_path / "a", age=age, **ELSEWHERE)
+    beat = holder.stat().st_mtime + later
     alive = threading.Timer(0.1, lambda: os.utime(holder, (beat, beat)))
     alive.start()
     with pytest.raises(HyperVAEError, match=ELSEWHERE["host"]), quick(tmp_path / "a"):

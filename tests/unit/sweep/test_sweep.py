@@ -4,6 +4,8 @@ import csv
 import logging
 import re
 import signal
+import subprocess
+import time
 
 import psutil
 import pytest
@@ -12,6 +14,7 @@ import yaml
 from hypervae.errors import ConfigError, HyperVAEError
 from hypervae.sweep import run as run_module
 from hypervae.sweep.figures import draw_sweep
+from hypervae.sweep.jobs import made
 from hypervae.workflow import Plan
 
 WHOLE = ["generate", "evaluate"]
@@ -185,3 +188,20 @@ def test_a_machine_without_slurm_is_told_so(project, monkeypatch):
     monkeypatch.setenv("PATH", str(project.folder))
     with pytest.raises(HyperVAEError, match=r"found no sbatch or srun .* --executor local"):
         project.run(executor="slurm")
+
+
+@pytest.mark.parametrize("change", [-86400.0, -0.4, 0.7, 3e7])
+def test_a_job_lives_on_where_the_clock_is_set(change, monkeypatch):
+    """The system gives dates of processes by the clock of the moment."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        before = made(process.pid)
+        boot = psutil.boot_time()
+        for module in ("psutil", "psutil._pslinux"):
+            monkeypatch.setattr(f"{module}.boot_time", lambda: boot + change)
+        assert abs(psutil.Process(process.pid).create_time() - time.time() - change) < 30
+        assert made(process.pid) == before > 0
+        process.kill()
+        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert made(process.pid) == 0
+    assert made(process.pid) == 0

@@ -1,9 +1,12 @@
 """How a run ends: by errors in what it is given, or in what it computes."""
 
 import csv
+import itertools
 import math
 import os
 import shutil
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -11,8 +14,10 @@ import pytest
 from hypervae.data.split import SPLITS
 from hypervae.errors import HyperVAEError, InputError
 from hypervae.io.lock import LockLost, WriterLock, lock_of
+from hypervae.training import run as run_module
 from hypervae.training import trainer as trainer_module
 from hypervae.training.observers.interface import Observer
+from hypervae.training.step import Optimization
 from tests.unit.chain import SPLIT
 
 STEPS = 5  # of an epoch: 70 training jets in batches of 16
@@ -119,6 +124,68 @@ def test_one_process_trains_a_run(run, tmp_path):
         run("first", epochs=1)  # another run, the same model
 
 
+def fails(error):
+    def fails(*arguments, **options):
+        raise error
+
+    return fails
+
+
+# Where a training may end before its first step, and by what.
+EARLY = {
+    "its files": (run_module, "find_sources", InputError("a", "b", found="c", expected="d")),
+    "its weights": (run_module, "HyperVAE", MemoryError()),
+    "its loaders": (run_module, "_loaders", InputError("a", "b", found="c", expected="d")),
+    "its decoder": (run_module.HyperVAE, "fit_decoder", RuntimeError("std::bad_alloc")),
+    "its processes": (run_module, "watching_processes", KeyboardInterrupt()),
+    "its checkpoint": (run_module, "_resume", OSError(5, "Input/output error")),
+    "its first step": (Optimization, "step", RuntimeError("can't allocate memory")),
+    "the thread of its lock": (threading.Thread, "start", RuntimeError("can't start new thread")),
+}
+
+
+@pytest.mark.parametrize("place", EARLY)
+def test_a_training_that_ends_before_its_first_step_leaves_nothing(
+    run, tmp_path, monkeypatch, place
+):
+    monkeypatch.setattr(*EARLY[place][:2], fails(EARLY[place][2]))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises((Exception, KeyboardInterrupt)):
+        run("new/model", "new/checkpoints")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_earlier_attempts_left_stays(run, tmp_path, monkeypatch):
+    step = Optimization.step
+    monkeypatch.setattr(Optimization, "step", fails(HyperVAEError("too early")))
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(HyperVAEError, match="too early"):
+        run()
+    assert not list((tmp_path / "checkpoints").iterdir())  # which was there before
+    monkeypatch.setattr(Optimization, "step", step)
+    late = EndAt(2)
+    with pytest.raises(HyperVAEError, match="at step 2"):
+        run(watch=[late])
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    kept = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    assert kept
+    monkeypatch.setattr(Optimization, "step", fails(HyperVAEError("too early")))
+    with pytest.raises(HyperVAEError, match="too early"):
+        run()
+    assert set(kept) <= set(folder.rglob("*"))
+
+
+class EndAt(Observer):
+    """Ends a training at a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, report):
+        if report.step == self.step:
+            raise HyperVAEError(f"at step {self.step}")
+
+
 class TakeOver(Observer):
     """Breaks the lock of the run at a step, as another process does that saw no life."""
 
@@ -158,3 +225,13 @@ def test_a_training_that_lost_its_run_stops_without_writing(run, tmp_path, seen,
     (folder,) = (tmp_path / "checkpoints").iterdir()
     assert contents(folder) == watch[0].files
     assert not (tmp_path / "model").exists()
+
+
+def test_a_training_amid_which_the_clock_is_set(run, tmp_path, monkeypatch):
+    now, jumps = time.time, itertools.cycle([0.0, 3e7, -86400.0])
+    monkeypatch.setattr(time, "time", lambda: now() + next(jumps))
+    run(epochs=2, execution={"checkpoint_minutes": 1, "workers": 1})
+    assert time.time() != time.time()
+    rows = history(tmp_path / "model")
+    assert len(rows) == 2
+    assert all(1 < row["jets_per_s"] < 1e6 for row in rows)
