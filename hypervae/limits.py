@@ -5,14 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from hypervae.errors import HyperVAEError
 
@@ -63,18 +58,10 @@ _TEMPORARY = (
     "TMPDIR: found {}, and no other folder of temporary files that can be written to and has "
     "space, expected one"
 )
-# Of the seconds of processor time that are left when the limit is about to kill: for saving.
-_LEFT, _LEFT_SHARE = 30, 0.1
-# Of a limit of a second, of which none is left to be told in; one call to a library may be long.
-_LAST = 0.5
 
 
 class LimitReached(HyperVAEError):
     """A limit of the system, or of the shell that started this process, was reached."""
-
-
-class TimeIsUp(LimitReached):
-    """So little processor time is left that the process has to end at once."""
 
 
 def allow_files(wanted: int, what: str) -> None:
@@ -93,9 +80,9 @@ def allow_files(wanted: int, what: str) -> None:
         If so many are not allowed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if _within(wanted, soft):
+    if within(wanted, soft):
         return
-    if not _within(wanted, hard):
+    if not within(wanted, hard):
         raise LimitReached(
             f"open files (ulimit -n): found a limit of {hard}, expected at least {wanted} for "
             f"{what}"
@@ -120,7 +107,7 @@ def allow_addresses(what: str) -> None:
     threads = _threads()
     least = {**ADDRESSES, **ADDRESSES_OF_FILES}[what]
     wanted = least + _ADDRESSES_OF_A_THREAD * (threads - 1)
-    if not _within(wanted * 2**20, soft):
+    if not within(wanted * 2**20, soft):
         raise LimitReached(
             f"memory (ulimit -v): found a limit of {soft // 2**20} MiB of addresses, expected at "
             f"least {wanted} for {what} with {threads} threads (OMP_NUM_THREADS), or none"
@@ -164,7 +151,18 @@ def _threads() -> int:
     return most
 
 
-def _within(wanted: int, limit: int) -> bool:
+def within(wanted: int, limit: int) -> bool:
+    """Whether a limit allows something.
+
+    Parameters
+    ----------
+    wanted, limit : int
+        The latter as `resource` gives it.
+
+    Returns
+    -------
+    bool
+    """
     return limit == resource.RLIM_INFINITY or wanted <= limit
 
 
@@ -365,44 +363,3 @@ def folder_of_sockets(longest: int) -> Path:
         f"TMPDIR: found a name of {len(os.fsencode(wanted))} bytes ({wanted}), expected at most "
         f"{SOCKET_ADDRESS - longest - 1}, since a socket lies below it"
     )
-
-
-@contextmanager
-def told_before_killed() -> Iterator[None]:
-    """Have a limit of processor time (``ulimit -t``) raise `LimitReached` before it kills.
-
-    Shells set the limit at which the system tells a process and that at which it kills it to the
-    same value, and then only the latter counts.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    if hard == soft == resource.RLIM_INFINITY:
-        yield
-        return
-    if hard != resource.RLIM_INFINITY:
-        early = max(hard - max(min(_LEFT, int(_LEFT_SHARE * hard)), 1), 1)
-        if not _within(early, soft):
-            early = soft
-        resource.setrlimit(resource.RLIMIT_CPU, (early, hard))
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGXCPU, signal.SIG_IGN)  # it comes again each second
-        raise TimeIsUp(_processor_time())
-
-    before = signal.signal(signal.SIGXCPU, stop)
-    timed = signal.signal(signal.SIGPROF, stop)
-    if resource.getrlimit(resource.RLIMIT_CPU) == (hard, hard):
-        # limits are whole seconds, and here the system tells and kills in one
-        signal.setitimer(signal.ITIMER_PROF, max(_LAST * hard - time.process_time(), 0.01))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, timed)
-        if signal.getsignal(signal.SIGXCPU) is not signal.SIG_IGN:  # else it would end what is left
-            resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
-            signal.signal(signal.SIGXCPU, before)
-
-
-def _processor_time() -> str:
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    return f"processor time (ulimit -t): found a limit of {hard} s, expected a larger one"

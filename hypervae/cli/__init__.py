@@ -24,6 +24,7 @@ from hypervae.errors import HyperVAEError, NobodyCame, WriteFailed, printable, s
 from hypervae.extras import how_to_install
 from hypervae.io.behind import STANDARD_OUTPUT, file_behind
 from hypervae.logs import show_on_terminal
+from hypervae.processor_time import TimeIsUp, told_before_killed
 
 # A command counts by itself (`hypervae.digest`), with what it imports from outside of here.
 DECIDES_RESULTS_OF = ()
@@ -140,9 +141,9 @@ def main() -> None:
     try:
         _check_folder()
         limits.allow_files(limits.FILES, "a command")
-        with warning_at_the_end(), limits.told_before_killed(), ending_cleanly():
+        with warning_at_the_end(), told_before_killed(), ending_cleanly():
             cli(standalone_mode=True)
-    except (WriteFailed, NobodyCame, limits.TimeIsUp) as error:
+    except (WriteFailed, NobodyCame, TimeIsUp) as error:
         _end_at_once(str(error))
     except HyperVAEError as error:
         _say(limits.starved(error) or str(error))

@@ -9,7 +9,7 @@ from hypervae.errors import HyperVAEError
 
 DECIDES_RESULTS_OF = ()  # see `hypervae.digest`: when a run stops, which goes on from there
 
-# SIGXCPU: a limit of processor time, see `hypervae.limits.told_before_killed`.
+# SIGXCPU: a limit of processor time, see `hypervae.processor_time.told_before_killed`.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGXCPU)
 
 

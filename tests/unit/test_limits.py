@@ -17,6 +17,7 @@ from hypervae import limits
 from hypervae.cli import SUBCOMMANDS
 from hypervae.errors import HyperVAEError
 from hypervae.limits import LimitReached
+from hypervae.processor_time import told_before_killed
 
 ROOT = Path(__file__).parents[2]
 NONE = resource.RLIM_INFINITY
@@ -122,7 +123,8 @@ def test_without_a_folder_of_temporary_files_tmpdir_is_named(monkeypatch):
 BUSY = """
 import resource, time
 resource.setrlimit(resource.RLIMIT_CPU, (2, {hard}))
-from hypervae.limits import LimitReached, told_before_killed
+from hypervae.limits import LimitReached
+from hypervae.processor_time import told_before_killed
 try:
     with told_before_killed():
         while True:
@@ -149,7 +151,7 @@ def test_a_limit_of_processor_time_is_told_before_it_kills(hard):
 
 def test_no_limit_of_processor_time_changes_nothing():
     before = signal.getsignal(signal.SIGXCPU)
-    with limits.told_before_killed():
+    with told_before_killed():
         assert signal.getsignal(signal.SIGXCPU) == before
     assert issubclass(LimitReached, HyperVAEError)
 
