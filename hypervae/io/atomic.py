@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hypervae.errors import DiskFull, HyperVAEError, InputError, WriteFailed
-from hypervae.io.behind import file_behind
+from hypervae.io.behind import can_be_read, file_behind
 from hypervae.io.lock import lock_of
 from hypervae.io.targets import short, target
 from hypervae.limits import file_size_limit
@@ -105,6 +105,8 @@ def _refusal(path: Path, temporary: Path, error: Exception) -> InputError | None
         return DiskFull(path, reason)
     for one in _with_causes(error):
         number = _number(one)
+        if isinstance(one, OSError) and one.filename2 and not can_be_read(one.filename):
+            one.filename2 = None  # copied by the system, which does not say where it failed
         if number is not None and temporary.name in f"{one} {file_behind(one)}":
             return WriteFailed(path, "output", **_no_way(os.strerror(number)))
     return None
