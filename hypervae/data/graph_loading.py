@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 
 from hypervae.errors import InputError
-from hypervae.io.regular import check_regular, has_content
+from hypervae.io.regular import check_regular, has_content, is_zip
 from hypervae.limits import allow_addresses
 
 GRAPH_SUFFIXES = (".pt", ".pth")
@@ -38,7 +38,7 @@ def holds_graphs(path: str | os.PathLike[str]) -> bool:
     if has_content(path):
         if h5py.is_hdf5(path):
             return False
-        if zipfile.is_zipfile(path):
+        if is_zip(path):
             try:
                 with zipfile.ZipFile(path) as archive:
                     if any(name.endswith("/data.pkl") for name in archive.namelist()):
@@ -78,9 +78,7 @@ def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
         with warnings.catch_warnings(), torch.serialization.safe_globals(known):
             warnings.simplefilter("ignore")  # they are about torch, not about the file
             # Mapped: edges and hyperedges, most of such a file, are never read.
-            content = torch.load(
-                source, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(source)
-            )
+            content = torch.load(source, map_location="cpu", weights_only=True, mmap=is_zip(source))
     except pickle.UnpicklingError as error:
         raise InputError(
             source,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import zipfile
 from pathlib import Path
 
 from hypervae.errors import InputError
@@ -15,6 +16,9 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+# Bytes in which the directory of an archive is found: its end, and a comment of any length.
+_END_OF_ZIP = 22 + 2**16
 
 
 def kind_of(mode: int) -> str:
@@ -90,3 +94,25 @@ def check_regular(
     if found.st_size == 0 and not empty:
         raise InputError(path, field, found="an empty file", expected=expected)
     return path
+
+
+def is_zip(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a zip archive.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    OSError
+        Of a disk that fails; `zipfile` says that it is none, as of another file.
+    """
+    with open(path, "rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - _END_OF_ZIP, 0))
+        file.read()
+    return zipfile.is_zipfile(path)

@@ -19,6 +19,7 @@ import torch
 from hypervae.digest import code_digest
 from hypervae.errors import DiskFull, InputError
 from hypervae.io import atomic_path
+from hypervae.io.regular import is_zip
 from hypervae.normalization import Normalization
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
@@ -196,6 +197,7 @@ def read_checkpoint(path: str | os.PathLike[str], name: str | None = None) -> di
         raise InputError(path, "file", found="no such file", expected="a checkpoint")
     try:
         # torch does not compare the checksums of the archive: a flipped bit would go unseen
+        is_zip(path)  # or a disk that fails would be no archive
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is not None:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from hypervae.data.ranges import MOST_PARTICLES
 from hypervae.data.readers.interface import BATCH, Batch, JetFile
 from hypervae.data.readers.momenta import jets_from
+from hypervae.io.regular import is_zip
 
 _FIELDS = {"pt": "X pt", "eta": "X rapidity", "phi": "X phi"}
 _X = "[jets, particles, 4] (pt, rapidity, phi, PDG id), or 3 without the id"
@@ -51,7 +52,7 @@ class EnergyFlowFile(JetFile):
     @classmethod
     def recognizes(cls, path: Path, head: bytes) -> bool:
         """See `JetFile.recognizes`: a zip archive that holds NumPy's arrays."""
-        if not super().recognizes(path, head) or not zipfile.is_zipfile(path):
+        if not super().recognizes(path, head) or not is_zip(path):
             return False
         try:
             with zipfile.ZipFile(path) as archive:
