@@ -58,7 +58,11 @@ class WorkflowConfig(Section):
         """Hyperedges are of orders that are computed, models of jet types that there are."""
         yield from _unknown_orders(self.correlators, self.hyperedges)
         known = ", ".join(self.data.jet_types)
+        alike: dict[str, str] = {}
         for name, model in self.models.items():
+            if (other := alike.setdefault(name.lower(), name)) != name:
+                wanted = "names that differ by more than case, which some disks do not tell"
+                yield Mistake(f"models.{name}", f"it beside {other}", wanted)
             for jet_type in model.jet_types:
                 if jet_type not in self.data.jet_types:
                     yield Mistake(

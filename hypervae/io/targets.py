@@ -10,6 +10,8 @@ import functools
 import hashlib
 import os
 import stat
+import tempfile
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -225,10 +227,42 @@ def _number(path: Path) -> tuple[int, int] | None:
 
 def _differ_by_nothing(one: Path, other: Path) -> bool:
     """Whether names that differ by upper and lower case alone are one on this file system."""
-    if str(one).casefold() != str(other).casefold():
+    if _alike(one) != _alike(other):
         return False
-    place = one
-    while not place.exists():
+    place = Path(os.path.commonpath([one, other]))
+    while not place.is_dir() and place != place.parent:
         place = place.parent
-    swapped = Path(str(place).swapcase())
-    return swapped != place and swapped.exists() and place.samefile(swapped)
+    return ignores_case(place)
+
+
+def _alike(path: Path) -> str:
+    """A path as file systems compare it that do not tell upper from lower case."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", str(path)).casefold())
+
+
+def ignores_case(folder: Path) -> bool:
+    """Whether names in a folder that differ by case alone are one, as on macOS and CIFS.
+
+    Parameters
+    ----------
+    folder : Path
+        Its own name, and those above it, may be of other file systems.
+
+    Returns
+    -------
+    bool
+        False where that cannot be found out.
+    """
+
+    def is_one(name: str) -> bool:
+        path, swapped = folder / name, folder / name.swapcase()
+        return swapped.exists() and path.samefile(swapped)
+
+    try:
+        for name in os.listdir(folder):
+            if name.swapcase() != name and (folder / name).exists():
+                return is_one(name)
+        with tempfile.NamedTemporaryFile(prefix=".hypervae-", dir=folder) as probe:
+            return is_one(Path(probe.name).name)
+    except OSError:
+        return False

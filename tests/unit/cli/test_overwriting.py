@@ -11,7 +11,7 @@ import pytest
 from hypervae.cli.shape import FILE_LIST, OutputFile, OutputFolder
 from hypervae.errors import ConfigError, HyperVAEError, InputError
 from hypervae.io import atomic_path, write_list, write_text
-from hypervae.io.targets import check_targets, keeping, short
+from hypervae.io.targets import check_once, check_targets, keeping, short
 from tests.unit.cli.subcommands import COMMANDS, line, parameters, reads, run, value_of, writes
 
 CONTENT = b"a file of the user's" * 50
@@ -261,18 +261,74 @@ def test_what_is_written_on_the_way_leaves_inputs_alone(tmp_path):
     assert mine.read_bytes() == CONTENT
 
 
-def test_names_that_differ_by_case_are_one_file_where_the_disk_says_so(tmp_path, monkeypatch):
-    outputs = [("--output", tmp_path / "a.png"), ("--output-pdf", tmp_path / "A.png")]
-    check_targets([], outputs)
-    monkeypatch.setattr(Path, "samefile", lambda one, other: True)
-    exists = Path.exists
-    monkeypatch.setattr(
-        Path,
-        "exists",
-        lambda path: exists(path) or str(path).casefold() == str(tmp_path).casefold(),
-    )
-    with pytest.raises(ConfigError, match=r"--output-pdf: found .*A.png, which --output writes"):
-        check_targets([], outputs)
+@pytest.fixture
+def disk_without_case(tmp_path, monkeypatch):
+    """A folder whose names, and those below it, are found in upper and lower case."""
+    disk = tmp_path / "Disk"
+    disk.mkdir()
+    stat, access = os.stat, os.access
+
+    def found(path):
+        """The path as it was written, if there is one."""
+        path = Path(os.path.abspath(path))
+        if disk not in path.parents:
+            return path
+        place = disk
+        for part in path.relative_to(disk).parts:
+            names = os.listdir(place) if place.is_dir() else []
+            same = (name for name in names if name.casefold() == part.casefold())
+            place = place / next(same, part)
+        return place
+
+    def without_case(path, **options):
+        return stat(path if isinstance(path, int) else found(path), **options)
+
+    monkeypatch.setattr(os, "stat", without_case)
+    monkeypatch.setattr(os, "access", lambda path, mode: access(found(path), mode))
+    return disk
+
+
+PAIRS = [
+    ("a.png", "A.png"),
+    ("made/Jets.h5", "made/jets.h5"),
+    ("Made/jets.h5", "made/jets.h5"),
+    ("é.h5", "É.h5"),
+    ("é.h5", "e\u0301.h5"),
+]
+
+
+@pytest.mark.parametrize("there", [[], ["README"], ["1", "made/"], [".hidden", "é"]])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_names_that_differ_by_case_are_one_file_where_the_disk_says_so(
+    tmp_path, disk_without_case, pair, there
+):
+    for disk in (tmp_path, disk_without_case):
+        for name in there:
+            (disk / name).mkdir() if name.endswith("/") else (disk / name).write_text("x")
+        before = sorted(disk.rglob("*"))
+        outputs = [("--output", disk / pair[0]), ("--plot", disk / pair[1])]
+        if disk == tmp_path:
+            check_targets([], outputs)
+        else:
+            with pytest.raises(ConfigError, match=r"--plot: found .* which --output writes"):
+                check_targets([], outputs)
+        assert sorted(disk.rglob("*")) == before
+
+
+def test_an_input_by_another_case_is_the_input_where_the_disk_says_so(tmp_path, disk_without_case):
+    for disk in (tmp_path, disk_without_case):
+        (disk / "mine.h5").write_bytes(CONTENT)
+        reads, writes_to = [("--input", disk / "mine.h5")], [("--output", disk / "MINE.H5")]
+        if disk == tmp_path:
+            check_targets(reads, writes_to)
+            check_once("--input", [disk / "mine.h5", disk / "MINE.H5"])
+        else:
+            with pytest.raises(ConfigError, match="which --input reads"):
+                check_targets(reads, writes_to)
+            with pytest.raises(ConfigError, match="expected each file once"):
+                check_once("--input", [disk / "mine.h5", disk / "MINE.H5"])
+            with keeping(reads), pytest.raises(InputError, match="that --input reads"):
+                write_text(disk / "MINE.H5", "other")
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write any file")

@@ -115,6 +115,11 @@ def test_resolving_twice_changes_nothing():
         ("data.simulation.pt_hat", {"q": [9, 8]}, r"data\.simulation\.pt_hat\.q: .*low < high"),
         ("data.split.fractions", [0.5, 0.5, 0.5], r"data\.split\.fractions: .*sum of 1\.5, exp"),
         ("hyperedges.orders", [5], r"hyperedges\.orders: found 5, .*correlators\.orders \[2, 3, 4"),
+        (
+            "models",
+            {"tops": {"jet_types": ["g"]}, "Tops": {"jet_types": ["g"]}},
+            r"models\.Tops: found it beside tops, expected names that differ by more than case",
+        ),
         ("models.gluons.jet_types", ["q"], r"models\.gluons\.jet_types: found 'q'.*\(g\)"),
         ("data.jet_types.g.source", "files", r"data\.jet_types\.g\.paths: found no paths"),
     ],
