@@ -20,7 +20,14 @@ from hypervae.cli.stopping import ending_cleanly
 from hypervae.cli.usage import described
 from hypervae.digest import command_module
 from hypervae.environment import isolate, open_standard_streams, other_libraries
-from hypervae.errors import HyperVAEError, NobodyCame, WriteFailed, printable, shown
+from hypervae.errors import (
+    MOST_CHARACTERS,
+    HyperVAEError,
+    NobodyCame,
+    WriteFailed,
+    printable,
+    shown,
+)
 from hypervae.extras import how_to_install
 from hypervae.io.behind import STANDARD_OUTPUT, file_behind
 from hypervae.logs import show_on_terminal
@@ -99,12 +106,17 @@ def cli() -> None:
 
 
 def _say(text: str) -> None:
-    """Print what is wrong; names that were given may hold line ends."""
+    """Print what is wrong; names that were given may hold line ends, and be of any length."""
     for word in sorted(sys.argv[1:], key=len, reverse=True):
         if not word.isprintable():
             for part in (word, *word.split("/")):
                 if part and not part.isprintable():
                     text = text.replace(part, printable(part))
+        if len(word) > MOST_CHARACTERS:
+            for part in (" ".join(word.split()), " ".join(word.partition("=")[2].split())):
+                text = text.replace(part, shown(part)) if part else text
+    for word in set(text.split()):
+        text = text.replace(word, shown(word)) if len(word) > MOST_CHARACTERS else text
     click.echo(f"hypervae: error: {text}", err=True)
 
 

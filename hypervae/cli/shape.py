@@ -183,7 +183,17 @@ class NamesFiles(click.ParamType):
         self.once = True  # a file that is given again says nothing more
 
 
-class InputPath(click.Path):
+class _NamedPath(click.Path):
+    """A path that has a name: an empty word, as of a variable that is not set, is no folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.Path.convert`."""
+        if not str(value):
+            self.fail("found an empty name, expected a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class InputPath(_NamedPath):
     """A file or a folder that is read.
 
     Parameters
@@ -231,7 +241,7 @@ class InputPath(click.Path):
         return [path] if self._files is None else self._files(path)
 
 
-class OutputFolder(click.Path):
+class OutputFolder(_NamedPath):
     """A folder that files will be written into.
 
     Parameters
@@ -249,7 +259,7 @@ class OutputFolder(click.Path):
         self.files, self.locked = files, locked
 
 
-class OutputFile(click.Path):
+class OutputFile(_NamedPath):
     """A file that will be written, in the format of its suffix.
 
     Parameters
@@ -263,7 +273,7 @@ class OutputFile(click.Path):
         self.suffixes = suffixes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """See `click.Path.convert`."""
+        """See `click.Path.convert`; a suffix decides the format."""
         path = Path(str(super().convert(value, param, ctx)))
         if self.suffixes and path.suffix.lower() not in self.suffixes:
             names = " or ".join(self.suffixes)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from hypervae.config.base import Section
 
+#: So many are said at once.
+MOST_MISTAKES = 20
 _EXPECTED = {
     "int_type": "expected integer",
     "float_type": "expected number",
@@ -104,8 +106,14 @@ def explain(error: ValidationError, section: type[Section], above: str = "") -> 
     errors = error.errors(include_url=False)
     lines: list[str] = []
     for one in sorted(errors, key=lambda one: [str(part) for part in one["loc"]]):
+        if one["type"] == "too_short" and len(one["input"]) >= one["ctx"]["min_length"]:
+            continue  # of its entries, one is wrong, and that is said
         lines += _missing(one, errors) if one["type"] == "missing" else _lines(one, section)
-    return "\n".join(f"config: {above}{line}" for line in dict.fromkeys(lines))
+    different = list(dict.fromkeys(lines))
+    further = len(different) - MOST_MISTAKES
+    if further > 1:
+        different[MOST_MISTAKES:] = [f"{further} further mistakes, expected none"]
+    return "\n".join(f"config: {above}{line}" for line in different)
 
 
 def show(value: Any) -> str:

@@ -24,6 +24,8 @@ HIGHEST_ETA = 10.0
 HIGHEST_PHIREL = math.pi + 1e-4
 HIGHEST_PTREL = 10.0
 HIGHEST_PT = 5e4
+#: Of a full jet: far beyond any, and still a number that exports write as an integer.
+HIGHEST_COUNT = 1e5
 # A massless jet's m^2 rounds to a small negative number, which clustering codes report as a mass of
 # -sqrt(-m^2): up to about 0.1 GeV at float32 and 1 TeV.
 LOWEST_MASS = -1.0
@@ -128,12 +130,15 @@ def beyond(particles: NDArray, features: NDArray) -> Iterator[Breach]:
         size = f"|{name}|" if name != "ptrel" else name
         wrong = kept & ~(np.abs(values) <= most)
         yield Breach(f"particle_features {name}", wrong, values, f"{size} <= {limit}")
-    pt, eta, mass, _ = features.T
+    pt, eta, mass, count = features.T
     yield Breach("jet_features pt", ~(pt <= HIGHEST_PT), pt, f"pt <= {HIGHEST_PT:g} GeV")
     yield Breach(
         "jet_features eta", ~(np.abs(eta) <= HIGHEST_ETA), eta, f"|eta| <= {HIGHEST_ETA:g}"
     )
     yield Breach("jet_features mass", ~(mass <= HIGHEST_PT), mass, f"mass <= {HIGHEST_PT:g} GeV")
+    wrong = ~((count >= 0) & (count <= HIGHEST_COUNT))
+    expected = f"a number from 0 to {HIGHEST_COUNT:g}"
+    yield Breach("jet_features num_particles", wrong, count, expected)
 
 
 def misread(particles: NDArray, features: NDArray) -> Misread | None:

@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from hypervae.cli import SUBCOMMANDS, cli
+from hypervae.cli import SUBCOMMANDS, cli, main
 
 RUN = CliRunner()
 NUMBERS = click.types.IntParamType | click.types.FloatParamType
@@ -78,3 +78,30 @@ def test_help_is_help():
     for words in ([], ["plot"], ["train", "--help"]):
         assert "Usage: " in RUN.invoke(cli, words).output
     assert RUN.invoke(cli, ["train", "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_empty_name_is_no_path(name):
+    """As of a variable of the shell that is not set; it would be the current folder."""
+    words, command = ALL[name]
+    paths = [one for one in command.params if isinstance(one.type, click.Path)]
+    assert paths or name == "doctor"
+    for one in paths:
+        if isinstance(one, click.Option):
+            for given in ([one.opts[0], ""], [f"{one.opts[0]}="]):
+                assert f"{one.opts[0]}: found an empty name" in said(*words, *given)
+        else:
+            assert "found an empty name" in said(*words, "")
+
+
+def test_a_word_of_any_length_is_cut(capsys, monkeypatch):
+    """Between what was said before and after it."""
+    for word in ("x" * 100_000, "é" * 5000, "a\n" * 5000, "-" * 5000, "=" * 5000, "1" * 5000):
+        for words in ([word], ["plot", word], ["enc", "--plot", word], ["enc", f"--{word}"]):
+            monkeypatch.setattr("sys.argv", ["hypervae", *words])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            assert ended.value.code == 2
+            (line,) = capsys.readouterr().err.splitlines()
+            assert line.startswith("hypervae: error: ")
+            assert len(line) < 2500

@@ -129,6 +129,25 @@ def test_a_mistake_is_named_with_its_full_key(key, value, message):
         resolve_config(changed(key, value))
 
 
+def test_mistakes_without_end_are_counted():
+    wrong = ["a"] * 1000
+    for key in ("evaluate.metrics", "correlators.range", "model.references", "train.betas"):
+        section, name = key.split(".")
+        with pytest.raises(ConfigError) as caught:
+            resolve_config(SMALLEST | {section: {name: wrong}})
+        lines = str(caught.value).splitlines()
+        assert len(lines) <= 21
+        assert len(str(caught.value)) < 30_000
+        assert all(line.startswith("config: ") for line in lines)
+
+
+def test_a_list_whose_entry_is_wrong_has_enough_entries():
+    with pytest.raises(ConfigError) as caught:
+        resolve_config(SMALLEST | {"correlators": {"orders": ["a"]}})
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("config: correlators.orders.0: found ")
+
+
 def test_every_mistake_is_named_once():
     config = changed("train.epochs", "x") | {"foo": 1, "model": {"blocks": 0}}
     with pytest.raises(ConfigError) as caught:

@@ -174,6 +174,11 @@ OUTLIERS = {
     "a jet of -999": (lambda p, j: j.__setitem__(3, -999.0), "found -999.0 at row 3"),
     "a pT of 1e30": (lambda p, j: j.__setitem__((3, 0), 1e30), "pt: found .*at row 3"),
     "a mass of 1e30": (lambda p, j: j.__setitem__((3, 2), 1e30), "mass: found .*at row 3"),
+    "1e38 particles": (lambda p, j: j.__setitem__((3, 3), 1e38), "num_particles: .*at row 3"),
+    "-5 particles": (
+        lambda p, j: j.__setitem__((3, 3), -5.0),
+        "num_particles: found -5.0 at row 3",
+    ),
     "float64 alone": (lambda p, j: j.__setitem__((3, 2), 1e300), "mass: found inf at row 3"),
 }
 
