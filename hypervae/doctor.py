@@ -26,6 +26,7 @@ from hypervae.errors import HyperVAEError
 from hypervae.extras import ALONE, EXTRAS, how_to_install, missing, require
 from hypervae.io import read_list, software_versions, write_list
 from hypervae.limits import allow_addresses
+from hypervae.processor_time import quota
 
 _PACKAGES = (
     "torch",
@@ -56,7 +57,10 @@ def describe() -> Iterator[str]:
     versions = software_versions(_PACKAGES)
     yield ", ".join(f"{name} {version}" for name, version in versions.items())
     yield from _lacking()
-    yield f"{platform.platform()}, {os.cpu_count()} CPUs, {torch.get_num_threads()} threads"
+    allowed = quota()
+    most = "" if allowed is None else f", of which a quota allows the time of {allowed:g}"
+    threads = torch.get_num_threads()
+    yield f"{platform.platform()}, {os.cpu_count()} CPUs{most}, {threads} threads"
     if not torch.cuda.is_available():
         built = "with" if torch.version.cuda else "without"
         yield f"GPU: none (torch is built {built} CUDA)"

@@ -1,4 +1,4 @@
-"""A limit of processor time is told before the system kills for it."""
+"""A limit of processor time is told before the system kills for it; what a quota of it allows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from hypervae.limits import LimitReached, within
@@ -62,3 +63,52 @@ def told_before_killed() -> Iterator[None]:
 def _processor_time() -> str:
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     return f"processor time (ulimit -t): found a limit of {hard} s, expected a larger one"
+
+
+def quota(
+    groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
+) -> float | None:
+    """How many processors' time a container or a job may use, perhaps less than one.
+
+    Nothing waits by it, and nothing is refused: what it slows down runs on.
+
+    Parameters
+    ----------
+    groups : Path
+        The control groups of this process (man 7 cgroups).
+    root : Path
+        Where their files are.
+
+    Returns
+    -------
+    float, optional
+        The least of all groups around this process; None where there is no quota.
+    """
+    try:
+        lines = groups.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        return None
+    found = []
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = root / controllers if controllers else root
+        place = top / group.lstrip("/")
+        while top in (place, *place.parents):  # of a container, those outside are not seen
+            found += [_of_group(place)]
+            place = place.parent
+    return min((one for one in found if one is not None), default=None)
+
+
+def _of_group(place: Path) -> float | None:
+    """The quota of one group, in the files of either version of the kernel's interface."""
+    files = [place / "cpu.max"]
+    if not files[0].exists():
+        files = [place / "cpu.cfs_quota_us", place / "cpu.cfs_period_us"]
+    try:
+        allowed, period = (float(x) for file in files for x in file.read_text("ascii").split())
+    except (OSError, ValueError):  # "max", or no quota at all
+        return None
+    return allowed / period if allowed > 0 and period > 0 else None
