@@ -103,7 +103,9 @@ class Checkpoints:
             left.unlink()
 
     def discard(self) -> None:
-        """Remove what was written about a run of no step; for the one writer alone."""
+        """Remove what was written about a run without a checkpoint; for the one writer alone."""
+        if (self.directory / LAST).exists():
+            return
         for left in self.directory.glob("[!.]*"):
             if left.is_dir():
                 shutil.rmtree(left)

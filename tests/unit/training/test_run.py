@@ -16,6 +16,8 @@ from hypervae.errors import HyperVAEError, InputError
 from hypervae.io.lock import LockLost, WriterLock, lock_of
 from hypervae.training import run as run_module
 from hypervae.training import trainer as trainer_module
+from hypervae.training.checkpoint import LAST, read_checkpoint
+from hypervae.training.memory import OutOfMemory
 from hypervae.training.observers.interface import Observer
 from hypervae.training.step import Optimization
 from tests.unit.chain import SPLIT
@@ -153,6 +155,16 @@ def test_a_training_that_ends_before_its_first_step_leaves_nothing(
     with pytest.raises((Exception, KeyboardInterrupt)):
         run("new/model", "new/checkpoints")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_checkpoint_before_the_first_step_stays(run, tmp_path, monkeypatch):
+    """It may be of another run, resumed by hand; and what is said to be saved is."""
+    monkeypatch.setattr(Optimization, "step", fails(OutOfMemory("amid a gradient")))
+    with pytest.raises(OutOfMemory):
+        run()
+    (folder,) = (tmp_path / "checkpoints").iterdir()
+    assert read_checkpoint(folder / LAST)["fingerprint"] == folder.name
+    assert not (tmp_path / "model").exists()
 
 
 def test_what_earlier_attempts_left_stays(run, tmp_path, monkeypatch):
