@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from hypervae import __version__, limits
+from hypervae.cli.kernels import forgive_caches
 from hypervae.cli.noise import leave_out_noise, warning_at_the_end
 from hypervae.cli.stopping import ending_cleanly
 from hypervae.cli.usage import described
@@ -150,6 +151,7 @@ def main() -> None:
     isolate()
     show_on_terminal()
     leave_out_noise()
+    forgive_caches()
     try:
         _check_folder()
         limits.allow_files(limits.FILES, "a command")

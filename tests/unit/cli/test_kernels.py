@@ -81,3 +81,37 @@ def test_kernels_do_the_same_when_they_are_compiled_and_when_they_are_loaded(tmp
     assert run(CALLS, tmp_path) == [*same, "True"]  # compiled
     assert run(CALLS, tmp_path) == [*same, "False"]  # loaded
     assert run(CALLS, tmp_path, "all") == [*same, "False", "3.0"]  # and another compiled then
+
+
+FORGIVING = """
+import resource, sys
+if "imported" in sys.argv:
+    import numba
+from hypervae.cli.kernels import forgive_caches
+forgive_caches()
+forgive_caches()
+if "full" in sys.argv:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+import kernels
+print(kernels.doubled(3), kernels.doubled.stats.cache_hits != {})
+"""
+
+
+@pytest.mark.parametrize("words", [("full",), ("full", "imported")])
+def test_a_cache_that_cannot_be_written_costs_the_time_to_compile(tmp_path, words):
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    assert run(FORGIVING, tmp_path, *words) == ["3.0 False"]
+    assert [path.name for path in tmp_path.rglob("*.tmp.*")] == []
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path):
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    assert run(FORGIVING, tmp_path) == ["3.0 False"]
+    for suffix in ("nbi", "nbc"):
+        assert run(FORGIVING, tmp_path) == ["3.0 True"]
+        files = list(tmp_path.rglob(f"*.{suffix}"))
+        assert files
+        for file in files:
+            file.write_bytes(file.read_bytes()[:-20])
+        assert run(FORGIVING, tmp_path) == ["3.0 False"]
+    assert run(FORGIVING, tmp_path) == ["3.0 True"]
