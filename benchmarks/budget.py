@@ -26,6 +26,9 @@ RESERVE = 0.08
 OF_PRIOR, PASSES = 0.42, 30
 #: Networks of a prior, at most.
 MOST_NETWORKS = 8
+#: Draws of an acceptance, those by which its odds are tilted included, over those before its first
+#: step, in time.
+DRAWN = 1.6
 
 
 class Rates(Observer):
@@ -72,7 +75,7 @@ class Rates(Observer):
         -------
         float
         """
-        return networks * steps * self.acceptance + self.drawing * larger
+        return networks * steps * self.acceptance + DRAWN * self.drawing * larger
 
     def _clock(self, step: int, known: float) -> float:
         if step == WARM:

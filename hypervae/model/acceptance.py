@@ -45,19 +45,25 @@ class Acceptance(nn.Module):
         Jet types of the model.
     networks : int
         Whose logits are averaged.
+    moments : int
+        The last inputs, whose means over jets are kept.
     """
 
     middle: Tensor
     spread: Tensor
     trust: Tensor
+    tilt: Tensor
 
-    def __init__(self, inputs: int, types: int, networks: int):
+    def __init__(self, inputs: int, types: int, networks: int, moments: int = 0):
         super().__init__()
         self.types = types
+        self.first_moment = inputs - moments
         self.register_buffer("middle", torch.zeros(inputs))
         self.register_buffer("spread", torch.ones(inputs))
         # factor of the logits, for each type: what networks have learned by heart is not true
         self.register_buffer("trust", torch.zeros(types))
+        # for each type what is added to them: of each moment, and a constant
+        self.register_buffer("tilt", torch.zeros(types, moments + 1))
         self.networks = nn.ModuleList(
             nn.Sequential(
                 nn.Linear(inputs + types, _WIDTH),
@@ -113,7 +119,10 @@ class Acceptance(nn.Module):
         """
         given = self.scaled(values, jet_type)
         logits = torch.stack([network(given).squeeze(-1) for network in self.networks])
-        return self.trust[jet_type].to(values) * logits.mean(0)
+        tilt = self.tilt[jet_type].to(values)
+        moments = given[:, self.first_moment : values.shape[1]]
+        added = (moments * tilt[:, :-1]).sum(1) + tilt[:, -1]
+        return self.trust[jet_type].to(values) * logits.mean(0) + added
 
     def forward(self, values: Tensor, jet_type: Tensor) -> Tensor:
         """[B, inputs], [B] -> [B] the probability to keep a draw.

@@ -82,9 +82,13 @@ class HyperVAE(JetMethods, nn.Module):
         )
         self.acceptance: Acceptance | None = None
         if self.config.prior_acceptance and self.prior.fitted:
-            inputs = self.latent_dim + self.decoder.particles.reading_dims(self.config)
-            types, networks = len(self.jet_types), self.config.prior_acceptance
-            self.acceptance = Acceptance(inputs, types, networks)
+            particles = self.decoder.particles
+            self.acceptance = Acceptance(
+                self.latent_dim + particles.reading_dims(self.config),
+                len(self.jet_types),
+                self.config.prior_acceptance,
+                particles.moment_dims(self.config),
+            )
 
     @property
     def latent_dim(self) -> int:

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from hypervae.scaffold.coordinates import Layout
 from hypervae.scaffold.geometry import Scaffold
+from hypervae.scaffold.moments import NUMBER as MOMENTS
+from hypervae.scaffold.moments import moments
 
 # Shortest distance between cells, smallest share of the pT, shortest length within a cell and
 # smallest part of the squared mass over pT that are told apart.
@@ -31,11 +33,11 @@ def number_of_readings(layout: Layout) -> int:
     int
     """
     cells = layout.cells
-    return 4 * cells + cells * (cells - 1)
+    return 4 * cells + cells * (cells - 1) + MOMENTS
 
 
 def readings(scaffold: Scaffold) -> Tensor:
-    """Shares, widths, reaches and counts of the cells, and distances between each two.
+    """Shares, widths, reaches and counts of the cells, distances between each two, and moments.
 
     Parameters
     ----------
@@ -44,10 +46,10 @@ def readings(scaffold: Scaffold) -> Tensor:
 
     Returns
     -------
-    [B, 4 C + C (C - 1)]
+    [B, 4 C + C (C - 1) + 38]
         Of each cell log10 of its share of the pT, of its particles' mean distances to its own axis
         and to the subjet's, and the root of its number of particles; of each two cells log10 of
-        their distance d and of z_i z_j d^2, their part of (m / pT)^2.
+        their distance d and of z_i z_j d^2, their part of (m / pT)^2; last `moments`.
     """
     share, axes = scaffold.share, scaffold.axes
     first, second = torch.triu_indices(share.shape[1], share.shape[1], 1, device=share.device)
@@ -61,6 +63,7 @@ def readings(scaffold: Scaffold) -> Tensor:
             scaffold.multiplicities.to(share.dtype).sqrt(),
             distance.clamp_min(_LEAST_DISTANCE).log10(),
             part.clamp_min(_LEAST_PART).log10(),
+            moments(scaffold),
         ],
         dim=1,
     )

@@ -12,16 +12,19 @@ from torch.nn.functional import softplus
 
 from hypervae.config import TrainConfig
 from hypervae.model import HyperVAE
-from hypervae.model.acceptance import Acceptance
+from hypervae.model.acceptance import MOST, Acceptance
 from hypervae.model.noise import seed_generators
 from hypervae.model.posterior import Posterior
 from hypervae.seeds import derive_seed
 from hypervae.training.optimizers.registry import make_optimizer
 from hypervae.training.schedules import learning_rate_factor
+from hypervae.training.tilt import tilt
 
 # Latent vectors of each jet, and draws of the prior for each of these: as many as there are up to a
 # number of all, and enough of the prior where jets are few.
 _PER_JET, _MOST, _LEAST_DRAWN = 4, 400_000, 20_000
+# Further draws, by half as many as those of jets, at most so many, the odds are tilted.
+_MOST_TILTED = 200_000
 _CHUNK = 2000
 # Each network is trained on all but one of so many parts of the jets, at least.
 _PARTS = 4
@@ -70,7 +73,7 @@ def fit_acceptance(
 ) -> float:
     """Fit the model's `Acceptance`, whose prior is fitted, on its aggregate posterior.
 
-    Each network leaves out a part of the jets. By these parts it is found out, for each jet type,
+    Then the odds are tilted so that what is kept of the draws has the moments of jets. Each network leaves out a part of the jets. By these parts it is found out, for each jet type,
     how far the networks' logits are to be trusted: not at all where jets are too few to tell.
 
     Parameters
@@ -111,6 +114,7 @@ def _fit(
         if isinstance(module, nn.Linear):
             module.reset_parameters()
     acceptance.trust.zero_()
+    acceptance.tilt.zero_()
     parts = max(len(acceptance.networks), _PARTS)
     if len(posterior.mean) < 2 * parts:
         return 0.0  # nobody could say what they are like
@@ -125,8 +129,11 @@ def _fit(
     gains = []
     for index in posterior.jet_type.unique().tolist():
         of_jets, of_draws = (_judged(acceptance, sample, index) for sample in (jets, drawn))
-        trust, gain = _trusted(of_jets, of_draws, int((posterior.jet_type == index).sum()))
+        count = int((posterior.jet_type == index).sum())
+        trust, gain = _trusted(of_jets, of_draws, count)
         acceptance.trust[index] = trust
+        if trust:
+            acceptance.tilt[index] = _tilt(model, acceptance, jets, index, count)
         gains.append(gain)
         _LOG.info("prior: acceptance of type %d: gain %.4f, trust %.2f", index, gain, trust)
     return sum(gains) / len(gains)
@@ -144,11 +151,40 @@ def _samples(model: HyperVAE, posterior: Posterior, parts: int) -> tuple[_Sample
         _read(model, latent, types[row]), types[row], row % parts, torch.arange(len(row))
     )
     row = torch.arange(max(len(row), _LEAST_DRAWN))
-    noise = torch.randn(len(row), mean.shape[1], dtype=mean.dtype)
     some = types[row % count]
-    chunks = zip(noise.split(_CHUNK), some.split(_CHUNK), strict=True)
+    return jets, _Sample(_drawn(model, some), some, row % parts, row)
+
+
+def _drawn(model: HyperVAE, jet_type: Tensor) -> Tensor:
+    """Draws of the prior [n, inputs], read."""
+    noise = torch.randn(len(jet_type), model.latent_dim)
+    chunks = zip(noise.split(_CHUNK), jet_type.split(_CHUNK), strict=True)
     made = [model.prior.sample(*(x.to(model.device) for x in chunk)) for chunk in chunks]
-    return jets, _Sample(_read(model, torch.cat(made), some), some, row % parts, row)
+    return _read(model, torch.cat(made), jet_type)
+
+
+@torch.no_grad()
+def _tilt(
+    model: HyperVAE, acceptance: Acceptance, jets: _Sample, jet_type: int, count: int
+) -> Tensor:
+    """`Acceptance.tilt` of a type with so many jets, by draws that no network has seen."""
+    own = jets.values[jets.jet_type == jet_type]
+    draws = max(min(len(own) // 2, _MOST_TILTED), _LEAST_DRAWN)
+
+    def judged(values: Tensor) -> tuple[Tensor, Tensor]:
+        """Moments in units of their widths, and logits."""
+        found = []
+        for some in values.split(_CHUNK):
+            given = some.to(model.device)
+            types = torch.full((len(some),), jet_type, device=model.device)
+            scaled = acceptance.scaled(given, types)[:, acceptance.first_moment : some.shape[1]]
+            found.append((scaled.cpu(), acceptance.ln_ratio(given, types).cpu()))
+        moments, logits = (torch.cat(list(part)) for part in zip(*found, strict=True))
+        return moments, logits
+
+    moments, logits = judged(_drawn(model, torch.full((draws,), jet_type)))
+    found = tilt(judged(own)[0].mean(0), moments, logits, MOST, count)
+    return found.to(acceptance.tilt)
 
 
 def _read(model: HyperVAE, latent: Tensor, jet_type: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ from hypervae.scaffold.analysis import analyse
 from hypervae.scaffold.assembly import assemble, jet_features
 from hypervae.scaffold.coordinates import Layout, coordinates, parts_first
 from hypervae.scaffold.geometry import scaffold_of
+from hypervae.scaffold.moments import NUMBER as MOMENTS
 from hypervae.scaffold.readings import number_of_readings, readings
 from hypervae.scaffold.scores import NormalScores
 from hypervae.scaffold.shapes import SlotTables
@@ -150,6 +151,11 @@ class HierarchicalParticles(ParticleDecoder):
     def reading_dims(cls, config: ModelConfig) -> int:
         """Of the cells of a scaffold; see `hypervae.scaffold.readings`."""
         return number_of_readings(layout_of(config))
+
+    @classmethod
+    def moment_dims(cls, config: ModelConfig) -> int:
+        """Of a scaffold; see `hypervae.scaffold.moments`."""
+        return MOMENTS
 
     def readings(self, latent: Tensor, jet_type: Tensor) -> Tensor:
         """Those of the scaffolds that the latent vectors stand for."""

@@ -331,6 +331,20 @@ class ParticleDecoder(nn.Module, ABC):
         """
         return 0
 
+    @classmethod
+    def moment_dims(cls, config: ModelConfig) -> int:
+        """How many of the `readings`, the last ones, are quantities whose means are to be kept.
+
+        Parameters
+        ----------
+        config : ModelConfig
+
+        Returns
+        -------
+        int
+        """
+        return 0
+
     def readings(self, latent: Tensor, jet_type: Tensor) -> Tensor:
         """[B, reading_dims] what follows from latent vectors, in a form that is easily read.
 

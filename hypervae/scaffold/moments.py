@@ -1,0 +1,109 @@
+"""What the spectra and correlators of jets are sums of, as far as a scaffold says it.
+
+The mean of each over many jets is a number that one may plot: a point of the two-point correlator,
+of the particles' spectrum of pT or of an angle, a mean mass, a mean multiplicity. Draws of a prior
+that are to be like jets have to keep these means (`hypervae.training.tilt`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hypervae.scaffold.geometry import Scaffold
+
+# First and last knot and number of knots, in log10: of distances in the correlator, of a particle's
+# angles to the jet's axis, of its share of the pT.
+_DISTANCES = (-2.25, -0.25, 9)
+_ANGLES = (-2.0, -0.2, 7)
+_SHARES = (-3.0, -0.2, 8)
+# Distance of two particles of a cell over their mean distance to its axis, about.
+_APART = 1.4
+_LEAST_MASS = 1e-9
+_OF_JET = 7
+#: How many `moments` a scaffold has.
+NUMBER = _OF_JET + _DISTANCES[2] + 2 * _ANGLES[2] + _SHARES[2]
+
+
+def moments(scaffold: Scaffold) -> Tensor:
+    """Quantities whose means over jets are to be kept.
+
+    Parameters
+    ----------
+    scaffold : Scaffold
+        Of B jets, each cell of which counts as one particle, or as its particles at its axis.
+
+    Returns
+    -------
+    [B, 38]
+        Of the jet (m / pT)^2, its square and its logarithm, the sum of z_i z_j d_ij, that of
+        z_i (sum of z_j d_ij)^3, the multiplicity and its square; `correlator`; the particles' numbers
+        about knots of abs(etarel), of abs(phirel) and of ptrel.
+    """
+    share, axes = scaffold.share, scaffold.axes
+    counts = scaffold.multiplicities.to(share)
+    distance = (axes.unsqueeze(2) - axes.unsqueeze(1)).norm(dim=-1)
+    reach = (share.unsqueeze(1) * distance).sum(2)
+    mass = (share * (share.unsqueeze(1) * distance.square()).sum(2)).sum(1)
+    number = counts.sum(1)
+    of_jet = [
+        mass,
+        mass.square(),
+        mass.clamp_min(_LEAST_MASS).log(),
+        (share * reach).sum(1),
+        (share * reach**3).sum(1),
+        number,
+        number.square(),
+    ]
+    return torch.cat(
+        [
+            torch.stack(of_jet, dim=1),
+            correlator(scaffold),
+            *(_spread(axes[..., side].abs(), counts, *_ANGLES) for side in (0, 1)),
+            _spread(share / counts.clamp_min(1), counts, *_SHARES),
+        ],
+        dim=1,
+    )
+
+
+def correlator(scaffold: Scaffold) -> Tensor:
+    """The two-point energy correlator of each jet as far as its cells say it.
+
+    Each two cells count with 2 z_i z_j at their distance, each cell with z_i^2 at that of its own
+    particles.
+
+    Parameters
+    ----------
+    scaffold : Scaffold
+        Of B jets.
+
+    Returns
+    -------
+    [B, 9]
+        At distances of 10^-2.25, 10^-2, ..., 10^-0.25; the sum is that of the shares, squared.
+
+    References
+    ----------
+    Basham, Brown, Ellis, Love, Phys. Rev. Lett. 41 (1978) 1585.
+    """
+    share, axes = scaffold.share, scaffold.axes
+    first, second = torch.triu_indices(share.shape[1], share.shape[1], 1, device=share.device)
+    between = (axes[:, first] - axes[:, second]).norm(dim=-1)
+    distance = torch.cat([between, _APART * scaffold.width], dim=1)
+    weight = torch.cat([2 * share[:, first] * share[:, second], share.square()], dim=1)
+    return _spread(distance, weight, *_DISTANCES)
+
+
+def _spread(values: Tensor, weights: Tensor, first: float, last: float, knots: int) -> Tensor:
+    """Weights [B, n] of values at knots of their log10 [B, knots].
+
+    Each is divided between the two knots about its value, linearly, so that a small change of a
+    scaffold changes little; what lies beyond the outer knots counts as at them.
+    """
+    place = (values.clamp_min(10.0**first).log10() - first) * (knots - 1) / (last - first)
+    place = place.clamp(0, knots - 1)
+    below = place.floor().clamp_max(knots - 2)
+    above = weights * (place - below)
+    found = weights.new_zeros(len(weights), knots)
+    found.scatter_add_(1, below.long(), weights - above)
+    return found.scatter_add_(1, below.long() + 1, above)
