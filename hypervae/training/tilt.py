@@ -33,9 +33,8 @@ def tilt(means: Tensor, moments: Tensor, logits: Tensor, most: float, jets: int)
     most : float
         Greatest weight of a draw.
     jets : int
-        Over which the means were taken. A mean is known but to jets^-1/2, and coefficients of m
-        quantities are kept as small as a normal distribution of variance 1 / m says: of few jets
-        they are next to none.
+        Over which the means were taken. A mean is known but to jets^-1/2; the coefficients of m
+        quantities are the likeliest if each is normally distributed with a variance of 1 / m.
 
     Returns
     -------

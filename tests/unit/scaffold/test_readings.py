@@ -7,6 +7,7 @@ import torch
 
 from hypervae.scaffold.analysis import analyse
 from hypervae.scaffold.coordinates import Layout
+from hypervae.scaffold.moments import moments
 from hypervae.scaffold.readings import number_of_readings, readings
 from tests.unit.scaffold.test_scaffold import back, made_jets
 
@@ -30,4 +31,5 @@ def test_readings_are_those_of_the_cells(second_axes):
         wanted += [math.sqrt(n) for n in scaffold.multiplicities[jet].tolist()]
         wanted += [math.log10(max(d, 1e-3)) for d in far]
         wanted += [math.log10(max(part, 1e-9)) for part in parts]
+        wanted += moments(scaffold[jet : jet + 1])[0].tolist()
         torch.testing.assert_close(found[jet], torch.tensor(wanted).to(found))

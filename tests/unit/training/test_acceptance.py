@@ -22,14 +22,14 @@ WIDTH = 0.02  # of the posteriors
 class Model(nn.Module):
     """A Gaussian prior of two dimensions, and their radius as what is read of them."""
 
-    device = torch.device("cpu")
+    device, latent_dim = torch.device("cpu"), 2
 
-    def __init__(self, types=1, networks=2, reads=True):
+    def __init__(self, types=1, networks=2, reads=True, moments=0):
         super().__init__()
         torch.manual_seed(4)
         self.reads = reads
         self.prior = GaussianPrior(2, types, 0)
-        self.acceptance = Acceptance(2 + reads, types, networks)
+        self.acceptance = Acceptance(2 + reads, types, networks, moments)
 
     def read(self, latent, jet_type):
         return torch.cat([latent, latent.norm(dim=1, keepdim=True)], dim=1)[:, : 2 + self.reads]
@@ -87,6 +87,24 @@ def test_what_a_prior_lacks_is_found_and_kept():
     share = torch.where(both > 0, p / both, 0.5).clamp(1e-6, 1 - 1e-6)
     best = math.log(2) + float(((p * share.log() + q * (1 - share).log()) / 2).sum() * 0.05)
     assert 0.6 * best < gain < 1.1 * best
+
+
+def test_kept_draws_have_the_mean_of_what_is_a_moment():
+    """The radius' mean, for each of two types, though most of the odds are cut off."""
+    means = []
+    for moments in (0, 1):
+        model = Model(types=2, networks=4, moments=moments)
+        mean = torch.cat([ring(4000), 0.5 * ring(4000, 2)])
+        types = torch.arange(2).repeat_interleave(4000)
+        # half as many steps as are enough
+        fitted(model, posterior_of(mean, types), acceptance_steps=75)
+        assert bool((model.acceptance.tilt != 0).all()) == bool(moments)
+        drawn = [model.drawn(40_000, jet_type).norm(dim=1) for jet_type in (0, 1)]
+        means.append([float(d.mean()) for d in drawn])
+    wanted = [float(ring(4000).norm(dim=1).mean()), 0.5 * float(ring(4000, 2).norm(dim=1).mean())]
+    untilted, tilted = ([abs(m - w) for m, w in zip(found, wanted, strict=True)] for found in means)
+    assert max(tilted) < 0.01
+    assert max(untilted) > 2 * max(tilted)
 
 
 def test_draws_of_the_right_prior_are_all_equal():
