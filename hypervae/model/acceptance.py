@@ -7,6 +7,9 @@ its place: a resampled prior (Bauer, Mnih, arXiv:1810.11428), its acceptance lea
 (Aneja, Schwing, Kautz, Vahdat, arXiv:2010.02917). To tell two samples apart is a simpler task than
 to draw one, and networks for it may read what follows from a latent vector, too
 (`ParticleDecoder.readings`), which those that draw its numbers one by one cannot.
+
+Learned odds, cut off at a bound, do not keep the means of what they were learned from. So they are
+tilted until they do, as to some quantities that are read (`hypervae.training.tilt`).
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ class Acceptance(nn.Module):
     def __init__(self, inputs: int, types: int, networks: int, moments: int = 0):
         super().__init__()
         self.types = types
-        self.first_moment = inputs - moments
+        self.inputs, self.moments = inputs, moments
         self.register_buffer("middle", torch.zeros(inputs))
         self.register_buffer("spread", torch.ones(inputs))
         # factor of the logits, for each type: what networks have learned by heart is not true
@@ -105,6 +108,19 @@ class Acceptance(nn.Module):
         scaled = ((values - self.middle) / self.spread).clamp(-_FARTHEST, _FARTHEST)
         return torch.cat([scaled, one_hot(jet_type, self.types, values.dtype)], dim=-1)
 
+    def moments_of(self, scaled: Tensor) -> Tensor:
+        """Those of `scaled` inputs whose means over jets are kept.
+
+        Parameters
+        ----------
+        scaled : [B, inputs + types]
+
+        Returns
+        -------
+        [B, moments]
+        """
+        return scaled[:, self.inputs - self.moments : self.inputs]
+
     def ln_ratio(self, values: Tensor, jet_type: Tensor) -> Tensor:
         """Ln of the density ratio of the aggregate posterior to the prior.
 
@@ -120,8 +136,7 @@ class Acceptance(nn.Module):
         given = self.scaled(values, jet_type)
         logits = torch.stack([network(given).squeeze(-1) for network in self.networks])
         tilt = self.tilt[jet_type].to(values)
-        moments = given[:, self.first_moment : values.shape[1]]
-        added = (moments * tilt[:, :-1]).sum(1) + tilt[:, -1]
+        added = (self.moments_of(given) * tilt[:, :-1]).sum(1) + tilt[:, -1]
         return self.trust[jet_type].to(values) * logits.mean(0) + added
 
     def forward(self, values: Tensor, jet_type: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ def _fit(
         count = int((posterior.jet_type == index).sum())
         trust, gain = _trusted(of_jets, of_draws, count)
         acceptance.trust[index] = trust
-        if trust:
+        if trust and acceptance.moments:
             acceptance.tilt[index] = _tilt(model, acceptance, jets, index, count)
         gains.append(gain)
         _LOG.info("prior: acceptance of type %d: gain %.4f, trust %.2f", index, gain, trust)
@@ -177,8 +177,8 @@ def _tilt(
         for some in values.split(_CHUNK):
             given = some.to(model.device)
             types = torch.full((len(some),), jet_type, device=model.device)
-            scaled = acceptance.scaled(given, types)[:, acceptance.first_moment : some.shape[1]]
-            found.append((scaled.cpu(), acceptance.ln_ratio(given, types).cpu()))
+            moments = acceptance.moments_of(acceptance.scaled(given, types))
+            found.append((moments.cpu(), acceptance.ln_ratio(given, types).cpu()))
         moments, logits = (torch.cat(list(part)) for part in zip(*found, strict=True))
         return moments, logits
 
