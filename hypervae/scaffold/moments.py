@@ -37,7 +37,7 @@ def moments(scaffold: Scaffold) -> Tensor:
     -------
     [B, 38]
         Of the jet (m / pT)^2, its square and its logarithm, the sum of z_i z_j d_ij, that of
-        z_i (sum of z_j d_ij)^3, the multiplicity and its square; `correlator`; the particles' numbers
+        z_i (sum of z_j d_ij)^3, the multiplicity and its square; `correlator`; numbers of particles
         about knots of abs(etarel), of abs(phirel) and of ptrel.
     """
     share, axes = scaffold.share, scaffold.axes

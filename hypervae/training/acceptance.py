@@ -73,8 +73,9 @@ def fit_acceptance(
 ) -> float:
     """Fit the model's `Acceptance`, whose prior is fitted, on its aggregate posterior.
 
-    Then the odds are tilted so that what is kept of the draws has the moments of jets. Each network leaves out a part of the jets. By these parts it is found out, for each jet type,
-    how far the networks' logits are to be trusted: not at all where jets are too few to tell.
+    Each network leaves out a part of the jets. By these parts it is found out, for each jet type,
+    how far the networks' logits are to be trusted: not at all where jets are too few to tell. Then
+    the odds are tilted so that what is kept of the draws has the moments of jets.
 
     Parameters
     ----------

@@ -51,9 +51,7 @@ def test_moments_are_sums_over_cells(second_axes):
         for side in (0, 1):
             wanted += spread([(abs(axes[i][side]), n[i]) for i in cells], -2.0, -0.2, 7)
         wanted += spread([(z[i] / max(n[i], 1), n[i]) for i in cells], -3.0, -0.2, 8)
-        torch.testing.assert_close(
-            found[jet], torch.tensor(wanted).to(found), rtol=1e-4, atol=1e-6
-        )
+        torch.testing.assert_close(found[jet], torch.tensor(wanted).to(found), rtol=1e-4, atol=1e-6)
 
 
 def test_the_correlator_is_that_of_the_jets_particles_where_each_is_a_cell():
