@@ -23,7 +23,7 @@ WARM, TIMED = 5, 20
 RESERVE = 0.08
 #: Share of the rest that a fitted prior gets, and how often each of its networks sees a training
 #: jet: fitted for longer, a network learns them by heart, where a further network helps.
-OF_PRIOR, PASSES = 0.34, 30
+OF_PRIOR, PASSES = 0.42, 30
 #: Networks of a prior, at most.
 MOST_NETWORKS = 8
 #: Draws of an acceptance, those by which its odds are tilted included, over those before its first

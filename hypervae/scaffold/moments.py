@@ -22,7 +22,7 @@ _APART = 1.4
 _LEAST_MASS = 1e-9
 _OF_JET = 7
 #: How many `moments` a scaffold has.
-NUMBER = _OF_JET + _DISTANCES[2] + 2 * _ANGLES[2] + _SHARES[2]
+NUMBER = _OF_JET + 2 * _DISTANCES[2] + 2 * _ANGLES[2] + _SHARES[2]
 
 
 def moments(scaffold: Scaffold) -> Tensor:
@@ -35,7 +35,7 @@ def moments(scaffold: Scaffold) -> Tensor:
 
     Returns
     -------
-    [B, 38]
+    [B, 47]
         Of the jet (m / pT)^2, its square and its logarithm, the sum of z_i z_j d_ij, that of
         z_i (sum of z_j d_ij)^3, the multiplicity and its square; `correlator`; numbers of particles
         about knots of abs(etarel), of abs(phirel) and of ptrel.
@@ -69,8 +69,9 @@ def moments(scaffold: Scaffold) -> Tensor:
 def correlator(scaffold: Scaffold) -> Tensor:
     """The two-point energy correlator of each jet as far as its cells say it.
 
-    Each two cells count with 2 z_i z_j at their distance, each cell with z_i^2 at that of its own
-    particles.
+    Each two cells count with 2 z_i z_j at their distance, a cell of n particles with the part
+    1 - 1 / n of z_i^2 at that of these: as if they had equal shares, of each of which z^2 stays
+    where no two particles are.
 
     Parameters
     ----------
@@ -79,8 +80,8 @@ def correlator(scaffold: Scaffold) -> Tensor:
 
     Returns
     -------
-    [B, 9]
-        At distances of 10^-2.25, 10^-2, ..., 10^-0.25; the sum is that of the shares, squared.
+    [B, 18]
+        At distances of 10^-2.25, 10^-2, ..., 10^-0.25: of pairs of cells, and of those within one.
 
     References
     ----------
@@ -89,9 +90,14 @@ def correlator(scaffold: Scaffold) -> Tensor:
     share, axes = scaffold.share, scaffold.axes
     first, second = torch.triu_indices(share.shape[1], share.shape[1], 1, device=share.device)
     between = (axes[:, first] - axes[:, second]).norm(dim=-1)
-    distance = torch.cat([between, _APART * scaffold.width], dim=1)
-    weight = torch.cat([2 * share[:, first] * share[:, second], share.square()], dim=1)
-    return _spread(distance, weight, *_DISTANCES)
+    pairs = 1 - 1 / scaffold.multiplicities.clamp_min(1).to(share)
+    return torch.cat(
+        [
+            _spread(between, 2 * share[:, first] * share[:, second], *_DISTANCES),
+            _spread(_APART * scaffold.width, pairs * share.square(), *_DISTANCES),
+        ],
+        dim=1,
+    )
 
 
 def _spread(values: Tensor, weights: Tensor, first: float, last: float, knots: int) -> Tensor:

@@ -46,7 +46,7 @@ def readings(scaffold: Scaffold) -> Tensor:
 
     Returns
     -------
-    [B, 4 C + C (C - 1) + 38]
+    [B, 4 C + C (C - 1) + 47]
         Of each cell log10 of its share of the pT, of its particles' mean distances to its own axis
         and to the subjet's, and the root of its number of particles; of each two cells log10 of
         their distance d and of z_i z_j d^2, their part of (m / pT)^2; last `moments`.

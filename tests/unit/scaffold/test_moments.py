@@ -46,20 +46,22 @@ def test_moments_are_sums_over_cells(second_axes):
         wanted.append(sum(z[i] * sum(z[j] * far[i][j] for j in cells) ** 3 for i in cells))
         wanted += [sum(n), sum(n) ** 2]
         pairs = [(far[i][j], 2 * z[i] * z[j]) for i in cells for j in cells if i < j]
-        pairs += [(1.4 * width[i], z[i] ** 2) for i in cells]
         wanted += spread(pairs, -2.25, -0.25, 9)
+        within = [(1.4 * width[i], z[i] ** 2 * (1 - 1 / max(n[i], 1))) for i in cells]
+        wanted += spread(within, -2.25, -0.25, 9)
         for side in (0, 1):
             wanted += spread([(abs(axes[i][side]), n[i]) for i in cells], -2.0, -0.2, 7)
         wanted += spread([(z[i] / max(n[i], 1), n[i]) for i in cells], -3.0, -0.2, 8)
         torch.testing.assert_close(found[jet], torch.tensor(wanted).to(found), rtol=1e-4, atol=1e-6)
 
 
-def test_the_correlator_is_that_of_the_jets_particles_where_each_is_a_cell():
-    """Its sum is the square of all shares, and a distance moves its weight continuously."""
+def test_the_correlator_is_all_pairs_and_continuous():
+    """Its sum is that of the shares squared less what is one particle; it moves with lengths."""
     scaffold = scaffolds()
-    total = scaffold.share.sum(1).square()
-    torch.testing.assert_close(correlator(scaffold).sum(1), total)
-    scaffold.axes = scaffold.axes * 1.001
-    moved = correlator(scaffold)
-    scaffold.axes = scaffold.axes / 1.001
-    assert float((moved - correlator(scaffold)).abs().max()) < 0.01
+    share, counts = scaffold.share, scaffold.multiplicities.clamp_min(1)
+    wanted = share.sum(1).square() - (share.square() / counts).sum(1)
+    torch.testing.assert_close(correlator(scaffold).sum(1), wanted)
+    before = correlator(scaffold)
+    scaffold.axes, scaffold.width = scaffold.axes * 1.001, scaffold.width * 1.001
+    moved = (correlator(scaffold) - before).abs()
+    assert 0 < float(moved.max()) < 0.01
