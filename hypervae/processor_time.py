@@ -65,27 +65,27 @@ def _processor_time() -> str:
     return f"processor time (ulimit -t): found a limit of {hard} s, expected a larger one"
 
 
-def quota(
-    groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
-) -> float | None:
+def quota(system: Path = Path("/")) -> float | None:
     """How many processors' time a container or a job may use, perhaps less than one.
 
     Nothing waits by it, and nothing is refused: what it slows down runs on.
 
     Parameters
     ----------
-    groups : Path
-        The control groups of this process (man 7 cgroups).
-    root : Path
-        Where their files are.
+    system : Path
+        Root of the file system, with the control groups of this process in proc/self/cgroup and
+        their files in sys/fs/cgroup (man 7 cgroups).
 
     Returns
     -------
     float, optional
         The least of all groups around this process; None where there is no quota.
     """
+    root = system / "sys/fs/cgroup"
     try:
-        lines = groups.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (
+            (system / "proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+        )
     except OSError:  # not Linux
         return None
     found = []

@@ -66,7 +66,7 @@ class JetMethods:
         --------
         >>> from hypervae import HyperVAE
         >>> HyperVAE.pretrained("t").generate(100, seed=1)
-        <Jets: 100 t jets, 30 particle slots, mean pT 990 GeV>
+        <Jets: 100 t jets, 30 particle slots, mean pT 993 GeV>
         """
         return concatenate(
             list(self.generate_batches(n_jets, seed=seed, jet_type=jet_type, **options))

@@ -35,16 +35,17 @@ V1 = "4:cpuset:/a\n3:cpu,cpuacct:/a/b\n0::/elsewhere\n"
     ],
 )
 def test_the_quota_of_either_version(groups, files, allowed, tmp_path):
-    root = tmp_path / "root"
+    root, of_process = tmp_path / "sys/fs/cgroup", tmp_path / "proc/self/cgroup"
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    (tmp_path / "groups").write_text(groups)
-    assert quota(tmp_path / "groups", root) == allowed
+    of_process.parent.mkdir(parents=True)
+    of_process.write_text(groups)
+    assert quota(tmp_path) == allowed
 
 
 def test_no_groups_at_all(tmp_path):
-    assert quota(tmp_path / "none", tmp_path) is None
+    assert quota(tmp_path) is None
 
 
 @pytest.mark.parametrize("allowed", [None, 0.5])
