@@ -72,6 +72,11 @@ class Scaffold(TensorRecord):
         return self.coordinates[:, OF_JET[name]]
 
     @property
+    def distances(self) -> Tensor:
+        """[B, C, C] between the axes of each two cells."""
+        return (self.axes.unsqueeze(2) - self.axes.unsqueeze(1)).norm(dim=-1)
+
+    @property
     def mass(self) -> Tensor:
         """[B] mass of the kept particles over the jet's pT."""
         return self.of_jet("ln_mass").exp()

@@ -25,13 +25,15 @@ _OF_JET = 7
 NUMBER = _OF_JET + 2 * _DISTANCES[2] + 2 * _ANGLES[2] + _SHARES[2]
 
 
-def moments(scaffold: Scaffold) -> Tensor:
+def moments(scaffold: Scaffold, distances: Tensor) -> Tensor:
     """Quantities whose means over jets are to be kept.
 
     Parameters
     ----------
     scaffold : Scaffold
         Of B jets, each cell of which counts as one particle, or as its particles at its axis.
+    distances : [B, C, C]
+        Those of the scaffold, which its caller has.
 
     Returns
     -------
@@ -42,9 +44,8 @@ def moments(scaffold: Scaffold) -> Tensor:
     """
     share, axes = scaffold.share, scaffold.axes
     counts = scaffold.multiplicities.to(share)
-    distance = (axes.unsqueeze(2) - axes.unsqueeze(1)).norm(dim=-1)
-    reach = (share.unsqueeze(1) * distance).sum(2)
-    mass = (share * (share.unsqueeze(1) * distance.square()).sum(2)).sum(1)
+    reach = (share.unsqueeze(1) * distances).sum(2)
+    mass = (share * (share.unsqueeze(1) * distances.square()).sum(2)).sum(1)
     number = counts.sum(1)
     of_jet = [
         mass,
@@ -58,7 +59,7 @@ def moments(scaffold: Scaffold) -> Tensor:
     return torch.cat(
         [
             torch.stack(of_jet, dim=1),
-            correlator(scaffold),
+            correlator(scaffold, distances),
             *(_spread(axes[..., side].abs(), counts, *_ANGLES) for side in (0, 1)),
             _spread(share / counts.clamp_min(1), counts, *_SHARES),
         ],
@@ -66,7 +67,7 @@ def moments(scaffold: Scaffold) -> Tensor:
     )
 
 
-def correlator(scaffold: Scaffold) -> Tensor:
+def correlator(scaffold: Scaffold, distances: Tensor) -> Tensor:
     """The two-point energy correlator of each jet as far as its cells say it.
 
     Each two cells count with 2 z_i z_j at their distance, a cell of n particles with the part
@@ -77,6 +78,7 @@ def correlator(scaffold: Scaffold) -> Tensor:
     ----------
     scaffold : Scaffold
         Of B jets.
+    distances : [B, C, C]
 
     Returns
     -------
@@ -87,13 +89,14 @@ def correlator(scaffold: Scaffold) -> Tensor:
     ----------
     Basham, Brown, Ellis, Love, Phys. Rev. Lett. 41 (1978) 1585.
     """
-    share, axes = scaffold.share, scaffold.axes
+    share = scaffold.share
     first, second = torch.triu_indices(share.shape[1], share.shape[1], 1, device=share.device)
-    between = (axes[:, first] - axes[:, second]).norm(dim=-1)
     pairs = 1 - 1 / scaffold.multiplicities.clamp_min(1).to(share)
     return torch.cat(
         [
-            _spread(between, 2 * share[:, first] * share[:, second], *_DISTANCES),
+            _spread(
+                distances[:, first, second], 2 * share[:, first] * share[:, second], *_DISTANCES
+            ),
             _spread(_APART * scaffold.width, pairs * share.square(), *_DISTANCES),
         ],
         dim=1,

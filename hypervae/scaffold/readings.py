@@ -51,9 +51,9 @@ def readings(scaffold: Scaffold) -> Tensor:
         and to the subjet's, and the root of its number of particles; of each two cells log10 of
         their distance d and of z_i z_j d^2, their part of (m / pT)^2; last `moments`.
     """
-    share, axes = scaffold.share, scaffold.axes
+    share, distances = scaffold.share, scaffold.distances
     first, second = torch.triu_indices(share.shape[1], share.shape[1], 1, device=share.device)
-    distance = (axes[:, first] - axes[:, second]).norm(dim=-1)
+    distance = distances[:, first, second]
     part = share[:, first] * share[:, second] * distance.square()
     return torch.cat(
         [
@@ -63,7 +63,7 @@ def readings(scaffold: Scaffold) -> Tensor:
             scaffold.multiplicities.to(share.dtype).sqrt(),
             distance.clamp_min(_LEAST_DISTANCE).log10(),
             part.clamp_min(_LEAST_PART).log10(),
-            moments(scaffold),
+            moments(scaffold, distances),
         ],
         dim=1,
     )

@@ -33,7 +33,7 @@ def spread(pairs, first, last, knots):
 @pytest.mark.parametrize("second_axes", [True, False])
 def test_moments_are_sums_over_cells(second_axes):
     scaffold = scaffolds(second_axes)
-    found = moments(scaffold)
+    found = moments(scaffold, scaffold.distances)
     assert found.shape == (len(scaffold.share), NUMBER)
     for jet in range(20):
         z, axes = scaffold.share[jet].tolist(), scaffold.axes[jet].tolist()
@@ -60,8 +60,8 @@ def test_the_correlator_is_all_pairs_and_continuous():
     scaffold = scaffolds()
     share, counts = scaffold.share, scaffold.multiplicities.clamp_min(1)
     wanted = share.sum(1).square() - (share.square() / counts).sum(1)
-    torch.testing.assert_close(correlator(scaffold).sum(1), wanted)
-    before = correlator(scaffold)
+    torch.testing.assert_close(correlator(scaffold, scaffold.distances).sum(1), wanted)
+    before = correlator(scaffold, scaffold.distances)
     scaffold.axes, scaffold.width = scaffold.axes * 1.001, scaffold.width * 1.001
-    moved = (correlator(scaffold) - before).abs()
+    moved = (correlator(scaffold, scaffold.distances) - before).abs()
     assert 0 < float(moved.max()) < 0.01
