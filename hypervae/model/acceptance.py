@@ -122,7 +122,7 @@ class Acceptance(nn.Module):
         return scaled[:, self.inputs - self.moments : self.inputs]
 
     def ln_ratio(self, values: Tensor, jet_type: Tensor) -> Tensor:
-        """Ln of the density ratio of the aggregate posterior to the prior.
+        """Ln of the density ratio of the aggregate posterior to the prior, trusted and tilted.
 
         Parameters
         ----------

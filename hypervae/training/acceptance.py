@@ -23,8 +23,6 @@ from hypervae.training.tilt import tilt
 # Latent vectors of each jet, and draws of the prior for each of these: as many as there are up to a
 # number of all, and enough of the prior where jets are few.
 _PER_JET, _MOST, _LEAST_DRAWN = 4, 400_000, 20_000
-# Further draws, by half as many as those of jets, at most so many, the odds are tilted.
-_MOST_TILTED = 200_000
 _CHUNK = 2000
 # Each network is trained on all but one of so many parts of the jets, at least.
 _PARTS = 4
@@ -169,22 +167,21 @@ def _tilt(
     model: HyperVAE, acceptance: Acceptance, jets: _Sample, jet_type: int, count: int
 ) -> Tensor:
     """`Acceptance.tilt` of a type with so many jets, by draws that no network has seen."""
+
+    def of(values: Tensor, what: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        chunks = (some.to(model.device) for some in values.split(_CHUNK))
+        return torch.cat(
+            [what(some, torch.full_like(some[:, 0], jet_type).long()) for some in chunks]
+        )
+
+    def moments(values: Tensor, jet_type: Tensor) -> Tensor:
+        return acceptance.moments_of(acceptance.scaled(values, jet_type))
+
     own = jets.values[jets.jet_type == jet_type]
-    draws = max(min(len(own) // 2, _MOST_TILTED), _LEAST_DRAWN)
-
-    def judged(values: Tensor) -> tuple[Tensor, Tensor]:
-        """Moments in units of their widths, and logits."""
-        found = []
-        for some in values.split(_CHUNK):
-            given = some.to(model.device)
-            types = torch.full((len(some),), jet_type, device=model.device)
-            moments = acceptance.moments_of(acceptance.scaled(given, types))
-            found.append((moments.cpu(), acceptance.ln_ratio(given, types).cpu()))
-        moments, logits = (torch.cat(list(part)) for part in zip(*found, strict=True))
-        return moments, logits
-
-    moments, logits = judged(_drawn(model, torch.full((draws,), jet_type)))
-    found = tilt(judged(own)[0].mean(0), moments, logits, MOST, count)
+    # half as many as of jets, which stand there several times
+    drawn = _drawn(model, torch.full((max(len(own) // 2, _LEAST_DRAWN),), jet_type))
+    logits = of(drawn, acceptance.ln_ratio)
+    found = tilt(of(own, moments).mean(0), of(drawn, moments), logits, MOST, count)
     return found.to(acceptance.tilt)
 
 
