@@ -14,7 +14,7 @@ from hypervae.io.atomic import atomic_path
 from tests.unit.cli.broken import known, reading_fails, writing_fails
 from tests.unit.cli.subcommands import COMMANDS, value_of, writes
 from tests.unit.cli.test_disks import OLD, nothing_hidden, put_old_files, refused
-from tests.unit.cli.working import LONG, do, forked, left_in, make_working, writing
+from tests.unit.cli.working import LONG, do, forked, left_in, writing
 
 NUMBERS = (errno.EIO, errno.EROFS, errno.EDQUOT, errno.ESTALE)
 #: Bytes of a file that can be read or written.
@@ -25,18 +25,6 @@ FROM_NOTHING = ("simulate",)
 BY_LINK = ("download",)
 
 pytestmark = pytest.mark.skipif(not known(), reason="calls of this machine are not known")
-
-
-@pytest.fixture(scope="module")
-def working(tmp_path_factory, chain):
-    return make_working(tmp_path_factory.mktemp("working"), chain)
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "logs").mkdir()
-    return tmp_path
 
 
 def number_of(name, offset):

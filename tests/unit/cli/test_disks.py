@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from tests.unit.cli.subcommands import COMMANDS, value_of, writes
-from tests.unit.cli.working import LONG, forked, left_in, make_working, writing
+from tests.unit.cli.working import LONG, forked, left_in, writing
 
 PAGE = 4096
 DISK = 4 << 20
@@ -19,19 +19,6 @@ OLD = b"what stood there before"
 PROGRESS = re.compile(r".*: \d+ of \d+ .* in .* s .*|epoch \d.*|.*: the weights of epoch .*")
 
 needs_mount = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a disk")
-
-
-@pytest.fixture(scope="module")
-def working(tmp_path_factory, chain):
-    return make_working(tmp_path_factory.mktemp("working"), chain)
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """Where a command runs, beside what it prints."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "logs").mkdir()
-    return tmp_path
 
 
 @pytest.fixture

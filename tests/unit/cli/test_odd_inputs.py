@@ -10,15 +10,9 @@ import pytest
 
 from hypervae.errors import HyperVAEError
 from tests.unit.cli.subcommands import COMMANDS, reads, run
-from tests.unit.cli.working import make_working
 
 # So long a command may take on a loaded machine that is not to wait [s].
 PATIENCE = 60
-
-
-@pytest.fixture(scope="module")
-def working(tmp_path_factory, chain):
-    return make_working(tmp_path_factory.mktemp("working"), chain)
 
 
 def fifo(folder, _):
