@@ -18,9 +18,9 @@ from hypervae.training.run import TrainingFiles, train
 #: The training jets are cut into those that train and those that choose the best epoch.
 SPLIT = {"fractions": [0.95, 0.05, 0.0]}
 #: Steps that warm up, and steps that are timed, of the training and of the prior's fit.
-WARM, TIMED = 5, 20
-#: Share of the budget that reading, validation and writing may take.
-RESERVE = 0.08
+WARM, TIMED = 10, 30
+#: Share of the budget that validation, encoding and writing may take.
+RESERVE = 0.05
 #: Share of the rest that a fitted prior gets, and how often each of its networks sees a training
 #: jet: fitted for longer, a network learns them by heart, where a further network helps.
 OF_PRIOR, PASSES = 0.42, 30
@@ -29,6 +29,8 @@ MOST_NETWORKS = 8
 #: CPU time of all draws of an acceptance over that of those before its first step; measured: those
 #: by which its odds are tilted take .54 (t) and .56 (q) of these.
 DRAWN = 1.55
+#: Share of a prior's time that its acceptance may take: for less, its networks take fewer steps.
+OF_ACCEPTANCE = 0.5
 
 
 class Rates(Observer):
@@ -139,13 +141,7 @@ def fit(
         Jets of all steps, repeated ones as often as they came.
     """
     start = time.process_time()
-    settings = resolve_section("correlators", {"split": SPLIT})
-    correlators = [work / f"correlators-{shard.parent.name}-{shard.name}" for shard in shards]
-    for shard, path in zip(shards, correlators, strict=True):
-        compute_correlators(shard, path, settings)
-    normalization = work / "normalization.h5"
-    merge_normalization(correlators, normalization, resolve_section("normalize", {}))
-    files = TrainingFiles(shards, correlators, normalization, init_from)
+    few, files = _prepared(shards, work, types, init_from)
 
     def run(
         files: TrainingFiles,
@@ -153,7 +149,7 @@ def fit(
         steps: int,
         prior: int,
         observer: Observer,
-        networks: int = 1,
+        of_model: Mapping[str, Any],
         **more: Any,
     ) -> None:
         section = {
@@ -162,37 +158,90 @@ def fit(
             "seed": seed,
             "steps": steps,
             "prior_steps": prior,
-            **({} if folder == "model" else {"acceptance_steps": enough}),
-            "model": {**recipe.get("model", {}), "prior_networks": networks},
+            "model": {**model, **of_model},
             "split": SPLIT,
         }
         config = resolve_section("train", section)
         train(files, work / folder, work / f"checkpoints-{folder}", config, observers=[observer])
 
+    model = recipe.get("model", {})
+    settings = resolve_section("train", {**recipe.get("train", {}), "model": dict(model)})
     rates, enough = Rates(), WARM + TIMED
-    few = TrainingFiles(shards[:types], correlators[:types], work / "few.h5", init_from)
-    merge_normalization(correlators[:types], few.normalization, resolve_section("normalize", {}))
-    run(few, "rates", enough, enough, rates, monitor="total", monitor_every=0)
+    short: dict[str, Any] = {"monitor": "total", "monitor_every": 0, "acceptance_steps": enough}
+    single = {"prior_networks": 1, "prior_acceptance": min(settings.model.prior_acceptance, 1)}
+    run(few, "rates", enough, enough, rates, single, **short)
     left = cpu_seconds * (1 - RESERVE) - (time.process_time() - start)
     of_prior = OF_PRIOR * left if rates.prior else 0.0
     steps = max(int((left - of_prior) / rates.training), 1)
     seen = Seen()
-    model, networks = recipe.get("model", {}), 1
-    settings = resolve_section("train", {**recipe.get("train", {}), "model": dict(model)})
+    networks = 1
 
-    def steps_of_prior(networks: int) -> int:
-        """Of one network, beside an acceptance of draws from so many."""
+    def steps_of_prior(networks: int) -> tuple[int, int]:
+        """Of one network, and of each of an acceptance of draws from so many."""
         larger = networks * len(shards) / types
-        taken = rates.of_acceptance(
-            settings.acceptance_steps, settings.model.prior_acceptance, larger
+        return shared(
+            of_prior, rates, settings.acceptance_steps, settings.model.prior_acceptance, larger
         )
-        return max(int((of_prior - taken) / (rates.prior or 1.0)), 1)
 
     if init_from is None and model.get("prior") == "autoregressive":
-        networks = networks_for(steps_of_prior(1), shards)
-    prior = max(steps_of_prior(networks) // networks, 1)
-    run(files, "model", steps, prior, seen, networks)
+        networks = networks_for(steps_of_prior(1)[0], shards)
+    prior, acceptance = steps_of_prior(networks)
+    more: dict[str, Any] = {"acceptance_steps": acceptance}
+    if settings.monitor == "total":  # jets that are generated amid it decide nothing
+        more["monitor_every"] = 0
+    run(
+        files, "model", steps, max(prior // networks, 1), seen, {"prior_networks": networks}, **more
+    )
     return time.process_time() - start, seen.jets
+
+
+def _prepared(
+    shards: Sequence[Path], work: Path, types: int, init_from: Path | None
+) -> tuple[TrainingFiles, TrainingFiles]:
+    """Correlators and normalization: of the first shard of each type, and of all."""
+    settings = resolve_section("correlators", {"split": SPLIT})
+    correlators = [work / f"correlators-{shard.parent.name}-{shard.name}" for shard in shards]
+    for shard, path in zip(shards, correlators, strict=True):
+        compute_correlators(shard, path, settings)
+    found = [
+        TrainingFiles(shards[:count], correlators[:count], work / name, init_from)
+        for count, name in ((types, "few.h5"), (len(shards), "normalization.h5"))
+    ]
+    for files in found:
+        settings = resolve_section("normalize", {})
+        merge_normalization(files.correlators, files.normalization, settings)
+    return found[0], found[1]
+
+
+def shared(
+    seconds: float, rates: Rates, steps: int, networks: int, larger: float
+) -> tuple[int, int]:
+    """Steps of a prior's fit and of each network of its acceptance, within their time.
+
+    A machine may be so slow, or so busy, that the acceptance alone would take all of it, and a
+    prior that was not fitted is not mended by keeping some of its draws.
+
+    Parameters
+    ----------
+    seconds : float
+        Of both.
+    rates : Rates
+    steps, networks : int
+        Of the acceptance, as the recipe has it.
+    larger : float
+        As `Rates.of_acceptance` takes it.
+
+    Returns
+    -------
+    prior, acceptance : int
+        1 at least; no more than ``steps`` of the acceptance.
+    """
+    most = OF_ACCEPTANCE * seconds - rates.of_acceptance(0, networks, larger)
+    a_step = networks * rates.acceptance
+    if a_step:
+        steps = min(max(int(most / a_step), 1), steps)
+    taken = rates.of_acceptance(steps, networks, larger)
+    return max(int((seconds - taken) / (rates.prior or 1.0)), 1), steps
 
 
 def networks_for(steps: int, shards: Sequence[Path]) -> int:

@@ -82,3 +82,21 @@ def test_other_numbers_of_particles_have_a_folder_of_their_own(options, tmp_path
     assert quality.data_folder(options, tmp_path).name == "3"
     options.particles = 150
     assert quality.data_folder(options, tmp_path).name == "3-150"
+
+
+@pytest.mark.parametrize(
+    ("of_a_step", "acceptance", "prior"), [(0.005, 500, 1400), (0.02, 225, 1000), (1.0, 4, 1100)]
+)
+def test_a_slow_machine_leaves_the_prior_half_of_its_time(of_a_step, acceptance, prior):
+    rates = budget.Rates()
+    rates.prior, rates.acceptance, rates.drawing = 0.02, of_a_step, 1.0 / budget.DRAWN
+    # 40 s, of which all draws take 2: the acceptance's four networks may have 18 of the rest
+    assert budget.shared(40.0, rates, 500, 4, 2.0) == (prior, acceptance)
+
+
+def test_a_budget_has_a_step_of_each_at_least():
+    rates = budget.Rates()
+    rates.prior = rates.acceptance = 0.02
+    rates.drawing = 100.0
+    assert budget.shared(40.0, rates, 500, 4, 2.0) == (1, 1)
+    assert budget.shared(40.0, rates, 500, 0, 0.0) == (2000, 500)
