@@ -20,6 +20,7 @@ from hypervae.limits import allow_addresses
 
 GRAPH_SUFFIXES = (".pt", ".pth")
 WANTED = "a list of torch_geometric Data"
+_AT_ONCE = 1 << 20
 
 
 def holds_graphs(path: str | os.PathLike[str]) -> bool:
@@ -73,12 +74,15 @@ def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
     from torch_geometric.data.storage import GlobalStorage
 
     check_regular(source, WANTED)
+    mapped = is_zip(source)
+    if mapped:
+        _read_through(source)
     try:
         known = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]
         with warnings.catch_warnings(), torch.serialization.safe_globals(known):
             warnings.simplefilter("ignore")  # they are about torch, not about the file
             # Mapped: edges and hyperedges, most of such a file, are never read.
-            content = torch.load(source, map_location="cpu", weights_only=True, mmap=is_zip(source))
+            content = torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise InputError(
             source,
@@ -111,6 +115,18 @@ def load_graphs(source: Path) -> tuple[Sequence[Any], Mapping[str, Any]]:
             source, "metadata", found=type(metadata).__name__, expected="keys with values, or none"
         )
     return graphs, metadata
+
+
+def _read_through(source: Path) -> None:
+    """Read a file that is mapped next, to its end.
+
+    What a disk cannot give is an `OSError` here, and there a signal (SIGBUS) that ends the process
+    with no word. What was read the system keeps, as far as it has memory.
+    """
+    with open(source, "rb", buffering=0) as file:
+        piece = bytearray(_AT_ONCE)
+        while file.readinto(piece):
+            pass
 
 
 def _refusal(message: str) -> str:

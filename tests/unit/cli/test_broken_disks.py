@@ -2,12 +2,14 @@
 
 import errno
 import functools
+import io
 import os
 import shutil
 
 import numpy as np
 import pytest
 
+from hypervae.data import graph_loading
 from hypervae.errors import WriteFailed
 from hypervae.io import atomic, behind
 from hypervae.io.atomic import atomic_path
@@ -94,6 +96,35 @@ def test_import_of_other_formats_on_a_disk_that_breaks(suffix, offset, chain, pl
         ended = forked(list(map(str, words)), place / "logs", before=breaking)
         refused(ended, os.strerror(number), path.name)
         unchanged("import", made)
+
+
+@pytest.mark.parametrize("command", ["import", "validate"])
+def test_graphs_are_read_before_they_are_mapped(command, chain, place, monkeypatch):
+    """Amid a mapping a disk that fails is a signal, which ends the process with no word."""
+    path, made = place / "jets.pt", place / "made"
+    do("export", "--input", chain.shards[0], "--jet-type", "g", "--output", path)
+    middle = path.stat().st_size // 2
+    put_old_files("import", made)
+
+    class Breaking(io.FileIO):
+        """Gives no byte of its middle."""
+
+        def readinto(self, buffer):
+            if self.tell() <= middle < self.tell() + len(buffer):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().readinto(buffer)
+
+    def opened(file, mode, buffering=-1):
+        return Breaking(file, mode) if buffering == 0 else open(file, mode, buffering)
+
+    def breaking():
+        monkeypatch.setattr(graph_loading, "open", opened, raising=False)
+
+    to = ["--jet-type", "g", "--output", made / "made-output.h5"]
+    words = ["import", "--input", path, *to] if command == "import" else ["validate", path]
+    ended = forked(list(map(str, words)), place / "logs", before=breaking)
+    refused(ended, os.strerror(errno.EIO), path.name)
+    unchanged("import", made)
 
 
 @pytest.mark.parametrize("source_breaks", [True, False])
