@@ -37,7 +37,7 @@ ADDRESSES = {
     "plot": 690,
     "sweep": 200,
     "export": 515,
-    "validate": 330,
+    "validate": 440,
     "doctor": 705,
 }
 #: The same of files that some subcommands read or write beside others.
