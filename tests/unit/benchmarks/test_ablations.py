@@ -48,6 +48,7 @@ def test_a_variant_is_trained_once_and_rebuilds_jets(tmp_path, monkeypatch):
     found = ablations.measure(few, data, tmp_path, options)
     assert 0 < found["emd"][0] < 1
     assert found["emd"][1] > 0
+    assert found["nats"] == 0  # nothing is learned beside the scaffold
     assert found["jets_seen"] > 0
 
     monkeypatch.delattr(ablations, "fit")
