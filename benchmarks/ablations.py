@@ -83,6 +83,8 @@ class Variant:
 
 #: An encoder beside the scaffold; its jets are read in each epoch anew, edges and sets included.
 FREE = {"latent_dim": 16}
+#: With the default's weight of the KL divergence the learned dimensions say nothing.
+TELLS = {"loss_weights": {"kl": 1e-4}}
 VARIANTS = {
     "default": Variant(),
     "3 evaluations": Variant(evaluations=3),
@@ -107,6 +109,8 @@ VARIANTS = {
     "z of particles, edges": Variant({**FREE, "encoder_reads": ["edges"]}),
     "z of particles, hyperedges": Variant({**FREE, "encoder_reads": ["hyperedges"]}),
     "z of all": Variant(dict(FREE)),
+    "z of particles that tells": Variant({**FREE, "encoder_reads": []}, TELLS),
+    "z of all that tells": Variant(dict(FREE), TELLS),
     "1,000 jets, z of particles": Variant({**FREE, "encoder_reads": []}, jets=1000),
     "1,000 jets, z of all": Variant(dict(FREE), jets=1000),
     "no scaffold, flow": Variant({"decoder": "flow", "prior": "autoregressive"}, anew=True),
