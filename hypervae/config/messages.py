@@ -137,7 +137,8 @@ def show(value: Any) -> str:
 
 
 def _name(path: Iterable[int | str]) -> str:
-    return ".".join(map(str, path))
+    words = map(str, path)
+    return ".".join(word if len(word) < 120 else word[:117] + "..." for word in words)
 
 
 def _missing(error: Any, errors: list[Any]) -> list[str]:

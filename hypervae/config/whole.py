@@ -33,7 +33,8 @@ def _unknown_orders(
             yield Mistake("hyperedges.orders", str(order), known)
 
 
-ModelName = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+# It is a part of names of files, which may have 255 bytes.
+ModelName = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
 
 
 class WorkflowConfig(Section):

@@ -108,6 +108,7 @@ def test_resolving_twice_changes_nothing():
         ("data.jetnet.particles", 50, r"data\.jetnet\.particles: .*expected one of 30, 150"),
         ("models", {}, r"models: .*expected at least 1 entries"),
         ("models", {"a b": {"jet_types": ["g"]}}, r"models\.a b: unknown name; expected a name"),
+        ("models", {"a" * 101: {"jet_types": ["g"]}}, r"models\.a+: unknown name; expected a name"),
         # between keys
         ("correlators.range", [2, 1], r"correlators\.range: .*expected low < high"),
         ("correlators.range", [1, 1], r"correlators\.range: .*expected low < high"),
@@ -235,3 +236,12 @@ def test_every_key_has_a_default_a_meaning_and_what_it_reruns():
         assert key.reruns, key.name
     required = {"data.jet_types.*.source", "models.*.jet_types"}
     assert {key.name for key in keys if key.required} == required
+
+
+@pytest.mark.parametrize(
+    "values", [{"models": {"a" * 99_999: {}}}, {"b" * 99_999: 1}, {"train": {"c" * 99_999: {}}}]
+)
+def test_a_name_of_any_length_is_a_short_message(values):
+    with pytest.raises(ConfigError, match=r"[abc]{117}\.\.\.: unknown") as caught:
+        resolve_config(SMALLEST | values)
+    assert len(str(caught.value)) < 2500
