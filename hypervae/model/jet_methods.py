@@ -65,8 +65,8 @@ class JetMethods:
         Examples
         --------
         >>> from hypervae import HyperVAE
-        >>> HyperVAE.pretrained("t").generate(100, seed=1)
-        <Jets: 100 t jets, 30 particle slots, mean pT 993 GeV>
+        >>> HyperVAE.pretrained("t").generate(100, seed=1)  # doctest: +ELLIPSIS
+        <Jets: 100 t jets, 30 particle slots, mean pT ... GeV>
         """
         return concatenate(
             list(self.generate_batches(n_jets, seed=seed, jet_type=jet_type, **options))
