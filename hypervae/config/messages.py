@@ -133,12 +133,15 @@ def show(value: Any) -> str:
     name = "nothing" if value is None else types.get(type(value), "section")
     endless = isinstance(value, float) and not math.isfinite(value)
     text = str(value) if endless else json.dumps(value, default=str)
-    return f"{text if len(text) < 80 else text[:77] + '...'} ({name})"
+    return f"{_shortened(text, 80)} ({name})"
 
 
 def _name(path: Iterable[int | str]) -> str:
-    words = map(str, path)
-    return ".".join(word if len(word) < 120 else word[:117] + "..." for word in words)
+    return ".".join(_shortened(str(word), 120) for word in path)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) < most else text[: most - 3] + "..."
 
 
 def _missing(error: Any, errors: list[Any]) -> list[str]:

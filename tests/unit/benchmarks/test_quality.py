@@ -100,3 +100,28 @@ def test_a_budget_has_a_step_of_each_at_least():
     rates.drawing = 100.0
     assert budget.shared(40.0, rates, 500, 4, 2.0) == (1, 1)
     assert budget.shared(40.0, rates, 500, 0, 0.0) == (2000, 500)
+
+
+@pytest.mark.parametrize(("monitor", "every"), [("total", 0), ("w1m", 5)])
+def test_jets_are_generated_amid_a_training_where_they_choose_its_epoch(
+    monitor, every, options, tmp_path, monkeypatch
+):
+    configs, really = [], budget.train
+
+    def recorded(files, folder, checkpoints, config, observers):
+        configs.append(config)
+        really(files, folder, checkpoints, config, observers=observers)
+
+    monkeypatch.setattr(budget, "train", recorded)
+    shards = [quality.data_folder(options, tmp_path) / "g" / f"{shard}.h5" for shard in range(2)]
+    train = {**RECIPE["train"], "monitor": monitor, "monitor_every": 5, "monitor_jets": 50}
+    model = {**RECIPE["model"], "prior_acceptance": 2}
+    work = tmp_path / "fit"
+    work.mkdir()
+    budget.fit(shards, work, {"model": model, "train": train}, 0.1, seed=1)
+    short, whole = configs
+    assert short.monitor_every == 0
+    assert (whole.monitor, whole.monitor_every) == (monitor, every)
+    # a budget that is spent before it begins leaves one step of each
+    assert (short.acceptance_steps, whole.acceptance_steps) == (budget.WARM + budget.TIMED, 1)
+    assert (short.model.prior_acceptance, whole.model.prior_acceptance) == (1, 2)
